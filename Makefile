@@ -1,0 +1,75 @@
+# Needs Python 3.11 with venv and pip, make and git; everything else it brings.
+SHELL := /bin/bash
+.DELETE_ON_ERROR:
+PYTHON ?= python3.11
+BIN := .venv/bin
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+# `make run` must not install into, or read, an environment active around it.
+unexport VIRTUAL_ENV PYTHONPATH
+
+.PHONY: help
+help: ## List what can be done
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
+
+.PHONY: setup
+setup: .venv/.installed ## Make .venv with the locked versions of everything
+
+# pip installs uv alone; uv installs the rest, checking every hash.
+.venv/.installed: requirements.lock sdk/pyproject.toml server/pyproject.toml package.json
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet --disable-pip-version-check "$$(grep -oE '^uv==[0-9.]+' requirements.lock)"
+	uv pip sync --quiet --python $(BIN)/python --require-hashes requirements.lock
+	uv pip install --quiet --python $(BIN)/python --no-deps -e ./sdk -e ./server
+	npm install --silent --no-package-lock --no-audit --no-fund
+	@touch $@
+
+.PHONY: lock
+lock: ## Renew the locked versions (requirements.lock)
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+	  --no-emit-package stardag --no-emit-package stardag-server \
+	  --upgrade requirements.in --group pyproject.toml:dev --output-file requirements.lock
+
+.PHONY: gen
+gen: setup ## Generate the Python stubs from proto/
+	scripts/generate
+
+.PHONY: lint
+lint: setup ## Check style, types, imports, the contract and generated code
+	ruff check .
+	ruff format --check .
+	pyright
+	lint-imports
+	buf lint proto
+	buf breaking proto --against '.git#subdir=proto'
+	scripts/check-generated
+	npx --no-install prettier --check --log-level warn .
+
+.PHONY: format
+format: setup ## Rewrite files in the house style
+	ruff check --fix .
+	ruff format .
+	npx --no-install prettier --write --log-level warn .
+
+.PHONY: test
+test: setup ## Run the tests, on SQLite and on PostgreSQL
+	pytest -m "not slow"
+
+.PHONY: test-all
+test-all: setup ## Run the tests, the slow ones too
+	pytest
+
+.PHONY: bench
+bench: setup ## Run the benchmarks and render docs/benchmarks.md
+	python benchmarks/run_all.py
+
+.PHONY: run
+run: setup ## Start a server, build the example, show its history
+	python examples/run.py
+
+.PHONY: stop
+stop: ## Stop the server that `make run` started
+	@test -x $(BIN)/python && python examples/run.py --stop || true
+
+.PHONY: clean
+clean: ## Remove .venv, .run and caches
+	rm -rf .venv .run node_modules .pytest_cache .ruff_cache .hypothesis

@@ -1,0 +1,1 @@
+"""The contract: code generated from `proto/stardag/v1`; see `make gen`."""
