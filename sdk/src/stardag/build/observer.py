@@ -1,0 +1,120 @@
+"""The port through which a build tells what happens, and all it knows of tracking."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from uuid import UUID
+
+BuildStatus = Literal["completed", "failed", "cancelled", "exited_early"]
+
+
+class ObservedTask(Protocol):
+    """What an observer may ask of a task; every `BaseTask` offers it."""
+
+    @property
+    def id(self) -> UUID:
+        """The task's id."""
+        ...
+
+    @property
+    def version(self) -> str:
+        """Version of the task's code, empty if unversioned."""
+        ...
+
+    @classmethod
+    def get_namespace(cls) -> str:
+        """Namespace of the task type, empty for none."""
+        ...
+
+    @classmethod
+    def get_name(cls) -> str:
+        """Name of the task type."""
+        ...
+
+    def identity_json(self) -> str:
+        """Return the exact text that is hashed into the id."""
+        ...
+
+    def params_json(self) -> str:
+        """Return every parameter as a JSON object, nested tasks as `{"id": ...}`."""
+        ...
+
+    def output_uri(self) -> str | None:
+        """Return where the output is, or None if the task has no such place."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class BuildInfo:
+    """What is known of a build when it starts."""
+
+    id: UUID
+    """UUIDv7; its bytes are the trace id."""
+    roots: Sequence[ObservedTask]
+    description: str = ""
+    labels: Mapping[str, str] | None = None
+
+
+class BuildObserver(Protocol):
+    """Is told every transition of one build, in order per attempt.
+
+    Calls may come from several threads at once. They never raise and never
+    wait, but for `wait_delivered`: a build's outcome doesn't depend on who
+    watches it.
+    """
+
+    def build_started(self, build: BuildInfo) -> None:
+        """Begin; the first call of all."""
+        ...
+
+    def task_pending(self, task: ObservedTask, dependencies: Sequence[ObservedTask]) -> None:
+        """Note that the task belongs to the build and waits for `dependencies` or a worker."""
+        ...
+
+    def task_reused(self, task: ObservedTask, dependencies: Sequence[ObservedTask]) -> None:
+        """Note that the task's output existed already; what it was made of is not looked at."""
+        ...
+
+    def task_started(self, task: ObservedTask, attempt: int) -> None:
+        """Note that attempt number `attempt` (from 1) is about to run."""
+        ...
+
+    def task_suspended(
+        self, task: ObservedTask, attempt: int, waits_for: Sequence[ObservedTask]
+    ) -> None:
+        """Note that the attempt yielded dynamic dependencies and waits for them."""
+        ...
+
+    def task_resumed(self, task: ObservedTask, attempt: int) -> None:
+        """Note that a suspended attempt goes on."""
+        ...
+
+    def task_completed(self, task: ObservedTask, attempt: int) -> None:
+        """Note that the output is in place."""
+        ...
+
+    def task_failed(
+        self, task: ObservedTask, attempt: int, error: BaseException, will_retry: bool
+    ) -> None:
+        """Note that the attempt ended with `error`."""
+        ...
+
+    def task_skipped(self, task: ObservedTask, cause: ObservedTask) -> None:
+        """Note that the task will not run because `cause` did not complete."""
+        ...
+
+    def task_cancelled(self, task: ObservedTask, attempt: int) -> None:
+        """Note that the task was stopped, or not started, on request; attempt 0 if none ran."""
+        ...
+
+    def build_ended(self, status: BuildStatus, reason: str) -> None:
+        """Note how the build ended; the last event."""
+        ...
+
+    def wait_delivered(self, timeout: float) -> None:
+        """Wait up to `timeout` seconds until all of it is where it goes, and say so if not."""
+        ...
