@@ -1,0 +1,90 @@
+"""Declarative, composable DAGs with persistent assets.
+
+A task is a frozen model; its parameters, other tasks included, hash to its id; the id
+places its output; `build` makes what is missing.
+"""
+
+from stardag._auto_task import AutoTask
+from stardag._decorator import Depends, FunctionTask, task
+from stardag._errors import (
+    BuildFailedError,
+    ConfigError,
+    CycleError,
+    IdentityError,
+    OutputMissingError,
+    SerializerError,
+    StardagError,
+    TargetNotFoundError,
+    TaskDefinitionError,
+    TypeNameTakenError,
+    UnknownTypeError,
+    UpstreamFailedError,
+    VersionMismatchError,
+)
+from stardag._fields import HashableSet, StardagField, TaskSet
+from stardag._identified import id_namespace_provider
+from stardag._loads import TaskLoads
+from stardag._polymorphic import Polymorphic, PolymorphicRoot, StardagBaseModel, SubClass
+from stardag._registry import auto_namespace, namespace
+from stardag._task import BaseTask, Task, TaskStruct, flatten_task_struct
+from stardag.build import (
+    BuildSummary,
+    FailMode,
+    build,
+    build_aio,
+    build_sequential,
+)
+from stardag.target import (
+    FileSystemTarget,
+    LocalTarget,
+    TargetFactory,
+    get_target,
+    target_factory_provider,
+)
+
+__version__ = "0.2.0"
+
+__all__ = [
+    "AutoTask",
+    "BaseTask",
+    "BuildFailedError",
+    "BuildSummary",
+    "ConfigError",
+    "CycleError",
+    "Depends",
+    "FailMode",
+    "FileSystemTarget",
+    "FunctionTask",
+    "HashableSet",
+    "IdentityError",
+    "LocalTarget",
+    "OutputMissingError",
+    "Polymorphic",
+    "PolymorphicRoot",
+    "SerializerError",
+    "StardagBaseModel",
+    "StardagError",
+    "StardagField",
+    "SubClass",
+    "TargetFactory",
+    "TargetNotFoundError",
+    "Task",
+    "TaskDefinitionError",
+    "TaskLoads",
+    "TaskSet",
+    "TaskStruct",
+    "TypeNameTakenError",
+    "UnknownTypeError",
+    "UpstreamFailedError",
+    "VersionMismatchError",
+    "auto_namespace",
+    "build",
+    "build_aio",
+    "build_sequential",
+    "flatten_task_struct",
+    "get_target",
+    "id_namespace_provider",
+    "namespace",
+    "target_factory_provider",
+    "task",
+]

@@ -1,0 +1,105 @@
+"""AutoTask: a task whose output is placed by its id and serialized by its type."""
+
+from __future__ import annotations
+
+from abc import ABC
+from typing import Any, ClassVar, Generic, TypeVar
+
+from stardag._identified import id_text
+from stardag._task import Task
+from stardag.target import FileSystemTarget, get_target
+from stardag.target._protocols import Serializer
+from stardag.target.serialize import get_serializer
+
+T = TypeVar("T")
+
+
+class AutoTask(Task[FileSystemTarget[T]], ABC, Generic[T]):
+    """A task whose output loads as T, at a path that its id gives.
+
+    Relative to its target root, the output is at
+
+        [base/][namespace/as/folders/]name/[v<version>/][extra/]<id[0:2]>/<id[2:4]>/<id>
+        [/<filename>][.<extension>]
+
+    Override the properties below to change a part; a full path or a URI as `_relpath` is
+    used as it is.
+    """
+
+    _loads: ClassVar[Any] = None
+    _serializer: ClassVar[Serializer[Any] | None] = None
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
+        super().__pydantic_init_subclass__(**kwargs)
+        cls._loads = _type_argument(cls)
+        if not isinstance(cls._loads, TypeVar):
+            try:
+                cls._serializer = get_serializer(cls._loads)
+            except NameError:  # a type defined further down: found when it is needed
+                cls._serializer = None
+
+    @property
+    def _target_root_key(self) -> str:
+        """Name of the target root; `default` unless overridden."""
+        return "default"
+
+    @property
+    def _relpath_base(self) -> str:
+        """Folders above everything else."""
+        return ""
+
+    @property
+    def _relpath_extra(self) -> str:
+        """Folders between the name and the id."""
+        return ""
+
+    @property
+    def _relpath_filename(self) -> str:
+        """Name of the file in a folder of its own; none by default."""
+        return ""
+
+    @property
+    def _relpath_extension(self) -> str:
+        """Extension of the file, without a dot; by default the serializer's."""
+        return self._output_serializer().get_default_extension() or ""
+
+    @property
+    def _relpath(self) -> str:
+        """The whole path below the target root."""
+        key = id_text(self)
+        parts = (
+            self._relpath_base,
+            self.get_namespace().replace(".", "/"),
+            self.get_name(),
+            f"v{self.version}" if self.version else "",
+            self._relpath_extra,
+            key[:2],
+            key[2:4],
+            key,
+            self._relpath_filename,
+        )
+        extension = self._relpath_extension
+        return "/".join(filter(None, parts)) + (f".{extension}" if extension else "")
+
+    def output(self) -> FileSystemTarget[T]:
+        """Return the target at the task's path.
+
+        Raises `ConfigError` if the target root is not configured.
+        """
+        return get_target(self._relpath, self._target_root_key, self._output_serializer())
+
+    @classmethod
+    def _output_serializer(cls) -> Serializer[Any]:
+        if cls._serializer is None:
+            cls._serializer = get_serializer(cls._loads)
+        return cls._serializer
+
+
+def _type_argument(cls: type[AutoTask[Any]]) -> Any:
+    """Return what T is in `cls`, or the type variable if it is still open."""
+    for base in cls.__mro__:
+        metadata: Any = base.__dict__.get("__pydantic_generic_metadata__")
+        if metadata and metadata["origin"] is AutoTask:
+            return metadata["args"][0]
+    return T

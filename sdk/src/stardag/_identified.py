@@ -1,0 +1,246 @@
+"""Models with an id: what each field's value contributes, and the ids of whole nestings."""
+
+from __future__ import annotations
+
+from abc import ABC
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from types import NoneType, UnionType
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Union, cast, get_args, get_origin
+
+from pydantic import BaseModel, ConfigDict, model_serializer
+from pydantic_core import PydanticSerializationError
+
+from stardag._errors import IdentityError
+from stardag._fields import HashableSet, field_mark
+from stardag._identity import (
+    NAMESPACE,
+    FieldPlan,
+    IdentityPlan,
+    canonical_json,
+    find_unidentifiable,
+    identify,
+)
+from stardag._polymorphic import DumpContext, PolymorphicRoot, significant_fields
+from stardag._provider import Provider
+from stardag._registry import NAME_KEY, NAMESPACE_KEY, TypeRegistry
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    from pydantic import SerializationInfo, SerializerFunctionWrapHandler
+    from pydantic.fields import FieldInfo
+
+id_namespace_provider: Provider[UUID] = Provider(lambda: NAMESPACE)
+"""The UUID namespace of ids; override it only to keep a fork's or a test's ids apart."""
+
+
+class Identified(PolymorphicRoot, ABC):
+    """A frozen model known by its id; inside another model's identity it is its id alone."""
+
+    __slots__ = ("_identity",)
+
+    model_config = ConfigDict(frozen=True)
+
+    _family: ClassVar[TypeRegistry | None] = TypeRegistry("task")
+    _plan: ClassVar[IdentityPlan | None] = None
+
+    @property
+    def id(self) -> UUID:
+        """The id: a UUIDv5 over the identity JSON. Computed once.
+
+        Raises `IdentityError`, naming the field, if a value has no canonical form.
+        """
+        return _identity_of(self)[0]
+
+    def identity_json(self) -> str:
+        """Return the exact text that is hashed into the id."""
+        _identity_of(self)
+        return _identity_text(self)
+
+    def params_json(self) -> str:
+        """Return every parameter as a JSON object, nested tasks as `{"id": ...}`."""
+        context = DumpContext(self, identity=False)
+        return self.__pydantic_serializer__.to_json(self, context=context).decode()
+
+    def __eq__(self, other: object) -> bool:
+        if self is other:
+            return True
+        return isinstance(other, Identified) and id_text(self) == id_text(other)
+
+    def __hash__(self) -> int:
+        return hash(id_text(self))
+
+    def __lt__(self, other: Identified) -> bool:
+        return id_text(self) < id_text(other)
+
+    @model_serializer(mode="wrap")
+    def _serialize(self, handler: SerializerFunctionWrapHandler, info: SerializationInfo) -> Any:
+        context = info.context
+        if isinstance(context, DumpContext) and context.top is not self:
+            return {"id": id_text(self)}
+        fields = significant_fields(self, handler(self), context)
+        return {NAMESPACE_KEY: self._type_namespace, NAME_KEY: self._type_name, **fields}
+
+
+def id_text(model: Identified) -> str:
+    """Return the id as text; cheaper than `str(model.id)`, and cheaper to hash."""
+    return _identity_of(model)[1]
+
+
+def _identity_of(model: Identified) -> tuple[UUID, str]:
+    """Return the id and its text, computing those of all models below it first.
+
+    Iterative, as a chain of tasks may be longer than Python's stack is deep.
+    """
+    known = _known_identity(model)
+    if known is not None:
+        return known
+    namespace = id_namespace_provider.get()
+    stack = [model]
+    while stack:
+        current = stack[-1]
+        below = [m for m in nested(current) if _known_identity(m) is None]
+        if below:
+            stack.extend(below)
+            continue
+        stack.pop()
+        known = _known_identity(current)
+        if known is None:
+            found = identify(_identity_text(current), namespace)
+            known = (found, str(found))
+            object.__setattr__(current, "_identity", known)
+    assert known is not None, "the model itself is the last to leave the stack"
+    return known
+
+
+def _known_identity(model: Identified) -> tuple[UUID, str] | None:
+    try:
+        return _read_slot(model)
+    except AttributeError:
+        return None
+
+
+# Read by its descriptor: Pydantic's __getattr__ makes an empty slot cost a microsecond.
+_read_slot: Callable[[Identified], tuple[UUID, str]] = Identified.__dict__["_identity"].__get__
+
+
+def nested(model: Identified) -> Iterator[Identified]:
+    """Return the identified models in the significant fields of one, those inside them not.
+
+    Raises `IdentityError` for a plain set, which has no order.
+    """
+    values = model.__dict__
+    for name, exact in _plan_of(type(model)).fields:
+        value = values[name]
+        if type(value) not in exact:
+            yield from _walk(value, (model, name))
+
+
+def _walk(value: Any, path: tuple[Any, ...]) -> Iterator[Identified]:
+    if isinstance(value, Identified):
+        yield value
+    elif isinstance(value, (list, tuple, HashableSet)):
+        for index, item in enumerate(cast("Iterable[Any]", value)):
+            yield from _walk(item, (*path, index))
+    elif isinstance(value, (set, frozenset)):
+        raise _error(path, "a plain set has no order; use HashableSet[...] or TaskSet[...]")
+    elif isinstance(value, Mapping):
+        for key, item in cast("Mapping[Any, Any]", value).items():
+            yield from _walk(item, (*path, key))
+    elif isinstance(value, BaseModel):
+        for name, field in type(value).model_fields.items():
+            if not field_mark(field).excluded:
+                yield from _walk(getattr(value, name), (*path, name))
+
+
+def _identity_text(model: Identified) -> str:
+    plan = _plan_of(type(model))
+    try:
+        payload = plan.payload(model.__dict__, _reference, lambda names: _dump(model, names))
+        return canonical_json(payload)
+    except (PydanticSerializationError, ValueError, TypeError) as error:
+        raise _explain(model, error) from error
+
+
+def _reference(value: Any) -> str | None:
+    return id_text(value) if isinstance(value, Identified) else None
+
+
+def _dump(model: Identified, names: set[str]) -> dict[str, Any]:
+    dumped = model.__pydantic_serializer__.to_python(
+        model,
+        mode="json",
+        include=names,
+        context=DumpContext(model, identity=True),
+        warnings=False,
+    )
+    return {name: dumped[name] for name in names if name in dumped}
+
+
+def _explain(model: Identified, error: Exception) -> IdentityError:
+    """Return an error that names the first field whose value can't be identified."""
+    for name, _ in _plan_of(type(model)).fields:
+        try:
+            dumped = _dump(model, {name}).get(name)
+            if (found := find_unidentifiable(dumped, name)) is not None:
+                return _error((model, found[0]), found[1])
+            canonical_json(dumped)
+        except (PydanticSerializationError, ValueError, TypeError) as cause:
+            return _error((model, name), str(cause))
+    return _error((model,), str(error))
+
+
+def _error(path: tuple[Any, ...], problem: str) -> IdentityError:
+    model, *rest = path
+    where = type(model).__qualname__ + "".join(
+        f".{part}" if isinstance(part, str) else f"[{part!r}]" for part in rest
+    )
+    return IdentityError(f"{where}: {problem}")
+
+
+def _plan_of(cls: type[Identified]) -> IdentityPlan:
+    plan: IdentityPlan | None = cls.__dict__.get("_plan")
+    if plan is None:
+        head = {NAMESPACE_KEY: cls.get_namespace(), NAME_KEY: cls.get_name()}
+        plan = cls._plan = IdentityPlan(head, tuple(_field_plans(cls)))
+    return plan
+
+
+def _field_plans(cls: type[Identified]) -> Iterator[FieldPlan]:
+    decorators = cls.__pydantic_decorators__.field_serializers.values()
+    custom = {name for decorator in decorators for name in decorator.info.fields}
+    for name, field in cls.model_fields.items():
+        mark = field_mark(field)
+        if mark.excluded:
+            continue
+        exact = frozenset[type]() if {name, "*"} & custom else _exact_types(field)
+        yield FieldPlan(name, exact, mark.compat_default)
+
+
+_SCALARS = frozenset[type]({str, int, float, bool, NoneType})
+
+
+def _exact_types(field: FieldInfo) -> frozenset[type]:
+    """Return the types whose values this field dumps as they are.
+
+    None, unless its type is a plain scalar, or a union of plain scalars and tasks: anything
+    else may have a serializer of its own.
+    """
+    if any(hasattr(m, "__get_pydantic_core_schema__") for m in field.metadata):
+        return frozenset()
+    annotation: Any = field.annotation
+    if getattr(get_origin(annotation), "__task_or_value__", False):
+        (annotation,) = get_args(annotation)
+    union = get_origin(annotation) in (Union, UnionType)
+    members = set[Any](get_args(annotation) if union else (annotation,))
+    scalars = _SCALARS & members
+    return scalars if all(m in scalars or _is_task_type(m) for m in members) else frozenset()
+
+
+def _is_task_type(annotation: Any) -> bool:
+    if get_origin(annotation) is Annotated:
+        return _is_task_type(get_args(annotation)[0])
+    cls: Any = get_origin(annotation) or annotation
+    return getattr(cls, "__task_loads__", False) or (
+        isinstance(cls, type) and issubclass(cls, Identified)
+    )

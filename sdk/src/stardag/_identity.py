@@ -1,0 +1,111 @@
+"""Task ids: canonical JSON, hashed. The rules are fixed for ever.
+
+A task's *identity JSON* is one JSON object, written with sorted keys, no spaces and
+ASCII only, floats as `repr` writes them; its id is the UUIDv5 of that text. This module
+knows how such a text is made and hashed; which values go into it is the business of the
+models, which hand over a compiled `IdentityPlan` for each class.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass
+from hashlib import sha1
+from typing import TYPE_CHECKING, Any, cast
+from uuid import UUID
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+NAMESPACE = UUID("9ca26b27-f7ee-4044-8b3c-e335dc5778dc")
+"""UUID namespace of every task id."""
+
+_encode = json.JSONEncoder(separators=(",", ":"), sort_keys=True, allow_nan=False).encode
+
+
+def canonical_json(value: Any) -> str:
+    """Return the one text that stands for a JSON value.
+
+    Raises `ValueError` for NaN and infinities and `TypeError` for what is not JSON.
+    """
+    return _encode(value)
+
+
+def identify(identity_json: str, namespace: UUID = NAMESPACE) -> UUID:
+    """Return the id that belongs to an identity JSON (RFC 9562, version 5)."""
+    digest = bytearray(
+        sha1(namespace.bytes + identity_json.encode(), usedforsecurity=False).digest()
+    )
+    digest[6] = digest[6] & 0x0F | 0x50
+    digest[8] = digest[8] & 0x3F | 0x80
+    return UUID(bytes=bytes(digest[:16]))
+
+
+MISSING: Any = object()
+"""Stands for "no such default", as None may be one."""
+
+
+@dataclass(frozen=True, slots=True)
+class FieldPlan:
+    """How one significant field enters the identity."""
+
+    name: str
+    exact: frozenset[type]
+    """Values of exactly these types (such as str or int) are JSON as they are."""
+    compat_default: Any = MISSING
+    """The field is left out while its value equals this."""
+
+
+class IdentityPlan:
+    """How instances of one class become identity JSON; compiled once a class."""
+
+    __slots__ = ("_fields", "_head", "fields")
+
+    def __init__(self, head: Mapping[str, str], fields: tuple[FieldPlan, ...]) -> None:
+        """Make a plan from what is the same for all instances, and from the fields."""
+        self._head = dict(head)
+        self._fields = tuple((f.name, f.exact, f.compat_default) for f in fields)
+        self.fields = tuple((f.name, f.exact) for f in fields)
+        """Name and exact types of each significant field."""
+
+    def payload(
+        self,
+        values: Mapping[str, Any],
+        reference: Callable[[Any], str | None],
+        dump: Callable[[set[str]], Mapping[str, Any]],
+    ) -> dict[str, Any]:
+        """Return the identity of one instance as a JSON object.
+
+        `values` are the instance's field values; `reference` returns the id of a value
+        that is a task, or None; `dump` dumps the named fields in JSON mode.
+        """
+        payload: dict[str, Any] = {**self._head}
+        others: set[str] | None = None
+        for name, exact, compat_default in self._fields:
+            value = values[name]
+            if compat_default is not MISSING and value == compat_default:
+                continue
+            if type(value) in exact:
+                payload[name] = value
+            elif (task_id := reference(value)) is not None:
+                payload[name] = {"id": task_id}
+            elif others is None:
+                others = {name}
+            else:
+                others.add(name)
+        if others is not None:
+            payload.update(dump(others))
+        return payload
+
+
+def find_unidentifiable(value: Any, path: str) -> tuple[str, str] | None:
+    """Return the path of, and what is wrong with, the first number JSON can't write."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return path, f"the float {value} has no JSON form"
+    children: list[tuple[str, Any]] = []
+    if isinstance(value, dict):
+        children = [(f"{path}.{k}", v) for k, v in cast("dict[str, Any]", value).items()]
+    elif isinstance(value, list):
+        children = [(f"{path}[{i}]", v) for i, v in enumerate(cast("list[Any]", value))]
+    return next((found for p, v in children if (found := find_unidentifiable(v, p))), None)

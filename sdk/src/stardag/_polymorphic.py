@@ -1,0 +1,149 @@
+"""Models whose JSON says which class they are, and families of them.
+
+`StardagBaseModel` adds field marks to a Pydantic model. A class derived directly from
+`PolymorphicRoot` begins a family: its members are written with their namespace and name
+(`{"__namespace": "", "__name": "X", ...}`) and read back as what they are, wherever the
+family's base is a field's type.
+"""
+
+from __future__ import annotations
+
+import inspect
+from abc import ABC
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, TypeVar
+
+from pydantic import BaseModel, ConfigDict, model_serializer, model_validator
+
+from stardag._fields import field_mark
+from stardag._registry import NAME_KEY, NAMESPACE_KEY, TypeRegistry, module_namespace
+
+if TYPE_CHECKING:
+    from pydantic import (
+        SerializationInfo,
+        SerializerFunctionWrapHandler,
+        ValidatorFunctionWrapHandler,
+    )
+
+T = TypeVar("T")
+
+
+class DumpContext:
+    """Passed to Pydantic's serializers: how what lies below `top` is to be written.
+
+    Tasks below `top` become `{"id": ...}`. With `identity`, fields that have no part in
+    the id are left out of every model.
+    """
+
+    __slots__ = ("identity", "top")
+
+    def __init__(self, top: object, *, identity: bool) -> None:
+        """Make the context of one dump."""
+        self.top = top
+        self.identity = identity
+
+
+class StardagBaseModel(BaseModel):
+    """A Pydantic model whose fields `StardagField` may mark, as a task's fields."""
+
+    # A field whose type is a base class is written as the class that its value has.
+    model_config = ConfigDict(polymorphic_serialization=True)
+
+    @model_serializer(mode="wrap")
+    def _serialize(self, handler: SerializerFunctionWrapHandler, info: SerializationInfo) -> Any:
+        return significant_fields(self, handler(self), info.context)
+
+
+def significant_fields(
+    model: StardagBaseModel, dumped: dict[str, Any], context: object
+) -> dict[str, Any]:
+    """Return the dumped fields less, in an identity, those that have no part in it."""
+    if isinstance(context, DumpContext) and context.identity:
+        for name, field in type(model).model_fields.items():
+            mark = field_mark(field)
+            if mark.excluded or getattr(model, name) == mark.compat_default:
+                dumped.pop(name, None)
+    return dumped
+
+
+class PolymorphicRoot(StardagBaseModel):
+    """Base of families of models: one derived directly from this begins a family.
+
+    Members are known by namespace and name. The name is the class's unless
+    `name_override=...` is given in the class statement. The namespace is the first that
+    applies of `namespace_override=...`, a `__namespace__` class attribute, the one set for
+    its module by `namespace` or `auto_namespace`, "".
+    """
+
+    _family: ClassVar[TypeRegistry | None] = None
+    _type_name: ClassVar[str]
+    _type_namespace: ClassVar[str]
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        # The keywords are for __pydantic_init_subclass__, which gets them as well.
+        super().__init_subclass__()
+
+    @classmethod
+    def __pydantic_init_subclass__(
+        cls,
+        *,
+        name_override: str | None = None,
+        namespace_override: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__pydantic_init_subclass__(**kwargs)
+        if cls.__pydantic_generic_metadata__["origin"] is not None:
+            return  # X[int] is X: it has X's name, and is not another type
+        if cls._family is None:
+            cls._family = TypeRegistry(cls.__name__)
+        cls._type_name = name_override or cls.__name__
+        cls._type_namespace = _namespace_of(cls, namespace_override)
+        if not inspect.isabstract(cls) and ABC not in cls.__bases__:
+            cls._family.add(cls, cls._type_namespace, cls._type_name)
+
+    @classmethod
+    def get_name(cls) -> str:
+        """Return the type's name."""
+        return cls._type_name
+
+    @classmethod
+    def get_namespace(cls) -> str:
+        """Return the type's namespace, dotted; empty for none."""
+        return cls._type_namespace
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _resolve(cls, data: Any, handler: ValidatorFunctionWrapHandler) -> Any:
+        if type(data) is not dict:
+            return handler(data)
+        if NAME_KEY not in data:
+            if inspect.isabstract(cls):
+                raise ValueError(f"{NAME_KEY!r} must say which {cls.__qualname__} it is")
+            return handler(data)
+        body: dict[str, Any] = {**data}
+        assert cls._family is not None, "the root has no members of its own"
+        member = cls._family.resolve(body.pop(NAMESPACE_KEY, ""), body.pop(NAME_KEY))
+        if not issubclass(member, cls):
+            raise ValueError(f"{member.__qualname__} is not a {cls.__qualname__}")
+        return handler(body) if member is cls else member.model_validate(body)
+
+    @model_serializer(mode="wrap")
+    def _serialize(self, handler: SerializerFunctionWrapHandler, info: SerializationInfo) -> Any:
+        fields = significant_fields(self, handler(self), info.context)
+        return {NAMESPACE_KEY: self._type_namespace, NAME_KEY: self._type_name, **fields}
+
+
+@dataclass(frozen=True, slots=True)
+class Polymorphic:
+    """Says in a field's type that any member of the family below it may be the value."""
+
+
+SubClass = Annotated[T, Polymorphic()]
+"""`SubClass[Base]`: a field that takes any member of Base's family from Base down."""
+
+
+def _namespace_of(cls: type[Any], override: str | None) -> str:
+    if override is not None:
+        return override
+    own: str | None = getattr(cls, "__namespace__", None)
+    return own if own is not None else module_namespace(cls.__module__)

@@ -1,0 +1,108 @@
+"""Which class a namespace and name stand for.
+
+Types are only ever resolved against classes that the program has imported: nothing is
+imported, unpickled or evaluated because some data names it.
+"""
+
+from __future__ import annotations
+
+import gc
+from typing import TYPE_CHECKING, Any
+from weakref import WeakValueDictionary
+
+from stardag._errors import TaskDefinitionError, TypeNameTakenError, UnknownTypeError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+NAMESPACE_KEY = "__namespace"
+NAME_KEY = "__name"
+
+_module_namespaces: dict[str, str] = {}
+
+
+def namespace(name: str, module: str) -> None:
+    """Set the namespace of the types that a module, or a package and all below it, defines.
+
+    Call it above the definitions, as `namespace("team.models", __name__)`. The nearest
+    setting counts: one for the module itself, else one for its parent package, and so on.
+    """
+    if not all(part.isidentifier() for part in name.split(".")) and name:
+        raise TaskDefinitionError(
+            f"{name!r} is not a namespace: it must be identifiers joined by dots, or empty"
+        )
+    _module_namespaces[module] = name
+
+
+def auto_namespace(module: str) -> None:
+    """Use the module's own dotted path as the namespace of its types; pass `__name__`."""
+    namespace(module, module)
+
+
+def module_namespace(module: str) -> str:
+    """Return the namespace set for the module or the nearest package around it, or ""."""
+    while module:
+        if (found := _module_namespaces.get(module)) is not None:
+            return found
+        module = module.rpartition(".")[0]
+    return ""
+
+
+class TypeRegistry:
+    """The classes of one polymorphic family by namespace and name.
+
+    Classes are held weakly: one that nothing else uses frees its name.
+    """
+
+    def __init__(self, family: str) -> None:
+        """Make an empty registry; `family` is what errors call it."""
+        self._family = family
+        self._types: WeakValueDictionary[tuple[str, str], type[Any]] = WeakValueDictionary()
+
+    def add(self, cls: type[Any], namespace: str, name: str) -> None:
+        """Register a class.
+
+        The same definition executed again (a notebook cell, a reloaded module) takes the
+        place of its older self. Raises `TypeNameTakenError` if another class has the name.
+        """
+        key = (namespace, name)
+        if self._is_other(self._types.get(key), cls):
+            gc.collect()  # a class lives in reference cycles: the other may be dead already
+        if self._is_other(other := self._types.get(key), cls):
+            assert other is not None
+            raise TypeNameTakenError(
+                f"{_where(cls)} can't be the {self._family} {_qualified(namespace, name)}: "
+                f"that name is taken by {_where(other)}. Rename one, or give it another "
+                "name or namespace (name_override=..., namespace_override=...)"
+            )
+        self._types[key] = cls
+
+    @staticmethod
+    def _is_other(known: type[Any] | None, cls: type[Any]) -> bool:
+        return known is not None and _where(known) != _where(cls)
+
+    def resolve(self, namespace: str, name: str) -> type[Any]:
+        """Return the class.
+
+        Raises `UnknownTypeError` if no imported class has the name.
+        """
+        found = self._types.get((namespace, name))
+        if found is None:
+            known = sorted(_qualified(*key) for key in self._types)
+            alike = [k for k in known if k.endswith(name)] or known[:10]
+            raise UnknownTypeError(
+                f"there is no {self._family} {_qualified(namespace, name)}: import the module "
+                f"that defines it first (known: {', '.join(alike) or 'none'})"
+            )
+        return found
+
+    def __iter__(self) -> Iterator[type[Any]]:
+        return iter(list(self._types.values()))
+
+
+def _qualified(namespace: str, name: str) -> str:
+    return f"{namespace}.{name}" if namespace else name
+
+
+def _where(cls: type[Any]) -> str:
+    return f"{cls.__module__}.{cls.__qualname__}"

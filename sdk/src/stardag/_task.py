@@ -1,0 +1,129 @@
+"""Tasks: what they are made of, what they need, and when they are complete."""
+
+from __future__ import annotations
+
+import itertools
+from abc import abstractmethod
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from typing import Any, ClassVar, Generic, TypeAlias, TypeVar, cast
+
+from stardag._errors import TaskDefinitionError, VersionMismatchError
+from stardag._identified import Identified
+from stardag.target._protocols import LoadableTarget, Target
+
+T = TypeVar("T")
+TargetT_co = TypeVar("TargetT_co", bound=Target, covariant=True)
+
+
+class BaseTask(Identified):
+    """A unit of work, known by its id: same type, version and parameters, same id.
+
+    A subclass declares its parameters as Pydantic fields and defines `complete` and `run`.
+    Tasks are immutable; they are equal, and sort, by id.
+    """
+
+    __version__: ClassVar[str] = ""
+    """Version that the code of `run` implements; a task of another version is not run."""
+
+    version: str = ""
+
+    @abstractmethod
+    def complete(self) -> bool:
+        """Return whether there is nothing left to do."""
+
+    def run(self) -> Any:
+        """Do the work. Called once all that `requires` returns is complete.
+
+        A generator may yield further tasks, in any nesting: when it is resumed, all of them
+        are complete. A task type without a `run` of its own stands for something made
+        elsewhere: it has an id and a place, and can't be built.
+        """
+        raise TaskDefinitionError(
+            f"{type(self).__qualname__} has no run: what it stands for must exist already"
+        )
+
+    def requires(self) -> TaskStruct | None:
+        """Return what must be complete before `run`; nothing, unless overridden."""
+        return None
+
+    def output_uri(self) -> str | None:
+        """Return where the output is, or None if the task has no such place."""
+        return None
+
+    def __repr__(self) -> str:
+        values = ((name, self.__dict__[name]) for name in type(self).model_fields)
+        shown = (f"{n}={_brief(v)}" for n, v in values if n != "version" or v)
+        return f"{self.get_name()}({', '.join(shown)})"
+
+    def check_version(self) -> None:
+        """Raise `VersionMismatchError` unless the class's code implements the task's version."""
+        if self.version != self.__version__:
+            raise VersionMismatchError(
+                f"{self!r} has version {self.version!r}, but the code of "
+                f"{type(self).__qualname__} implements version {self.__version__!r} "
+                "(its __version__)"
+            )
+
+
+TaskStruct: TypeAlias = BaseTask | Iterable["TaskStruct"] | Mapping[Any, "TaskStruct"]
+"""A task, or any nesting of sequences, sets and mappings of tasks."""
+
+
+_BRIEF_ITEMS, _BRIEF_CHARACTERS = 3, 60
+
+
+def _brief(value: Any) -> str:
+    """Return a short text for a parameter; tasks inside it as their name alone."""
+    if isinstance(value, BaseTask):
+        return f"{value.get_name()}(...)"
+    if isinstance(value, (list, tuple)):
+        items = cast("Collection[Any]", value)
+        shown = [_brief(item) for item in itertools.islice(items, _BRIEF_ITEMS)]
+        more = [f"... {len(items) - _BRIEF_ITEMS} more"] if len(items) > _BRIEF_ITEMS else []
+        return f"[{', '.join(shown + more)}]"
+    text = repr(value)
+    return text if len(text) <= _BRIEF_CHARACTERS else f"{text[: _BRIEF_CHARACTERS - 3]}..."
+
+
+class Task(BaseTask, Generic[TargetT_co]):
+    """A task whose work is a target: it is complete when the target exists."""
+
+    @abstractmethod
+    def output(self) -> TargetT_co:
+        """Return the target that `run` makes."""
+
+    def complete(self) -> bool:
+        """Return whether the output exists."""
+        return self.output().exists()
+
+    def load(self: Task[LoadableTarget[T]]) -> T:
+        """Return what the output holds; short for `output().load()`."""
+        return self.output().load()
+
+    def output_uri(self) -> str | None:
+        """Return the output's URI, if it has one."""
+        return getattr(self.output(), "uri", None)
+
+
+def flatten_task_struct(struct: TaskStruct | None) -> list[BaseTask]:
+    """Return the tasks of a nesting, in its order.
+
+    Raises `TypeError` naming the place of what is no task.
+    """
+    return list(_flatten(struct, "")) if struct is not None else []
+
+
+def _flatten(struct: Any, path: str) -> Iterator[BaseTask]:
+    if isinstance(struct, BaseTask):
+        yield struct
+    elif isinstance(struct, Mapping):
+        for key, item in cast("Mapping[Any, Any]", struct).items():
+            yield from _flatten(item, f"{path}[{key!r}]")
+    elif isinstance(struct, Iterable) and not isinstance(struct, (str, bytes)):
+        for index, item in enumerate(cast("Iterable[Any]", struct)):
+            yield from _flatten(item, f"{path}[{index}]")
+    else:
+        place = f" at {path}" if path else ""
+        raise TypeError(
+            f"tasks are needed, or lists, tuples, sets and dicts of tasks; found {struct!r}{place}"
+        )

@@ -1,0 +1,21 @@
+"""The driver that runs one task after the other in the caller's thread."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from stardag.build.run import BuildRun
+
+
+def drive(run: BuildRun) -> None:
+    """Run tasks until there are no more.
+
+    On KeyboardInterrupt the build is cancelled, and the interrupt goes on its way.
+    """
+    try:
+        while (number := run.take()) is not None:
+            run.settle(number, run.advance(number))
+    except KeyboardInterrupt:
+        run.cancel("interrupted")
+        raise

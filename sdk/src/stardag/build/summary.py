@@ -1,0 +1,102 @@
+"""What a build did, for programs and for people."""
+
+from __future__ import annotations
+
+import traceback
+from collections import Counter
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import TYPE_CHECKING
+
+from stardag._errors import BuildFailedError
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    from stardag._task import BaseTask
+    from stardag.build.observer import BuildStatus
+
+
+class FailMode(Enum):
+    """What a build does when a task fails."""
+
+    FAIL_FAST = "fail_fast"
+    """Start nothing more, and wait for what runs."""
+    CONTINUE = "continue"
+    """Build all that can be built without what failed."""
+
+
+@dataclass(frozen=True, slots=True)
+class TaskFailure:
+    """A task that failed, and why."""
+
+    task: BaseTask
+    error: BaseException
+
+    @property
+    def traceback(self) -> str:
+        """The error as Python prints it, with causes."""
+        return "".join(traceback.format_exception(self.error))
+
+
+@dataclass(frozen=True, slots=True)
+class SkippedTask:
+    """A task that could not run, and the failed task that kept it."""
+
+    task: BaseTask
+    cause: BaseTask
+
+
+@dataclass(slots=True)
+class TaskCounts:
+    """Number of tasks by how they ended."""
+
+    completed: int = 0
+    reused: int = 0
+    failed: int = 0
+    skipped: int = 0
+    cancelled: int = 0
+
+    @property
+    def total(self) -> int:
+        """Number of tasks of the build."""
+        return self.completed + self.reused + self.failed + self.skipped + self.cancelled
+
+    def __str__(self) -> str:
+        parts = {name: getattr(self, name) for name in self.__slots__}
+        return ", ".join(f"{count} {name}" for name, count in parts.items() if count) or "no tasks"
+
+
+@dataclass(slots=True)
+class BuildSummary:
+    """How a build ended."""
+
+    build_id: UUID
+    """The build's id; without its hyphens, the trace id."""
+    status: BuildStatus
+    counts: TaskCounts = field(default_factory=TaskCounts)
+    failures: list[TaskFailure] = field(default_factory=list[TaskFailure])
+    skipped: list[SkippedTask] = field(default_factory=list[SkippedTask])
+    duration_s: float = 0.0
+    """Seconds from the start to the last task's end."""
+
+    @property
+    def ok(self) -> bool:
+        """Whether all that was asked for is there."""
+        return self.status == "completed"
+
+    def raise_for_status(self) -> None:
+        """Raise `BuildFailedError`, caused by the first failure's error, unless all is there."""
+        if self.ok:
+            return
+        first = self.failures[0].error if self.failures else None
+        raise BuildFailedError(str(self)) from first
+
+    def __str__(self) -> str:
+        lines = [f"build {self.build_id} {self.status} in {self.duration_s:.2f} s: {self.counts}"]
+        for failure in self.failures:
+            kind = type(failure.error).__name__
+            lines.append(f"  failed   {failure.task!r}: {kind}: {failure.error}")
+        causes = Counter(repr(skip.cause) for skip in self.skipped)
+        lines.extend(f"  skipped  {n} tasks because of {cause}" for cause, n in causes.items())
+        return "\n".join(lines)

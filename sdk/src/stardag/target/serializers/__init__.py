@@ -1,0 +1,1 @@
+"""How values become bytes: one module a format."""

@@ -1,0 +1,1 @@
+"""Where objects are kept: one module a kind of store, one contract suite for all."""
