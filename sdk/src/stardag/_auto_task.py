@@ -33,7 +33,7 @@ class AutoTask(Task[FileSystemTarget[T]], ABC, Generic[T]):
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
         super().__pydantic_init_subclass__(**kwargs)
         cls._loads = _type_argument(cls)
-        if not isinstance(cls._loads, TypeVar):
+        if not isinstance(cls._loads, TypeVar) and not getattr(cls._loads, "__parameters__", ()):
             try:
                 cls._serializer = get_serializer(cls._loads)
             except NameError:  # a type defined further down: found when it is needed
@@ -97,9 +97,21 @@ class AutoTask(Task[FileSystemTarget[T]], ABC, Generic[T]):
 
 
 def _type_argument(cls: type[AutoTask[Any]]) -> Any:
-    """Return what T is in `cls`, or the type variable if it is still open."""
-    for base in cls.__mro__:
+    """Return what T is in `cls`; a type variable, or a type with some, where it is open."""
+    argument: Any = T
+    for base in reversed(cls.__mro__):
         metadata: Any = base.__dict__.get("__pydantic_generic_metadata__")
-        if metadata and metadata["origin"] is AutoTask:
-            return metadata["args"][0]
-    return T
+        if not metadata or metadata["origin"] is None:
+            continue
+        parameters = metadata["origin"].__pydantic_generic_metadata__["parameters"]
+        argument = _substitute(argument, dict(zip(parameters, metadata["args"], strict=True)))
+    return argument
+
+
+def _substitute(annotation: Any, bound: dict[Any, Any]) -> Any:
+    if isinstance(annotation, TypeVar):
+        return bound.get(annotation, annotation)
+    open_parameters: tuple[Any, ...] = getattr(annotation, "__parameters__", ())
+    if not any(parameter in bound for parameter in open_parameters):
+        return annotation
+    return annotation[tuple(bound.get(p, p) for p in open_parameters)]

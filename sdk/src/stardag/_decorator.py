@@ -122,6 +122,7 @@ def task(
     Raises `TaskDefinitionError` if an annotation is missing, or a parameter can't be a field.
     """
     scope = sys._getframe(1).f_locals
+    places = _relpath_properties(relpath)
 
     def decorate(decorated: Callable[..., Any]) -> type[FunctionTask[Any, Any]]:
         parameters, loads = _read_signature(decorated, scope)
@@ -132,7 +133,7 @@ def task(
             "__version__": version,
             "_function": staticmethod(decorated),
             "_loaded": frozenset(n for n, p in parameters.items() if p.loaded),
-            **_relpath_properties(relpath),
+            **places,
         }
         if target_root_key is not None:
             body["_target_root_key"] = property(lambda self: target_root_key)
@@ -187,7 +188,8 @@ def _read_signature(
                 f"@task {where}: annotate the parameter {name!r}, as {name}: T or "
                 f"{name}: Depends[T]"
             )
-        if hasattr(FunctionTask, name) or name.startswith("_"):
+        taken = hasattr(FunctionTask, name) or name in FunctionTask.model_fields
+        if taken or name.startswith("_"):
             raise TaskDefinitionError(
                 f"@task {where}: the parameter {name!r} has a name that tasks use themselves; "
                 "rename it"

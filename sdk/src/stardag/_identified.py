@@ -5,9 +5,19 @@ from __future__ import annotations
 from abc import ABC
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import NoneType, UnionType
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Union, cast, get_args, get_origin
+from typing import (
+    TYPE_CHECKING,
+    Annotated,
+    Any,
+    ClassVar,
+    Union,
+    cast,
+    dataclass_transform,
+    get_args,
+    get_origin,
+)
 
-from pydantic import BaseModel, ConfigDict, model_serializer
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, model_serializer
 from pydantic_core import PydanticSerializationError
 
 from stardag._errors import IdentityError
@@ -28,13 +38,22 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from pydantic import SerializationInfo, SerializerFunctionWrapHandler
+    from pydantic._internal._model_construction import ModelMetaclass
     from pydantic.fields import FieldInfo
+
+    @dataclass_transform(
+        frozen_default=True, kw_only_default=True, field_specifiers=(Field, PrivateAttr)
+    )
+    class FrozenModelMeta(ModelMetaclass):
+        """Tells type checkers that the classes are frozen, and so hashable."""
+else:
+    FrozenModelMeta = type(PolymorphicRoot)
 
 id_namespace_provider: Provider[UUID] = Provider(lambda: NAMESPACE)
 """The UUID namespace of ids; override it only to keep a fork's or a test's ids apart."""
 
 
-class Identified(PolymorphicRoot, ABC):
+class Identified(PolymorphicRoot, ABC, metaclass=FrozenModelMeta):  # pyright: ignore[reportGeneralTypeIssues]
     """A frozen model known by its id; inside another model's identity it is its id alone."""
 
     __slots__ = ("_identity",)

@@ -47,7 +47,8 @@ class StardagBaseModel(BaseModel):
     """A Pydantic model whose fields `StardagField` may mark, as a task's fields."""
 
     # A field whose type is a base class is written as the class that its value has.
-    model_config = ConfigDict(polymorphic_serialization=True)
+    # NaN and infinities survive JSON; in an id they are an error.
+    model_config = ConfigDict(polymorphic_serialization=True, ser_json_inf_nan="constants")
 
     @model_serializer(mode="wrap")
     def _serialize(self, handler: SerializerFunctionWrapHandler, info: SerializationInfo) -> Any:

@@ -1,0 +1,296 @@
+"""What a build makes, in which order, and what it says of it. Both drivers, one behaviour."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import stardag as sd
+from stardag.build import BuildSummary, FailMode, observer_provider
+from stardag.target.stores.memory import MemoryStore
+
+from .recorder import Recorder
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+Build = Callable[..., BuildSummary]
+
+
+@pytest.fixture(params=[sd.build, sd.build_sequential], ids=["threads", "sequential"])
+def build(request: pytest.FixtureRequest) -> Build:
+    return request.param
+
+
+@pytest.fixture
+def recorder() -> Iterator[Recorder]:
+    recorder = Recorder()
+    with observer_provider.override(lambda: recorder):
+        yield recorder
+
+
+@pytest.fixture(autouse=True)
+def in_memory() -> Iterator[None]:
+    factory = sd.TargetFactory({"default": "memory://root"}, {"memory": MemoryStore()})
+    with sd.target_factory_provider.override(factory):
+        yield
+
+
+@sd.task
+def leaf(n: int) -> int:
+    return n
+
+
+@sd.task
+def plus(a: sd.Depends[int], b: sd.Depends[int]) -> int:
+    return a + b
+
+
+@sd.task
+def failing(n: int = 0) -> int:
+    raise ValueError("broken on purpose")
+
+
+def test_what_is_missing_is_made_once_and_dependencies_come_first(
+    build: Build, recorder: Recorder
+) -> None:
+    shared = leaf(n=1)
+    root = plus(a=plus(a=shared, b=leaf(n=2)), b=shared)
+    summary = build(root)
+    assert summary.ok
+    assert root.load() == 4
+    assert summary.counts.completed == 4
+    started = recorder.tasks("started")
+    assert len(started) == len(set(started)) == 4
+    assert started.index(shared) < started.index(root)
+
+
+def test_a_second_build_does_nothing(build: Build, recorder: Recorder) -> None:
+    root = plus(a=leaf(n=1), b=leaf(n=2))
+    build(root)
+    recorder.events.clear()
+    summary = build(root)
+    assert (summary.status, summary.counts.reused, summary.counts.total) == ("completed", 1, 1)
+    assert recorder.tasks("started") == []
+
+
+def test_discovery_stops_at_what_is_complete(build: Build) -> None:
+    middle = plus(a=leaf(n=1), b=leaf(n=2))
+    build(middle)
+    for task in (leaf(n=1), leaf(n=2)):
+        target = task.output()
+        target.store.delete(target.path)
+    summary = build(plus(a=middle, b=leaf(n=3)))
+    assert (summary.counts.completed, summary.counts.reused) == (2, 1)
+
+
+def test_fail_fast_starts_nothing_after_a_failure(recorder: Recorder) -> None:
+    summary = sd.build_sequential([failing(), leaf(n=1)])
+    assert (summary.status, summary.counts.failed, summary.counts.cancelled) == ("failed", 1, 1)
+    assert recorder.tasks("started") == [failing()]
+    assert recorder.tasks("cancelled") == [leaf(n=1)]
+
+
+def test_continue_builds_all_that_can_be_built(build: Build, recorder: Recorder) -> None:
+    lost = plus(a=failing(), b=leaf(n=1))
+    further = plus(a=lost, b=leaf(n=2))
+    summary = build([further, leaf(n=3)], fail_mode=FailMode.CONTINUE)
+    assert str(summary.counts) == "3 completed, 1 failed, 2 skipped"
+    assert {(skip.task, skip.cause) for skip in summary.skipped} == {
+        (lost, failing()),
+        (further, failing()),
+    }
+    assert set(recorder.tasks("skipped")) == {lost, further}
+
+
+def test_a_failure_keeps_its_traceback_and_is_raised_on_request(build: Build) -> None:
+    summary = build(failing())
+    assert "broken on purpose" in summary.failures[0].traceback
+    assert 'raise ValueError("broken on purpose")' in summary.failures[0].traceback
+    with pytest.raises(sd.BuildFailedError, match="1 failed") as caught:
+        summary.raise_for_status()
+    assert isinstance(caught.value.__cause__, ValueError)
+
+
+def test_leaving_by_sys_exit_is_a_failure_of_the_task(build: Build) -> None:
+    @sd.task
+    def leaving() -> int:
+        raise SystemExit(3)
+
+    assert build(leaving()).counts.failed == 1
+
+
+class Forgetful(sd.AutoTask[int]):
+    def run(self) -> None:
+        pass
+
+
+def test_a_promised_output_that_is_missing_is_a_failure(build: Build) -> None:
+    summary = build(Forgetful())
+    assert isinstance(summary.failures[0].error, sd.OutputMissingError)
+    assert "memory://root/Forgetful" in str(summary.failures[0].error)
+
+
+class Outdated(sd.AutoTask[int]):
+    __version__ = "2"
+
+    def run(self) -> None:
+        self.output().save(1)
+
+
+def test_a_task_of_another_version_is_not_run(build: Build) -> None:
+    task = Outdated(version="1")
+    summary = build(task)
+    assert isinstance(summary.failures[0].error, sd.VersionMismatchError)
+    assert not task.complete()
+    assert build(Outdated(version="2")).ok
+
+
+class Elsewhere(sd.AutoTask[int]):
+    """Stands for something made by another program."""
+
+
+def test_a_task_without_run_can_be_used_but_not_made(build: Build) -> None:
+    root = plus(a=Elsewhere(), b=leaf(n=1))
+    with pytest.raises(sd.TaskDefinitionError, match="Elsewhere has no run"):
+        build(root)
+    Elsewhere().output().save(4)
+    assert build(root).ok
+    assert root.load() == 5
+
+
+class Ping(sd.AutoTask[int]):
+    def requires(self) -> sd.TaskStruct:
+        return Pong()
+
+    def run(self) -> None: ...
+
+
+class Pong(sd.AutoTask[int]):
+    def requires(self) -> sd.TaskStruct:
+        return [Ping()]
+
+    def run(self) -> None: ...
+
+
+def test_a_circle_is_refused_with_its_path(build: Build, recorder: Recorder) -> None:
+    with pytest.raises(sd.CycleError, match=r"Ping\(\) -> Pong\(\) -> Ping\(\)"):
+        build(Ping())
+    assert recorder.ended == "failed"
+
+
+class Chooses(sd.AutoTask[int]):
+    """Finds out what it needs while it runs."""
+
+    n: int
+
+    def run(self) -> Iterator[sd.TaskStruct]:
+        first = leaf(n=self.n)
+        yield first
+        more = {"x": leaf(n=first.load() + 1), "y": [first]}
+        yield more
+        self.output().save(first.load() + more["x"].load())  # pyright: ignore
+
+
+def test_what_a_task_yields_is_complete_when_it_goes_on(build: Build, recorder: Recorder) -> None:
+    task = Chooses(n=10)
+    summary = build(task)
+    assert task.load() == 21
+    assert summary.counts.completed == 3
+    names = [name for name, subject, *_ in recorder.events if subject == task]
+    assert names == ["pending", "started", *["suspended", "resumed"] * 2, "completed"]
+
+
+class WaitsFor(sd.AutoTask[int]):
+    task: sd.SubClass[sd.BaseTask]
+
+    def run(self) -> Iterator[sd.TaskStruct]:
+        yield self.task
+        self.output().save(1)
+
+
+def test_a_task_fails_when_what_it_yielded_fails(build: Build) -> None:
+    summary = build(WaitsFor(task=failing()), fail_mode=FailMode.CONTINUE)
+    assert {type(f.error) for f in summary.failures} == {ValueError, sd.UpstreamFailedError}
+
+
+class YieldsCircle(sd.AutoTask[int]):
+    def run(self) -> Iterator[sd.TaskStruct]:
+        yield WaitsForCircle()
+
+
+class WaitsForCircle(sd.AutoTask[int]):
+    def requires(self) -> sd.TaskStruct:
+        return YieldsCircle()
+
+    def run(self) -> None: ...
+
+
+def test_a_circle_made_while_running_is_a_failure(build: Build) -> None:
+    summary = build(YieldsCircle())
+    assert isinstance(summary.failures[0].error, sd.CycleError)
+
+
+def test_independent_tasks_run_at_the_same_time() -> None:
+    barrier = threading.Barrier(3, timeout=20)
+
+    @sd.task
+    def meets(n: int) -> int:
+        barrier.wait()
+        return n
+
+    assert sd.build([meets(n=n) for n in range(3)], max_workers=3).ok
+
+
+class Interrupted(sd.AutoTask[int]):
+    def run(self) -> None:
+        raise KeyboardInterrupt
+
+
+def test_an_interrupt_is_put_on_record_and_goes_on(recorder: Recorder) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        sd.build_sequential([Interrupted(), leaf(n=1)])
+    assert recorder.ended == "cancelled"
+    assert recorder.tasks("cancelled") == [Interrupted(), leaf(n=1)]
+
+
+async def test_build_refuses_to_run_inside_an_event_loop() -> None:
+    with pytest.raises(sd.StardagError, match="await build_aio"):
+        sd.build(leaf(n=1))
+    assert (await sd.build_aio(leaf(n=1))).ok
+
+
+def test_an_unidentifiable_parameter_is_an_error_before_anything_runs(build: Build) -> None:
+    @sd.task
+    def takes(value: Any) -> int:
+        return 1
+
+    with pytest.raises(sd.IdentityError, match="value"):
+        build([leaf(n=1), takes(value=float("nan"))])
+
+
+def test_a_long_chain_is_built(build: Build) -> None:
+    class Link(sd.AutoTask[int]):
+        below: sd.TaskLoads[int] | None = None
+
+        def requires(self) -> sd.TaskStruct | None:
+            return self.below
+
+        def run(self) -> None:
+            self.output().save(1)
+
+    task = Link()
+    for _ in range(3000):
+        task = Link(below=task)
+    assert build(task).counts.completed == 3001
+
+
+def test_a_target_root_that_is_not_configured_is_named(isolated: Path) -> None:
+    @sd.task(target_root_key="archive")
+    def archived() -> int:
+        return 1
+
+    with pytest.raises(sd.ConfigError, match="no target root called 'archive'"):
+        sd.build_sequential(archived())

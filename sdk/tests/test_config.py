@@ -1,0 +1,131 @@
+"""Where settings come from, and which source wins."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from stardag import ConfigError
+from stardag.config import get_config, load_config
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.fixture(autouse=True)
+def no_root(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("STARDAG_TARGET_ROOTS__DEFAULT")
+
+
+def test_nothing_is_tracked_and_the_default_root_is_the_users_unless_set(isolated: Path) -> None:
+    config = load_config().config
+    assert config.server.address is None
+    assert config.target_root("default") == str(isolated / "data/stardag/targets")
+    assert config.tracking.state_dir == isolated / "state/stardag"
+
+
+def test_the_environment_wins_over_the_project_and_that_over_the_user(
+    isolated: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    user = isolated / "config/stardag/config.toml"
+    user.parent.mkdir(parents=True)
+    user.write_text('[server]\naddress = "user:1"\ntoken_file = "t"\n[tracking]\nquiet = true')
+    (isolated / "stardag.toml").write_text('[server]\naddress = "project:1"')
+    loaded = load_config()
+    assert loaded.config.server.address == "project:1"
+    assert loaded.config.server.token_file == user.parent / "t"
+    assert loaded.config.tracking.quiet
+    assert loaded.sources["server.address"] == str(isolated / "stardag.toml")
+    monkeypatch.setenv("STARDAG_SERVER", "environment:1")
+    loaded = load_config()
+    assert loaded.config.server.address == "environment:1"
+    assert loaded.sources["server.address"] == "STARDAG_SERVER"
+
+
+def test_an_empty_variable_unsets(isolated: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (isolated / "stardag.toml").write_text('[server]\naddress = "project:1"')
+    monkeypatch.setenv("STARDAG_SERVER", "")
+    assert load_config().config.server.address is None
+
+
+def test_the_project_file_is_found_above_the_working_directory(
+    isolated: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (isolated / "pyproject.toml").write_text('[tool.stardag.target_roots]\ndefault = "out"')
+    below = isolated / "a/b"
+    below.mkdir(parents=True)
+    monkeypatch.chdir(below)
+    assert load_config().config.target_root("default") == str(isolated / "out")
+
+
+def test_a_profile_is_laid_over_its_file(isolated: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (isolated / "stardag.toml").write_text(
+        '[server]\naddress = "a:1"\n[target_roots]\nx = "/x"\n[profiles.prod.server]\n'
+        'address = "b:1"'
+    )
+    monkeypatch.setenv("STARDAG_PROFILE", "prod")
+    config = load_config().config
+    assert (config.server.address, config.target_root("x")) == ("b:1", "/x")
+    monkeypatch.setenv("STARDAG_PROFILE", "nope")
+    with pytest.raises(ConfigError, match=r"no profile 'nope' \(it has: prod\)"):
+        load_config()
+
+
+def test_target_roots_come_from_json_and_from_single_variables(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("STARDAG_TARGET_ROOTS", '{"default": "/d", "cold": "s3://bucket"}')
+    monkeypatch.setenv("STARDAG_TARGET_ROOTS__HOT", "/hot")
+    roots = load_config().config.target_roots
+    assert roots == {"default": "/d", "cold": "s3://bucket", "hot": "/hot"}
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("[server", "not valid TOML"),
+        ("[server]\naddres = 'x'", r"server.addres \(from .*stardag.toml\): Extra inputs"),
+        ("[tracking]\nfsync = 'often'", "tracking.fsync"),
+        ("[target_roots]\ndefault = 3", "target_roots.default"),
+    ],
+)
+def test_a_mistake_in_a_file_is_named_with_its_place(
+    isolated: Path, text: str, problem: str
+) -> None:
+    (isolated / "stardag.toml").write_text(text)
+    with pytest.raises(ConfigError, match=problem):
+        load_config()
+
+
+@pytest.mark.parametrize("text", ["{", "[1]"])
+def test_target_roots_that_are_no_json_object_are_an_error(
+    monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    monkeypatch.setenv("STARDAG_TARGET_ROOTS", text)
+    with pytest.raises(ConfigError, match="STARDAG_TARGET_ROOTS"):
+        load_config()
+
+
+def test_a_config_file_that_is_named_must_exist(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STARDAG_CONFIG", "nowhere.toml")
+    with pytest.raises(ConfigError, match=r"nowhere.toml, which does not exist"):
+        load_config()
+
+
+def test_a_token_is_read_from_its_file_and_never_shown(
+    isolated: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (isolated / "token").write_text("secret\n")
+    monkeypatch.setenv("STARDAG_TOKEN_FILE", str(isolated / "token"))
+    assert get_config().server.read_token() == "secret"
+    monkeypatch.setenv("STARDAG_TOKEN", "other")
+    config = load_config().config
+    assert config.server.read_token() == "other"
+    assert "other" not in repr(config)
+
+
+def test_a_token_file_that_was_named_must_exist(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert load_config().config.server.read_token() is None
+    monkeypatch.setenv("STARDAG_TOKEN_FILE", "/nowhere/token")
+    with pytest.raises(ConfigError, match="is the server running"):
+        load_config().config.server.read_token()

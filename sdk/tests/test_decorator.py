@@ -1,0 +1,171 @@
+"""`@task`: functions as task types."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import stardag as sd
+from pydantic import ValidationError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@sd.task
+def number(n: int) -> int:
+    """Return a number."""
+    return n
+
+
+@sd.task
+def add(a: sd.Depends[int], b: int = 1) -> int:
+    return a + b
+
+
+@sd.task
+def total(parts: list[sd.Depends[int]], named: dict[str, sd.Depends[int]]) -> int:
+    return sum(parts) + sum(named.values())
+
+
+@sd.task
+def ids(tasks: list[sd.TaskLoads[int]]) -> list[str]:
+    return [str(task.id) for task in tasks]
+
+
+def test_parameters_become_fields() -> None:
+    task = number(n=3)
+    assert task.model_dump() == {
+        "__namespace": "",
+        "__name": "number",
+        "version": "",
+        "n": 3,
+    }
+    assert number.__doc__ == "Return a number."
+
+
+def test_depends_hands_over_what_the_task_made() -> None:
+    task = add(a=number(n=2), b=5)
+    sd.build_sequential(task).raise_for_status()
+    assert task.load() == task.result() == 7
+
+
+def test_a_plain_parameter_takes_a_value_or_a_task() -> None:
+    task = add(a=number(n=2), b=number(n=10))
+    sd.build_sequential(task).raise_for_status()
+    assert task.load() == 12
+    assert sd.flatten_task_struct(task.requires()) == [number(n=2), number(n=10)]
+
+
+def test_depends_may_be_nested() -> None:
+    task = total(parts=[number(n=1), number(n=2)], named={"x": number(n=3)})
+    sd.build_sequential(task).raise_for_status()
+    assert task.load() == 6
+
+
+def test_a_parameter_declared_as_task_is_handed_over_as_task() -> None:
+    task = ids(tasks=[number(n=1)])
+    sd.build_sequential(task).raise_for_status()
+    assert task.load() == [str(number(n=1).id)]
+
+
+def test_call_is_the_plain_function() -> None:
+    assert add.call(2, b=3) == 5
+
+
+def test_depends_refuses_values_and_tasks_of_other_types() -> None:
+    @sd.task
+    def text() -> str:
+        return ""
+
+    with pytest.raises(ValidationError, match=r"loads as int is needed, and .*text loads as str"):
+        add(a=text())
+    with pytest.raises(ValidationError, match="a"):
+        add(a=3)
+
+
+def test_options_name_the_type_and_place_the_output(isolated: Path) -> None:
+    @sd.task(
+        name="Range",
+        version="2",
+        namespace="a.b",
+        relpath={"base": "top", "extra": lambda task: f"limit={task.limit}", "filename": "f"},
+    )
+    def make_range(limit: int) -> list[int]:
+        return list(range(limit))
+
+    task = make_range(limit=3)
+    key = str(task.id)
+    assert (task.get_namespace(), task.get_name(), task.version) == ("a.b", "Range", "2")
+    assert task.output().uri == (
+        f"{isolated}/targets/top/a/b/Range/v2/limit=3/{key[:2]}/{key[2:4]}/{key}/f.json"
+    )
+
+
+def test_the_whole_path_can_be_given(isolated: Path) -> None:
+    @sd.task(relpath=lambda task: f"reports/{task.day}.txt")
+    def report(day: str) -> str:
+        return day
+
+    assert report(day="monday").output().uri == f"{isolated}/targets/reports/monday.txt"
+
+
+def test_an_unknown_part_of_the_path_is_an_error() -> None:
+    with pytest.raises(sd.TaskDefinitionError, match="unknown parts"):
+        sd.task(relpath={"folder": "x"})(lambda: None)
+
+
+def test_a_missing_annotation_is_an_error_naming_the_parameter() -> None:
+    def unannotated(a, b: int) -> int:  # pyright: ignore
+        return b
+
+    with pytest.raises(sd.TaskDefinitionError, match="annotate the parameter 'a'"):
+        sd.task(unannotated)  # pyright: ignore
+
+
+def test_a_missing_return_annotation_is_an_error() -> None:
+    def unannotated(a: int):  # pyright: ignore
+        return a
+
+    with pytest.raises(sd.TaskDefinitionError, match="annotate what it returns"):
+        sd.task(unannotated)
+
+
+@pytest.mark.parametrize("name", ["version", "run", "id", "_hidden", "output"])
+def test_a_parameter_with_a_name_of_the_tasks_own_is_an_error(name: str) -> None:
+    scope: dict[str, Any] = {}
+    exec(f"def f({name}: int) -> int: return 1", scope)
+    with pytest.raises(sd.TaskDefinitionError, match=f"'{name}' has a name"):
+        sd.task(scope["f"])
+
+
+def test_variadic_parameters_are_an_error() -> None:
+    def variadic(*values: int) -> int:
+        return 1
+
+    with pytest.raises(sd.TaskDefinitionError, match="can't be a field"):
+        sd.task(variadic)
+
+
+def test_an_output_type_without_serializer_is_an_error_that_says_what_to_do() -> None:
+    class Opaque:
+        pass
+
+    def opaque() -> Opaque:
+        return Opaque()
+
+    with pytest.raises(sd.SerializerError, match=r"no serializer fits the output type .*Opaque"):
+        sd.task(opaque)
+
+
+def test_local_types_may_be_annotations() -> None:
+    class Point(sd.StardagBaseModel):
+        x: int
+
+    @sd.task
+    def make(point: Point) -> Point:
+        return point
+
+    task = make(point=Point(x=3))
+    sd.build_sequential(task).raise_for_status()
+    assert task.load() == Point(x=3)
