@@ -1,0 +1,121 @@
+"""`make run`: start a server, build the example, and show its history; see README.md."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import stardag as sd
+from local_server import LocalServer, LocalServerError
+from stardag.config import get_config
+
+EXAMPLES = Path(__file__).resolve().parent
+ROOT = EXAMPLES.parent
+PYTHON = Path(sys.executable)
+STARDAG = PYTHON.with_name("stardag")
+
+
+class ExampleError(Exception):
+    """The example can't go on; one line for people says why."""
+
+
+def main() -> int:
+    """Do what the command line asks for, and return the exit code."""
+    arguments = parse_arguments()
+    use_own_settings()
+    server = configured_server()
+    try:
+        if arguments.stop:
+            stop(server)
+        else:
+            start_or_reuse(server)
+            build_id = build(arguments.trees, arguments.seed)
+            show_history(build_id)
+            show_next_steps(build_id, arguments.trees)
+    except (LocalServerError, ExampleError, sd.StardagError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def parse_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description="Build the example, tracked by a local server.")
+    parser.add_argument("--trees", type=int, default=200, help="size of the random forests")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the models that use chance")
+    parser.add_argument("--stop", action="store_true", help="stop the server, and that is all")
+    return parser.parse_args()
+
+
+def use_own_settings() -> None:
+    """Have every setting taken from the stardag.toml beside this file."""
+    for name in [name for name in os.environ if name.startswith("STARDAG_")]:
+        del os.environ[name]
+    os.environ["STARDAG_CONFIG"] = str(EXAMPLES / "stardag.toml")
+
+
+def configured_server() -> LocalServer:
+    settings = get_config().server
+    assert settings.address and settings.token_file, "stardag.toml has both"
+    return LocalServer(settings.address, data_dir=settings.token_file.parent.resolve())
+
+
+def start_or_reuse(server: LocalServer) -> None:
+    if pid := server.pid():
+        if stardag("builds", "list", stdout=subprocess.DEVNULL) != 0:
+            raise ExampleError(f"the server (process {pid}) does not answer: `make stop` ends it")
+        print(f"server    {server.address}, running already (process {pid})")
+    else:
+        print(f"server    {server.address}, started (process {server.start()})")
+
+
+def stop(server: LocalServer) -> None:
+    pid = server.stop()
+    print(f"stopped the server (process {pid})" if pid else "no server is running")
+
+
+def build(trees: int, seed: int) -> str:
+    """Build the report, tell where it is, and return the build's id."""
+    # After the line on the server, as scikit-learn takes its time to be imported.
+    from classifiers.decorator_form import comparison
+    from classifiers.models import grid
+
+    report = comparison(grid(trees, seed))
+    summary = sd.build(report)
+    summary.raise_for_status()
+    print(summary)
+    print(f"report    {os.path.relpath(report.output().uri, ROOT)}")
+    print(f"trace id  {summary.build_id.hex}")
+    return str(summary.build_id)
+
+
+def show_history(build_id: str) -> None:
+    for command in (["builds", "list"], ["builds", "show", build_id]):
+        print(f"\n$ stardag {' '.join(command)}", flush=True)
+        if stardag(*command) != 0:
+            raise ExampleError("the history can't be shown")
+
+
+def show_next_steps(build_id: str, trees: int) -> None:
+    python = os.path.relpath(PYTHON, ROOT)
+    command = os.path.relpath(STARDAG, EXAMPLES)
+    print(f"""
+The server keeps running. Next, from the repository's root:
+
+  make run                                  again: everything is there and reused
+  {python} examples/run.py --trees {trees + 100}
+                                            only what depends on it runs, the rest is reused
+  (cd examples && {command} builds watch {build_id})
+                                            follow a build; while one runs, live
+  make stop                                 stop the server""")
+
+
+def stardag(*command: str, stdout: int | None = None) -> int:
+    """Run the `stardag` command with the example's settings, and return its exit code."""
+    return subprocess.run([STARDAG, *command], stdout=stdout, check=False).returncode
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
