@@ -1,0 +1,1 @@
+"""How builds look to OpenTelemetry."""

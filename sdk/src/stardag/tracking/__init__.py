@@ -1,0 +1,9 @@
+"""How what happens in a build leaves it.
+
+The building process appends events to a spool on disk and does nothing else; a
+process of its own, the sender, brings them to the server and to OpenTelemetry.
+"""
+
+from stardag.tracking.tracker import Tracker, open_tracker
+
+__all__ = ["Tracker", "open_tracker"]

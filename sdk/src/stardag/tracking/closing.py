@@ -1,0 +1,109 @@
+"""Closes the streams of processes that died: what they could not say is said for them."""
+
+from __future__ import annotations
+
+import socket
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from stardag.tracking import frames
+from stardag.tracking.delivery import read_delivery
+from stardag.tracking.reader import SpoolReader, segment_starts
+from stardag.tracking.spool import adopt_stream
+from stardag.tracking.stream import boot_id
+from stardag.v1 import event_pb2
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from stardag.tracking.spool import StreamHeader
+
+_BUILD_ENDS = frozenset(
+    {
+        event_pb2.EVENT_TYPE_BUILD_COMPLETED,
+        event_pb2.EVENT_TYPE_BUILD_FAILED,
+        event_pb2.EVENT_TYPE_BUILD_CANCELLED,
+        event_pb2.EVENT_TYPE_BUILD_EXITED_EARLY,
+        event_pb2.EVENT_TYPE_PRODUCER_DIED,
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """A time by both clocks of a producer, in microseconds."""
+
+    event_time_us: int
+    monotonic_us: int
+
+
+def written_here(header: StreamHeader) -> bool:
+    """Return whether a stream's writer would hold its lock where this process can see it.
+
+    Of a directory copied from another machine, nobody here can tell if its writer lives.
+    """
+    return header.host == socket.gethostname() or (bool(boot_id()) and header.boot_id == boot_id())
+
+
+def close_if_orphaned(directory: Path, header: StreamHeader, *, seen_alive: bool) -> bool:
+    """Close a stream whose writer has died: PRODUCER_DIED for each open build, then the end mark.
+
+    The time of death is now if the writer was `seen_alive` by the caller a moment ago,
+    and otherwise that of its last event, as nobody knows better. Return whether the stream
+    is closed. Raises `OSError`.
+    """
+    spool = adopt_stream(directory)
+    if spool is None:
+        return False
+    try:
+        starts = segment_starts(directory)
+        reader = SpoolReader(directory, starts[0] - 1 if starts else 0)
+        open_builds, last = summarize(_events(reader))
+        if not reader.ended:
+            # the server may have more than a disk whose machine lost power
+            spool.sequence = max(spool.sequence, read_delivery(directory).acked)
+            moment = _now() if seen_alive and header.boot_id == boot_id() else last
+            for build in open_builds:
+                spool.append(frames.body(_death(build, moment, header).SerializeToString()))
+            spool.append(b"")
+            spool.force()
+    finally:
+        spool.release()
+    return True
+
+
+def summarize(events: Iterable[event_pb2.NewEvent]) -> tuple[list[bytes], Moment]:
+    """Return the builds that started and did not end, and the moment of the last event."""
+    open_builds: dict[bytes, None] = {}
+    last = Moment(0, 0)
+    for event in events:
+        last = Moment(event.event_time_us, event.monotonic_us)
+        if event.type == event_pb2.EVENT_TYPE_BUILD_STARTED:
+            open_builds[event.build_id] = None
+        elif event.type in _BUILD_ENDS:
+            open_builds.pop(event.build_id, None)
+    return list(open_builds), last
+
+
+def _events(reader: SpoolReader) -> Iterable[event_pb2.NewEvent]:
+    while batch := reader.read():
+        for frame in batch:
+            yield event_pb2.NewEvent.FromString(frames.event(frame.body))
+
+
+def _death(build: bytes, moment: Moment, header: StreamHeader) -> event_pb2.NewEvent:
+    return event_pb2.NewEvent(
+        build_id=build,
+        type=event_pb2.EVENT_TYPE_PRODUCER_DIED,
+        event_time_us=moment.event_time_us,
+        monotonic_us=moment.monotonic_us,
+        build_end=event_pb2.BuildEnd(
+            reason=f"process {header.pid} on {header.host} died before the build ended"
+        ),
+    )
+
+
+def _now() -> Moment:
+    return Moment(time.time_ns() // 1000, time.monotonic_ns() // 1000)

@@ -1,0 +1,53 @@
+"""The credential for a server, and where it is read from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import platformdirs
+
+if TYPE_CHECKING:
+    from stardag.config import ServerConfig
+    from stardag.tracking.address import Address
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """A token itself, or the file that has it; neither if the server asks for none."""
+
+    token: str | None = None
+    file: Path | None = None
+
+    def read(self) -> str | None:
+        """Return the token as of now: a file may be renewed at any time.
+
+        None if there is no such file. Raises `OSError` if it can't be read.
+        """
+        if self.token is not None:
+            return self.token
+        if self.file is None:
+            return None
+        try:
+            return self.file.read_text().strip() or None
+        except FileNotFoundError:
+            return None
+
+    def __repr__(self) -> str:
+        """Name where the token is, never the token."""
+        return f"Credential(token={'...' if self.token else None}, file={self.file})"
+
+
+def configured_credential(server: ServerConfig, address: Address) -> Credential:
+    """Return the credential for `address`.
+
+    Unless one is configured, a server on this machine gets the token that it has written
+    itself, and any other none.
+    """
+    if server.token is not None:
+        return Credential(token=server.token.get_secret_value())
+    if server.token_file is None and address.is_loopback:
+        data = platformdirs.user_data_dir("stardag-server", appauthor=False)
+        return Credential(file=Path(data) / "token")
+    return Credential(file=server.token_file)

@@ -1,0 +1,148 @@
+"""All of a spool's streams, each on its way, and how the server behaves towards them."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import shutil
+import time
+from typing import TYPE_CHECKING
+
+from stardag.tracking.delivery import SenderStatus, write_status
+from stardag.tracking.route import TRACES_ONLY
+from stardag.tracking.shipment import Shipment
+from stardag.tracking.spool import stream_directories
+from stardag.tracking.traces import Exporter, export_traces
+from stardag.tracking.verdict import Fault, Verdict
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from stardag.tracking.delivery import SenderState
+    from stardag.tracking.uplink import Server
+
+_log = logging.getLogger(__name__)
+
+_SCAN_S, _LINGER_S, _CLEAN_S = 0.1, 2.0, 3600.0
+_SLOTS = 8
+
+
+class Dispatch:
+    """Brings the streams of one spool to the server and the collector, new ones as they come."""
+
+    def __init__(
+        self, spool: Path, server: Server | None, exporter: Exporter | None, *, retention_s: float
+    ) -> None:
+        """Serve `spool`; without a server or an exporter, nothing goes there."""
+        self._spool = spool
+        self._server = server
+        self._exporter = exporter
+        self._retention_s = retention_s
+        self._witness = _Witness(spool, server)
+        self._carried: dict[Path, asyncio.Task[None]] = {}
+        self._settled: set[Path] = set()
+        self._stopped = False
+
+    async def run(self) -> None:
+        """Work until there has been nothing to do for two seconds, or until `stop`."""
+        # these belong to one event loop, and `run` may be called again in another
+        self._slots = asyncio.Semaphore(_SLOTS)
+        self._turn = asyncio.Lock()
+        busy_at = cleaned_at = float("-inf")
+        while not self._stopped and not self._witness.credential_is_final:
+            now = time.monotonic()
+            if now - cleaned_at > _CLEAN_S:
+                cleaned_at = now
+                remove_expired(self._spool, self._retention_s)
+            self._take_up()
+            if self._carried:
+                busy_at = now
+            elif now - busy_at > _LINGER_S:
+                break
+            await asyncio.sleep(_SCAN_S)
+        for task in self._carried.values():
+            task.cancel()
+        await asyncio.gather(*self._carried.values(), return_exceptions=True)
+        self._carried.clear()
+
+    def stop(self) -> None:
+        """End `run` soon; what is not delivered stays for the next."""
+        self._stopped = True
+
+    def has_work(self) -> bool:
+        """Return whether there are streams that nobody has taken up."""
+        new = set(stream_directories(self._spool)) - self._settled
+        return bool(new) and not self._stopped and not self._witness.credential_is_final
+
+    def _take_up(self) -> None:
+        for directory in stream_directories(self._spool):
+            if directory not in self._carried and directory not in self._settled:
+                self._carried[directory] = asyncio.create_task(self._carry(directory))
+        for directory in [path for path, task in self._carried.items() if task.done()]:
+            self._settled.add(directory)
+            if error := self._carried.pop(directory).exception():
+                _log.error("%s is left where it is", directory.name, exc_info=error)
+
+    async def _carry(self, directory: Path) -> None:
+        shipment = Shipment(directory)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(shipment.close_when_orphaned())
+            if self._server is not None:
+                group.create_task(shipment.deliver(self._server, self._witness, self._slots))
+            if self._exporter is not None:
+                group.create_task(export_traces(shipment, self._exporter, self._turn))
+        if shipment.delivered or self._spool.name == TRACES_ONLY:
+            put_aside(directory)
+
+
+class _Witness:
+    """Writes down how the server behaves, for builds to see, when that changes."""
+
+    def __init__(self, spool: Path, server: Server | None) -> None:
+        self._spool = spool
+        self._token_is_fixed = server is not None and server.credential.token is not None
+        self._status = SenderStatus(os.getpid(), "starting")
+
+    @property
+    def credential_is_final(self) -> bool:
+        """Whether a credential was refused that this process can't read anew."""
+        return self._status.state == "refused" and self._token_is_fixed
+
+    def connected(self) -> None:
+        self._become("connected")
+
+    def failed(self, verdict: Verdict) -> None:
+        if verdict.fault is Fault.SERVER:
+            self._become("unreachable", verdict.message)
+        elif verdict.fault is Fault.CREDENTIAL:
+            self._become("refused", verdict.message)
+
+    def _become(self, state: SenderState, detail: str = "") -> None:
+        if state == self._status.state:
+            return
+        self._status = SenderStatus(os.getpid(), state, detail)
+        _log.info("the server: %s %s", state, detail)
+        try:
+            write_status(self._spool, self._status)
+        except OSError as error:
+            _log.warning("the status can't be written: %s", error)
+
+
+def put_aside(directory: Path) -> None:
+    """Keep what is delivered out of the way, for a server restored from an old backup."""
+    done = directory.parent / "done"
+    done.mkdir(mode=0o700, exist_ok=True)
+    directory.rename(done / directory.name)
+    os.utime(done / directory.name)
+
+
+def remove_expired(spool: Path, retention_s: float) -> None:
+    """Delete what was delivered longer ago than `retention_s`."""
+    try:
+        entries = list(os.scandir(spool / "done"))
+    except FileNotFoundError:
+        return
+    for entry in entries:
+        if time.time() - entry.stat().st_mtime > retention_s:
+            shutil.rmtree(entry.path, ignore_errors=True)

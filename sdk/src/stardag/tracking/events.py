@@ -1,0 +1,184 @@
+"""A build's lifecycle as serialized `NewEvent` messages (stardag/v1/event.proto).
+
+Written by hand on top of `wire`, so that the building process needs no Protobuf
+runtime; a test compares every field with what the generated classes read.
+"""
+
+from __future__ import annotations
+
+import time
+import traceback
+from typing import TYPE_CHECKING
+
+from stardag.tracking import frames, wire
+from stardag.tracking.redaction import cut, presentable, redact
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from stardag.build.observer import BuildInfo, BuildStatus, ObservedTask
+    from stardag.tracking.source import SourceRevision
+
+# EventType
+BUILD_STARTED = 1
+BUILD_ENDED: dict[BuildStatus, int] = {
+    "completed": 2,
+    "failed": 3,
+    "cancelled": 4,
+    "exited_early": 5,
+}
+PRODUCER_DIED = 6
+EVENTS_LOST = 7
+TASK_PENDING = 20
+TASK_REUSED = 21
+TASK_STARTED = 22
+TASK_SUSPENDED = 24
+TASK_RESUMED = 25
+TASK_COMPLETED = 27
+TASK_FAILED = 28
+TASK_SKIPPED = 29
+TASK_CANCELLED = 30
+
+ENDS = frozenset(
+    [
+        *BUILD_ENDED.values(),
+        *(PRODUCER_DIED, EVENTS_LOST),
+        *(TASK_REUSED, TASK_COMPLETED, TASK_FAILED, TASK_SKIPPED, TASK_CANCELLED),
+    ]
+)
+"""The types that end an attempt or a build, for which a spool keeps room."""
+
+# Limits of the contract.
+_NAME, _VERSION, _URI = 255, 64, 2048
+_MESSAGE, _STACK_TRACE, _DESCRIPTION = 4 << 10, 32 << 10, 4 << 10
+_JSON = 256 << 10
+_MANY = 10_000
+_LABELS, _LABEL_KEY, _LABEL_VALUE = 32, 63, 255
+
+# What is the same in all events, made once: the fields of NewEvent up to their values ...
+_ID = wire.varint(16)
+_BUILD, _TASK = wire.tag(1, 2) + _ID, wire.tag(2, 2) + _ID
+_TIME, _MONOTONIC = wire.tag(5, 0), wire.tag(6, 0)
+# ... and type and attempt of what every task goes through, made once
+_HEADS = {
+    (kind, attempt): wire.number(3, kind) + wire.number(4, attempt)
+    for kind in (TASK_PENDING, TASK_REUSED, TASK_STARTED, TASK_COMPLETED)
+    for attempt in (0, 1)
+}
+
+
+def event(build: bytes, task: bytes, kind: int, attempt: int = 0, detail: bytes = b"") -> bytes:
+    """Return one event, happening now, as the body of a frame.
+
+    `build` and `task` are raw ids, the latter empty for events about the build;
+    `detail` is a field of the oneof, with its tag.
+    """
+    head = _HEADS.get((kind, attempt)) or wire.number(3, kind) + wire.number(4, attempt)
+    now = wire.varint(time.time_ns() // 1000)
+    tick = wire.varint(time.monotonic_ns() // 1000)
+    about = _BUILD + build + _TASK + task if task else _BUILD + build
+    return frames.body(b"".join((about, head, _TIME, now, _MONOTONIC, tick, detail)))
+
+
+def build_start(build: BuildInfo, source: SourceRevision, client: str, host: str) -> bytes:
+    """Return the detail of BUILD_STARTED."""
+    labels = list((build.labels or {}).items())[:_LABELS]
+    body = [
+        *(wire.text(1, str(root.id)) for root in build.roots[:_MANY]),
+        wire.text(2, cut(build.roots[0].get_name(), _NAME) if build.roots else ""),
+        wire.text(3, presentable(build.description, _DESCRIPTION)),
+        *(
+            wire.message(
+                4, wire.text(1, key[:_LABEL_KEY]) + wire.text(2, redact(value)[:_LABEL_VALUE])
+            )
+            for key, value in labels
+        ),
+        wire.message(
+            5,
+            wire.text(1, source.commit[:64])
+            + wire.text(2, source.ref[:_NAME])
+            + wire.number(3, int(source.dirty)),
+        ),
+        wire.text(6, client[:_NAME]),
+        wire.text(7, host[:_NAME]),
+    ]
+    return wire.message(10, b"".join(body))
+
+
+def build_end(reason: str) -> bytes:
+    """Return the detail of a build's end."""
+    return wire.message(11, wire.text(1, presentable(reason, _MESSAGE)))
+
+
+def definition(task: ObservedTask, dependencies: Iterable[ObservedTask]) -> bytes:
+    """Return the detail that defines a task.
+
+    `identity_json` can't be redacted, as the server verifies it by its hash. If it
+    has what looks like a secret in plain text, it is withheld altogether and the
+    redacted parameters are sent alone; the task is then recorded unverified. A secret
+    declared as `SecretStr` is masked in both already, and does not have this effect.
+
+    Raises `ValueError` if the parameters are over the limit of the contract.
+    """
+    identity, params = task.identity_json(), task.params_json()
+    if len(identity) > _JSON or len(params) > _JSON:
+        raise ValueError(f"the parameters of {task.get_name()} take more than {_JSON >> 10} KiB")
+    shown = redact(params)
+    if (shown if params == identity else redact(identity)) != identity:
+        identity = ""
+    elif shown == identity:
+        shown = ""
+    ids = [str(dependency.id) for dependency in dependencies]
+    body = [
+        wire.text(2, cut(task.get_namespace(), _NAME)),
+        wire.text(3, cut(task.get_name(), _NAME)),
+        wire.text(4, task.version[:_VERSION]),
+        wire.text(5, identity),
+        wire.text(6, shown),
+        *(wire.text(7, task_id) for task_id in ids[:_MANY]),
+        wire.text(8, redact(task.output_uri() or "")[:_URI]),
+    ]
+    return wire.message(12, b"".join(body))
+
+
+def failure(error: BaseException, *, will_retry: bool) -> bytes:
+    """Return the detail of TASK_FAILED."""
+    cls = type(error)
+    kind = (
+        cls.__qualname__ if cls.__module__ == "builtins" else f"{cls.__module__}.{cls.__qualname__}"
+    )
+    trace = "".join(traceback.format_exception(error))
+    body = [
+        wire.text(1, cut(kind, _NAME)),
+        wire.text(2, presentable(_message(error), _MESSAGE)),
+        wire.text(3, presentable(trace, _STACK_TRACE)),
+        wire.number(4, int(will_retry)),
+    ]
+    return wire.message(14, b"".join(body))
+
+
+def skip(cause: ObservedTask) -> bytes:
+    """Return the detail of TASK_SKIPPED."""
+    body = [
+        wire.text(1, "UpstreamFailed"),
+        wire.text(2, f"{cut(cause.get_name(), _NAME)} ({cause.id}) did not complete"),
+        wire.text(5, str(cause.id)),
+    ]
+    return wire.message(14, b"".join(body))
+
+
+def wait(tasks: Sequence[ObservedTask]) -> bytes:
+    """Return the detail of TASK_SUSPENDED."""
+    return wire.message(16, b"".join(wire.text(1, str(task.id)) for task in tasks[:_MANY]))
+
+
+def events_lost(count: int) -> bytes:
+    """Return the detail of EVENTS_LOST."""
+    return wire.message(17, wire.number(1, count))
+
+
+def _message(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception as fault:  # a user's __str__, which must not take the event with it
+        return f"<its text can't be had: {type(fault).__name__}>"

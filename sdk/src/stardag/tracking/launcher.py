@@ -1,0 +1,127 @@
+"""Sees to it that a spool has its sender: one process, which outlives the one it serves."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import stardag
+from stardag.tracking.delivery import read_status
+
+if TYPE_CHECKING:
+    from stardag.tracking.address import Address
+    from stardag.tracking.credential import Credential
+
+TOKEN_VARIABLE = "STARDAG_TOKEN"
+_RETRY_S, _REFUSED_RETRY_S = 5.0, 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class SenderArguments:
+    """What a sender is told. A token goes by its environment, where only the user sees it."""
+
+    spool: Path
+    address: Address | None
+    credential: Credential
+    retention_s: float
+
+    def command(self) -> list[str]:
+        """Return the arguments of the process, without the interpreter."""
+        command = ["-P", "-m", "stardag.tracking.sender", f"--spool={self.spool}"]
+        command.append(f"--retention={self.retention_s}")
+        if self.address is not None:
+            command.append(f"--address={self.address.url}")
+        if self.credential.file is not None:
+            command.append(f"--token-file={self.credential.file}")
+        return command
+
+    def environment(self) -> dict[str, str]:
+        """Return the environment of the process."""
+        environment = dict(os.environ)
+        # where this package was found, its dependencies are; the rest of this process's
+        # path may have modules that hide those of the standard library
+        home = str(Path(stardag.__file__).parent.parent)
+        inherited = environment.get("PYTHONPATH")
+        environment["PYTHONPATH"] = f"{inherited}{os.pathsep}{home}" if inherited else home
+        environment.pop(TOKEN_VARIABLE, None)
+        if self.credential.token is not None:
+            environment[TOKEN_VARIABLE] = self.credential.token
+        return environment
+
+
+class Launcher:
+    """Starts the sender of one spool, and again should it end."""
+
+    def __init__(self, arguments: SenderArguments) -> None:
+        """Start nothing yet."""
+        self._arguments = arguments
+        self._next = 0.0
+        self._pid: int | None = None
+
+    def ensure(self) -> None:
+        """Start a sender unless one runs; looks every five seconds at most.
+
+        One whose credential was refused has ended, and is tried again after thirty.
+        Takes a millisecond or two when it starts one. Raises `OSError` if that fails.
+        """
+        now = time.monotonic()
+        if now < self._next:
+            return
+        status = read_status(self._arguments.spool)
+        self._next = now + (_REFUSED_RETRY_S if status and status.state == "refused" else _RETRY_S)
+        self._reap()
+        if not sender_runs(self._arguments.spool):
+            self._pid = self._start()
+
+    def _start(self) -> int:
+        if not sys.executable:
+            raise OSError("this Python does not know its own path, so the sender can't be started")
+        spool = self._arguments.spool
+        spool.mkdir(mode=0o700, parents=True, exist_ok=True)
+        (spool / "sender.json").unlink(missing_ok=True)  # what another one said is not news
+        log = str(spool / "sender.log")
+        files = [
+            (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+            (os.POSIX_SPAWN_OPEN, 1, log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600),
+            (os.POSIX_SPAWN_DUP2, 1, 2),
+        ]
+        # the sender closes what else it inherits, so that nobody waits for a pipe it holds
+        return os.posix_spawn(
+            sys.executable,
+            [sys.executable, *self._arguments.command()],
+            self._arguments.environment(),
+            file_actions=files,
+            setsid=True,
+        )
+
+    def _reap(self) -> None:
+        """Let the system forget a sender that ended before this process."""
+        if self._pid is None:
+            return
+        try:
+            ended, _ = os.waitpid(self._pid, os.WNOHANG)
+        except ChildProcessError:
+            ended = self._pid  # not ours: this is a fork, or somebody else has waited for it
+        if ended:
+            self._pid = None
+
+
+def sender_runs(spool: Path) -> bool:
+    """Return whether the spool has a sender, or one that is just starting."""
+    try:
+        lock = os.open(spool / "sender.lock", os.O_RDWR | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    else:
+        return False
+    finally:
+        os.close(lock)

@@ -1,0 +1,78 @@
+"""What tracking says to the person in front of a build: a line where it matters, no more."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    from stardag.tracking.delivery import SenderStatus
+
+
+class Notices:
+    """Prints lines to standard error, each kind once until things change.
+
+    Plain lines and not a logger, because they are for whoever watches a script run,
+    and a library's log is not shown by default; `quiet` has none of them.
+    """
+
+    def __init__(self, server: str | None, *, quiet: bool) -> None:
+        """Speak of `server`; None if events are only kept."""
+        self._server = server
+        self._quiet = quiet
+        self._down = False
+        self._failed = False
+
+    def build_started(self, build: UUID) -> None:
+        """Say where the build can be seen."""
+        if self._server is not None:
+            self._say(f"build {build} -> {self._server}; see: stardag builds show {build}")
+        else:
+            self._say(f"build {build} is recorded here; `stardag sync` delivers it")
+
+    def sender_stands(self, status: SenderStatus) -> None:
+        """Say when the server is lost, and when it is back."""
+        if status.state in ("unreachable", "refused"):
+            self.server_lost(status.detail, refused=status.state == "refused")
+        elif status.state == "connected" and self._down:
+            self._down = False
+            self._say(f"{self._server} is back; uploads have resumed")
+
+    def server_lost(self, detail: str, *, refused: bool = False) -> None:
+        """Say that events stay on this machine for now, and why."""
+        if self._down:
+            return
+        self._down = True
+        if refused:
+            self._say(
+                f"warning: {self._server} refuses the credential ({detail}); recording locally; "
+                "uploads resume when STARDAG_TOKEN or the token file is right"
+            )
+        else:
+            self._say(
+                f"warning: {self._server} can't be reached ({detail}); "
+                "recording locally; uploads resume by themselves"
+            )
+
+    def waiting(self, count: int) -> None:
+        """Say how many events are not delivered when the build ends."""
+        events = "1 event still waits" if count == 1 else f"{count:,} events still wait"
+        self._say(f"{events} to be uploaded, which goes on by itself (or: stardag sync)")
+
+    def failed(self, error: BaseException) -> None:
+        """Say that tracking itself has a fault; the build goes on."""
+        if not self._failed:
+            self._failed = True
+            self._say(
+                f"warning: not everything of this build is recorded "
+                f"({type(error).__name__}: {error}); the build itself is not affected"
+            )
+
+    def _say(self, line: str) -> None:
+        if not self._quiet:
+            try:
+                print(f"stardag: {line}", file=sys.stderr, flush=True)
+            except (OSError, ValueError):
+                self._quiet = True  # nobody listens: standard error is closed

@@ -1,0 +1,86 @@
+"""Spans to an OpenTelemetry collector by OTLP, configured by OpenTelemetry's own variables."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from opentelemetry.sdk.resources import SERVICE_NAME, Resource
+from opentelemetry.sdk.trace import Event, ReadableSpan
+from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
+from opentelemetry.sdk.util.instrumentation import InstrumentationScope
+from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode, TraceFlags
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from stardag.tracking.spans import Span
+
+
+class OtlpExporter:
+    """Sends spans to the collector that `OTEL_EXPORTER_OTLP_*` name, by gRPC or HTTP."""
+
+    def __init__(self) -> None:
+        """Connect when the first spans come."""
+        self._exporter = _exporter()
+        # what OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES say wins over what is given here
+        named = "OTEL_SERVICE_NAME" in os.environ or f"{SERVICE_NAME}=" in os.environ.get(
+            "OTEL_RESOURCE_ATTRIBUTES", ""
+        )
+        self._resource = Resource.create({} if named else {SERVICE_NAME: "stardag"})
+
+    def export(self, spans: Sequence[Span]) -> bool:
+        """Return whether the collector took `spans`; tries for `OTEL_EXPORTER_OTLP_TIMEOUT`."""
+        exported = self._exporter.export([self._readable(span) for span in spans])
+        return exported is SpanExportResult.SUCCESS
+
+    def close(self) -> None:
+        """Give up what is under way."""
+        self._exporter.shutdown()
+
+    def _readable(self, span: Span) -> ReadableSpan:
+        return ReadableSpan(
+            name=span.name,
+            context=_context(span.trace_id, span.span_id),
+            parent=_context(span.trace_id, span.parent_id) if span.parent_id else None,
+            resource=self._resource,
+            attributes=span.attributes,
+            events=[Event(event.name, event.attributes, event.time_ns) for event in span.events],
+            links=[
+                Link(
+                    _context(span.trace_id, link.span_id),
+                    {"cicd.pipeline.task.run.id": link.task_id},
+                )
+                for link in span.links
+            ],
+            kind=SpanKind.SERVER if span.parent_id is None else SpanKind.INTERNAL,
+            status=Status(StatusCode.UNSET)
+            if span.error is None
+            else Status(StatusCode.ERROR, span.error),
+            start_time=span.start_ns,
+            end_time=span.end_ns,
+            instrumentation_scope=InstrumentationScope("stardag"),
+        )
+
+
+def _exporter() -> SpanExporter:
+    protocol = (
+        os.environ.get("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL")
+        or os.environ.get("OTEL_EXPORTER_OTLP_PROTOCOL")
+        or "http/protobuf"
+    )
+    if protocol == "grpc":
+        from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
+
+        return OTLPSpanExporter()
+    from opentelemetry.exporter.otlp.proto.http.trace_exporter import (
+        OTLPSpanExporter as HttpSpanExporter,
+    )
+
+    return HttpSpanExporter()
+
+
+def _context(trace_id: int, span_id: int) -> SpanContext:
+    return SpanContext(
+        trace_id, span_id, is_remote=True, trace_flags=TraceFlags(TraceFlags.SAMPLED)
+    )

@@ -1,0 +1,103 @@
+"""Keeps secrets out of what is recorded, and texts within their bounds.
+
+Redacted are: passwords in URLs; credentials in the well-known forms of their issuers;
+and the values of names that say they are secret (`password`, `api_key`, `secret`,
+`access_token`, ...), whether written `name=value`, `name: value` or as JSON. Values that
+Pydantic has masked already stay as they are. A name such as `max_tokens` or
+`sort_key` is not taken for a secret.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+MASK = "**********"
+
+_NAME = (
+    r"(?:[\w.-]*(?:password|passwd|passphrase|secret|credentials?)"
+    r"|(?:[\w.-]*[_.-])?pwd"
+    r"|[\w.-]*(?:api|private|secret|access|encryption|signing|account)[_-]?key"
+    r"|[\w.-]*(?:auth|access|refresh|bearer|session|secret|api|id)[_-]?token)"
+)
+
+
+class _Rule(NamedTuple):
+    """What to replace by what, in texts that have one of the signs in lower case; few do."""
+
+    signs: tuple[str, ...]
+    replacements: list[tuple[re.Pattern[str], str]]
+
+
+_RULES = [
+    # scheme://user:password@host
+    _Rule(("://",), [(re.compile(r"(://[^\s/:@\"'\\]*:)[^\s/@\"'\\]+(?=@)"), rf"\1{MASK}")]),
+    # what an Authorization header has
+    _Rule(
+        ("bearer ", "basic "),
+        [(re.compile(r"\b(bearer|basic)\s+(?!\*)[\w.~+/=-]{8,}", re.I), rf"\1 {MASK}")],
+    ),
+    _Rule(
+        ("pass", "pwd", "secret", "credential", "key", "token"),
+        [
+            # "name": "value", and as Python writes it
+            (re.compile(rf'("{_NAME}"\s*:\s*)"(?:[^"\\]|\\.)+"', re.I), rf'\1"{MASK}"'),
+            (re.compile(rf"('{_NAME}'\s*:\s*)'(?:[^'\\]|\\.)+'", re.I), rf"\1'{MASK}'"),
+            # name=value and name: value
+            (re.compile(rf"(\b{_NAME}\s*[=:]\s*)[^\s&,;\"'\\)}}\]]+", re.I), rf"\1{MASK}"),
+            (re.compile(rf'(\b{_NAME}\s*=\s*)"[^"\\]+"', re.I), rf'\1"{MASK}"'),
+            (re.compile(rf"(\b{_NAME}\s*=\s*)'[^'\\]+'", re.I), rf"\1'{MASK}'"),
+        ],
+    ),
+    # the forms that issuers give their credentials, ours the last
+    _Rule(
+        ("eyj", "akia", "asia", "gh", "glpat-", "xox", "sk-", "aiza", "sdk_"),
+        [
+            (
+                re.compile(
+                    r"\beyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]+|\b(?:AKIA|ASIA)[A-Z0-9]{16}\b"
+                    r"|\bgh[opsu]_[A-Za-z0-9]{36,}|\bgithub_pat_\w{22,}|\bglpat-[\w-]{20,}"
+                    r"|\bxox[abeoprs]-[\w-]{10,}|\bsk-[\w-]{20,}|\bAIza[\w-]{35}"
+                    r"|\bsdk_[\w-]+_[\w-]{32,}"
+                ),
+                MASK,
+            )
+        ],
+    ),
+]
+
+
+def redact(text: str) -> str:
+    """Return `text` with `MASK` in the place of every secret.
+
+    Redacting a redacted text changes nothing. JSON stays JSON.
+    """
+    has = text.lower().__contains__
+    for rule in _RULES:
+        if any(map(has, rule.signs)):
+            for pattern, replacement in rule.replacements:
+                text = pattern.sub(replacement, text)
+    return text
+
+
+def cut(text: str, limit: int) -> str:
+    """Return `text` with its middle left out, so that its UTF-8 form has at most `limit` bytes.
+
+    Both ends stay, and the gap says how much is missing. `limit` is at least 64.
+    """
+    if len(text) * 4 <= limit:
+        return text
+    data = text.encode("utf-8", "replace")
+    if len(data) <= limit:
+        return text
+    keep = (limit - 48) // 2
+    head = data[:keep].decode("utf-8", "ignore")
+    tail = data[-keep:].decode("utf-8", "ignore")
+    return f"{head}\n... {len(data) - 2 * keep} bytes left out ...\n{tail}"
+
+
+def presentable(text: str, limit: int) -> str:
+    """Return `text` redacted and cut to `limit` bytes."""
+    # a first, coarse cut bounds the time that redaction takes; what it leaves is a
+    # multiple of what stays, so that a secret it divides is not at the visible ends
+    return cut(redact(cut(text, 4 * limit)), limit)

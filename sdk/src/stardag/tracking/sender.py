@@ -1,0 +1,119 @@
+"""The process that empties a spool: `python -m stardag.tracking.sender`.
+
+One for each spool, which is what its lock is for. It outlives the process that started
+it, and ends by itself when everything is delivered and nobody writes any more.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import fcntl
+import logging
+import os
+import signal
+import sys
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from stardag.tracking.address import parse_address
+from stardag.tracking.credential import Credential
+from stardag.tracking.delivery import SenderStatus, write_status
+from stardag.tracking.launcher import TOKEN_VARIABLE
+from stardag.tracking.route import traces_wanted
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from stardag.tracking.dispatch import Dispatch
+    from stardag.tracking.otlp import OtlpExporter
+
+_LOCK_ATTEMPTS, _LOCK_PAUSE_S = 10, 0.02
+_LOG_BYTES = 1 << 20
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Empty the spool named on the command line; return the exit status."""
+    parser = argparse.ArgumentParser(prog="stardag.tracking.sender", description=__doc__)
+    parser.add_argument("--spool", type=Path, required=True)
+    parser.add_argument("--address", type=parse_address)
+    parser.add_argument("--token-file", type=Path)
+    parser.add_argument("--retention", type=float, required=True)
+    options = parser.parse_args(arguments)
+    spool: Path = options.spool
+    _detach()
+    lock = lock_spool(spool)
+    if lock is None:
+        return 0
+    write_status(spool, SenderStatus(os.getpid(), "starting"))
+    _open_log(spool / "sender.log")
+    credential = Credential(os.environ.get(TOKEN_VARIABLE), options.token_file)
+
+    # only now, as many who start find the place taken
+    from stardag.tracking.dispatch import Dispatch
+    from stardag.tracking.uplink import Server
+
+    exporter = _exporter()
+    server = Server(options.address, credential) if options.address else None
+    dispatch = Dispatch(spool, server, exporter, retention_s=options.retention)
+    while lock is not None:
+        asyncio.run(_run(dispatch))
+        os.close(lock)
+        # a build that found the lock taken relies on this sender, which may just have left
+        lock = lock_spool(spool) if dispatch.has_work() else None
+    if exporter is not None:
+        exporter.close()
+    return 0
+
+
+async def _run(dispatch: Dispatch) -> None:
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, dispatch.stop)
+    await dispatch.run()
+
+
+def lock_spool(spool: Path) -> int | None:
+    """Return the sender's lock as a file descriptor, or None if another has it."""
+    lock = os.open(spool / "sender.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    for _ in range(_LOCK_ATTEMPTS):
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            time.sleep(_LOCK_PAUSE_S)  # those who only look if it is taken hold it for a moment
+        else:
+            return lock
+    os.close(lock)
+    return None
+
+
+def _exporter() -> OtlpExporter | None:
+    if not traces_wanted(os.environ):
+        return None
+    from stardag.tracking.otlp import OtlpExporter
+
+    return OtlpExporter()
+
+
+def _detach() -> None:
+    """Let go of what the parent had open, of its directory and of its share of the processor."""
+    for entry in list(Path("/dev/fd").iterdir()):
+        if int(entry.name) > 2:
+            with suppress(OSError):  # the listing's own is closed by now
+                os.close(int(entry.name))
+    os.chdir("/")
+    os.nice(10)
+
+
+def _open_log(path: Path) -> None:
+    if path.exists() and path.stat().st_size > _LOG_BYTES:
+        os.truncate(path, 0)
+    logging.basicConfig(
+        stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(process)d %(message)s"
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

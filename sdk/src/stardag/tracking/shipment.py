@@ -1,0 +1,149 @@
+"""One stream on its way to the server, for as long as that takes."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from contextlib import nullcontext
+from dataclasses import replace
+from typing import TYPE_CHECKING, Protocol
+
+from stardag.tracking.backoff import Backoff
+from stardag.tracking.closing import close_if_orphaned, written_here
+from stardag.tracking.delivery import Delivery, read_delivery, write_delivery
+from stardag.tracking.reader import SpoolReader
+from stardag.tracking.rpc import RpcFailure
+from stardag.tracking.spool import read_header, writer_lives
+from stardag.tracking.uplink import Progress, Server, SpoolGapError, publish
+from stardag.tracking.verdict import Fault, Verdict, judge
+from stardag.tracking.window import AckError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+_log = logging.getLogger(__name__)
+
+_WATCH_S = 0.25
+# a server that is back should be found soon, and one that answers with errors left alone
+_SILENT_CAP_S, _ANSWERED_CAP_S = 3.0, 30.0
+_REFUSALS = 10
+
+
+class Witness(Protocol):
+    """Is told how the server behaves, by whichever stream finds out."""
+
+    def connected(self) -> None:
+        """Note that the server takes events."""
+        ...
+
+    def failed(self, verdict: Verdict) -> None:
+        """Note that a delivery failed."""
+        ...
+
+
+class Shipment:
+    """A stream, what is known of its delivery, and what is done for it."""
+
+    def __init__(self, directory: Path) -> None:
+        """Take up the stream where it was left. Raises `OSError` or `ValueError` if it is none."""
+        self.directory = directory
+        self.header = read_header(directory)
+        self.record = read_delivery(directory)
+        self.delivered = False
+        """True once all of the closed stream is acknowledged."""
+
+    def update(self, record: Delivery) -> None:
+        """Keep `record`, on disk too. That is for others to see; losing it costs a resend."""
+        if record == self.record:
+            return
+        self.record = record
+        try:
+            write_delivery(self.directory, record)
+        except OSError as error:
+            _log.warning("%s: progress can't be written: %s", self.directory.name, error)
+
+    async def close_when_orphaned(self) -> None:
+        """Wait until the writer is gone, and close the stream for it."""
+        if not written_here(self.header):
+            return
+        seen_alive = False
+        while writer_lives(self.directory):
+            seen_alive = True
+            await asyncio.sleep(_WATCH_S)
+        # may have to read all of a long stream
+        await asyncio.to_thread(
+            close_if_orphaned, self.directory, self.header, seen_alive=seen_alive
+        )
+
+    async def deliver(self, server: Server, witness: Witness, slots: asyncio.Semaphore) -> None:
+        """Deliver the stream to its end, however often and however long the server fails.
+
+        Given up, for this process's life, is only a stream whose writer is gone and which
+        the server has refused ten times in a row.
+
+        One of `slots` is held if the writer is gone: of such streams there may be many,
+        and nobody waits for them.
+        """
+        async with nullcontext() if writer_lives(self.directory) else slots:
+            silent, answered = _backoffs()
+            refusals = 0
+            while refusals < _REFUSALS or writer_lives(self.directory):
+                before = self.record.acked
+                verdict = None if self.is_acked() else await self.attempt(server, witness)
+                if verdict is None:
+                    self.delivered = True
+                    return
+                if self.record.acked > before:
+                    silent, answered, refusals = *_backoffs(), 0
+                refusals += verdict.fault is Fault.STREAM
+                silence = verdict.fault is Fault.SERVER and not verdict.answered
+                backoff = silent if silence else answered
+                await asyncio.sleep(backoff.failed(verdict.retry_after_s))
+
+    async def attempt(
+        self,
+        server: Server,
+        witness: Witness,
+        *,
+        complete: Callable[[SpoolReader], bool] | None = None,
+    ) -> Verdict | None:
+        """Deliver until the stream's end, or `complete`; return what is wrong if that fails."""
+
+        def report(progress: Progress) -> None:
+            witness.connected()
+            rejected = self.record.rejected + progress.rejected
+            self.update(replace(self.record, acked=progress.acked, rejected=rejected, problem=""))
+
+        try:
+            await publish(
+                server,
+                self.header,
+                lambda after: SpoolReader(self.directory, after),
+                complete=complete or self._is_complete,
+                report=report,
+            )
+        except (RpcFailure, TimeoutError, SpoolGapError, AckError, OSError) as error:
+            verdict = judge(error)
+            _log.warning("%s: %s: %s", self.directory.name, verdict.fault.name, verdict.message)
+            witness.failed(verdict)
+            if verdict.fault is Fault.STREAM:
+                self.update(replace(self.record, problem=verdict.message))
+            return verdict
+        return None
+
+    def is_acked(self) -> bool:
+        """Return whether the stream is at its end, and all of it acknowledged already."""
+        reader = SpoolReader(self.directory, self.record.acked)
+        try:
+            return not reader.read(1) and self._is_complete(reader) and not reader.has_gap()
+        finally:
+            reader.close()
+
+    def _is_complete(self, reader: SpoolReader) -> bool:
+        # a stream copied from elsewhere has no end mark if its writer lived then
+        return reader.ended or not written_here(self.header)
+
+
+def _backoffs() -> tuple[Backoff, Backoff]:
+    return Backoff(_SILENT_CAP_S), Backoff(_ANSWERED_CAP_S)

@@ -1,0 +1,218 @@
+"""The event stream of this process: one, however many builds and threads it has.
+
+A stream has its own spool directory and numbering. It is opened by the first event,
+anew in a child after a fork, and anew between builds once it has grown.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+import uuid
+import weakref
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+from stardag.tracking import events
+from stardag.tracking.spool import Spool, StreamHeader, create_stream
+
+Fsync = Literal["interval", "never", "always"]
+
+_FSYNC_INTERVAL_S = 0.1
+_REOPEN_INTERVAL_S = 1.0
+
+
+class StreamPosition(NamedTuple):
+    """A place in a stream: its directory and the number of an event."""
+
+    directory: Path
+    sequence: int
+
+
+class EventStream:
+    """Appends events to this process's spool. Safe for use by several threads.
+
+    Not for use in a signal handler. An event that can't be kept is counted, and the
+    count is recorded as soon as writing works again.
+    """
+
+    def __init__(
+        self,
+        spool: Path,
+        *,
+        client: str,
+        host: str,
+        address: str | None,
+        max_bytes: int,
+        fsync: Fsync,
+    ) -> None:
+        """Write below the directory `spool`, which is made when the first event comes."""
+        self.failure: OSError | None = None
+        """Why the last event that was not kept was not."""
+        self._directory = spool
+        self._client = client
+        self._host = host
+        self._address = address
+        self._max_bytes = max_bytes
+        self._force_every = {"interval": _FSYNC_INTERVAL_S, "never": None, "always": 0.0}[fsync]
+        self._builds = 0
+        self._begin_process()
+        _streams.add(self)
+
+    def append(self, build: bytes, body: bytes, kind: int) -> bool:
+        """Add an event of `build`, encoded by `events.event`; False if it could not be kept.
+
+        Raises `OSError` if it is kept but the disk, asked to, does not force it.
+        """
+        with self._lock:
+            kept = self._append(build, body, kind)
+            due = kept and self._force_is_due()
+        if due:
+            self.force()
+        return kept
+
+    def force(self) -> None:
+        """Force all that was appended to disk, unless the policy is `never`.
+
+        Done without the lock, so that a slow disk delays one thread only. Raises `OSError`.
+        """
+        spool = self._spool
+        if spool is not None and self._force_every is not None:
+            spool.force()
+
+    def define(self, task: bytes) -> bool:
+        """Return True once for each task in a stream: its definition is to be sent."""
+        if task in self._defined:
+            return False
+        self._defined.add(task)
+        return True
+
+    def forget(self, task: bytes) -> None:
+        """Take back `define`: the definition could not be kept."""
+        self._defined.discard(task)
+
+    def begin_build(self) -> None:
+        """Note that a build of this process starts."""
+        with self._lock:
+            if self._builds == 0 and self._spool is not None:
+                self._renew_if_grown(self._spool)
+            self._builds += 1
+
+    def end_build(self) -> None:
+        """Note that a build of this process ended."""
+        with self._lock:
+            self._builds -= 1
+
+    def position(self) -> StreamPosition | None:
+        """Return where the last event is, or None if there is none."""
+        spool = self._spool
+        return StreamPosition(spool.directory, spool.sequence) if spool is not None else None
+
+    def _begin_process(self) -> None:
+        self._lock = threading.Lock()
+        self._spool: Spool | None = None
+        self._lost: dict[bytes, int] = {}
+        self._defined: set[bytes] = set()
+        self._forced_at = time.monotonic()
+        self._reopen_at = 0.0
+
+    def _append(self, build: bytes, body: bytes, kind: int) -> bool:
+        try:
+            spool = self._spool or self._open()
+            if self._lost:
+                self._record_losses(spool)
+            spool.append(body, reserve=kind in events.ENDS)
+        except OSError as error:
+            self._lost[build] = self._lost.get(build, 0) + 1
+            self.failure = error
+            return False
+        return True
+
+    def _open(self) -> Spool:
+        now = time.monotonic()
+        if now < self._reopen_at:
+            raise OSError("the spool could not be opened a moment ago")
+        self._reopen_at = now + _REOPEN_INTERVAL_S
+        header = StreamHeader(
+            stream_id=str(uuid.uuid4()),
+            client=self._client,
+            host=self._host,
+            pid=os.getpid(),
+            boot_id=boot_id(),
+            address=self._address,
+        )
+        self._spool = create_stream(self._directory, header, max_bytes=self._max_bytes)
+        return self._spool
+
+    def _record_losses(self, spool: Spool) -> None:
+        for build, count in list(self._lost.items()):
+            lost = events.event(build, b"", events.EVENTS_LOST, 0, events.events_lost(count))
+            spool.append(lost, reserve=True)
+            del self._lost[build]
+
+    def _force_is_due(self) -> bool:
+        if self._force_every is None:
+            return False
+        now = time.monotonic()
+        due = now - self._forced_at >= self._force_every
+        if due:
+            self._forced_at = now
+        return due
+
+    def _renew_if_grown(self, spool: Spool) -> None:
+        if spool.used_bytes < self._max_bytes // 4:
+            return
+        try:
+            spool.finish()
+        except OSError:
+            spool.release()  # without an end mark, which whoever reads it will add
+        self._spool = None
+        self._defined.clear()
+        self._reopen_at = 0.0
+
+    # --- around a fork ---
+
+    def _before_fork(self) -> None:
+        self._lock.acquire()
+
+    def _after_fork_in_parent(self) -> None:
+        self._lock.release()
+
+    def _after_fork_in_child(self) -> None:
+        if self._spool is not None:
+            self._spool.release()  # the child's copies only; the parent's lock stays
+        self._begin_process()
+
+
+def boot_id() -> str:
+    """Return what tells this run of this machine's kernel from any other; empty if unknown."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    except OSError:
+        return ""
+
+
+_streams: weakref.WeakSet[EventStream] = weakref.WeakSet()
+
+
+def _before_fork() -> None:
+    for stream in _streams:
+        stream._before_fork()
+
+
+def _after_fork_in_parent() -> None:
+    for stream in _streams:
+        stream._after_fork_in_parent()
+
+
+def _after_fork_in_child() -> None:
+    for stream in _streams:
+        stream._after_fork_in_child()
+
+
+os.register_at_fork(
+    before=_before_fork,
+    after_in_parent=_after_fork_in_parent,
+    after_in_child=_after_fork_in_child,
+)

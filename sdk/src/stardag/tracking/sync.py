@@ -1,0 +1,139 @@
+"""Delivers what is left, in the foreground: what the command `stardag sync` does."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import time
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from stardag.tracking.backoff import Backoff
+from stardag.tracking.closing import close_if_orphaned, written_here
+from stardag.tracking.delivery import read_status
+from stardag.tracking.dispatch import put_aside
+from stardag.tracking.reader import last_sequence
+from stardag.tracking.route import TRACES_ONLY
+from stardag.tracking.sender import lock_spool
+from stardag.tracking.shipment import Shipment
+from stardag.tracking.spool import stream_directories
+from stardag.tracking.uplink import Server
+from stardag.tracking.verdict import Fault, Verdict
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from stardag.tracking.address import Address
+    from stardag.tracking.credential import Credential
+
+_ATTEMPTS, _PAUSE_CAP_S = 3, 2.0
+_TAKE_OVER_S, _POLL_S = 10.0, 0.1
+
+
+@dataclass(slots=True)
+class SyncReport:
+    """What became of the events of a state directory."""
+
+    delivered: int = 0
+    """Events the server has now and did not have, or had not acknowledged, before."""
+    rejected: int = 0
+    """How many of those it stored without applying them."""
+    remaining: int = 0
+    """Events that are still only here."""
+    elsewhere: int = 0
+    """Streams left alone because they are for another server."""
+    problems: dict[str, str] = field(default_factory=dict[str, str])
+    """Why events remain, for people, by stream id or, if it is about all of them, spool."""
+
+
+async def deliver(state_dir: Path, address: Address, credential: Credential) -> SyncReport:
+    """Deliver what `state_dir` has for `address`, was written without a server, or is a copy.
+
+    A copy of another machine's directory goes where the caller says, whatever server it
+    was meant for there. Streams whose writers live are delivered as far as they are
+    written. May be repeated at any time: the server takes each event once. One stream's
+    trouble does not hold up the others.
+
+    A sender at work on a spool is asked to leave it first; the builds that need one start
+    it again. Raises `OSError` if `state_dir` can't be read.
+    """
+    report = SyncReport()
+    server = Server(address, credential)
+    root = state_dir / "spool"
+    spools = sorted(path for path in root.iterdir() if path.is_dir()) if root.exists() else []
+    for spool in spools:
+        if spool.name == TRACES_ONLY:
+            continue
+        lock = await _take_over(spool)
+        try:
+            if lock is None:
+                report.problems[str(spool)] = "another process delivers it and does not let go"
+            for directory in stream_directories(spool):
+                await _deliver_stream(directory, server, report, may_send=lock is not None)
+        finally:
+            if lock is not None:
+                os.close(lock)
+    return report
+
+
+async def _deliver_stream(
+    directory: Path, server: Server, report: SyncReport, *, may_send: bool
+) -> None:
+    try:
+        shipment = Shipment(directory)
+        here = written_here(shipment.header)
+        if here and shipment.header.address not in (None, str(server.address)):
+            report.elsewhere += 1
+            return
+        if here and may_send:
+            close_if_orphaned(directory, shipment.header, seen_alive=False)
+    except (OSError, ValueError) as error:
+        report.problems[directory.name] = str(error)
+        return
+    before = shipment.record
+    verdict = await _attempt(shipment, server) if may_send else None
+    remaining = max(0, last_sequence(directory) - shipment.record.acked)
+    report.delivered += max(0, shipment.record.acked - before.acked)
+    report.rejected += shipment.record.rejected - before.rejected
+    report.remaining += remaining
+    if verdict is not None and remaining:
+        report.problems[directory.name] = verdict.message
+    if shipment.is_acked():
+        put_aside(directory)
+
+
+async def _attempt(shipment: Shipment, server: Server) -> Verdict | None:
+    """Deliver what is written by now; return what is wrong if that fails several times."""
+    backoff = Backoff(_PAUSE_CAP_S)
+    verdict = None
+    for _ in range(_ATTEMPTS):
+        # the reader has nothing more for now: that is enough here
+        verdict = await shipment.attempt(server, _Unseen(), complete=lambda _: True)
+        if verdict is None or verdict.fault in (Fault.CREDENTIAL, Fault.STREAM):
+            break
+        await asyncio.sleep(backoff.failed(verdict.retry_after_s))
+    return verdict
+
+
+async def _take_over(spool: Path) -> int | None:
+    """Return the sender's lock, after its holder has left; None if it does not leave."""
+    deadline = time.monotonic() + _TAKE_OVER_S
+    while (lock := lock_spool(spool)) is None and time.monotonic() < deadline:
+        status = read_status(spool)
+        if status is not None:
+            with suppress(ProcessLookupError):
+                os.kill(status.pid, signal.SIGTERM)
+        await asyncio.sleep(_POLL_S)
+    return lock
+
+
+class _Unseen:
+    """A witness whom nobody asks: the report says it all."""
+
+    def connected(self) -> None:
+        pass
+
+    def failed(self, verdict: Verdict) -> None:
+        pass

@@ -1,0 +1,70 @@
+"""One stream on its way to the trace collector, as spans."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from typing import TYPE_CHECKING, Protocol
+
+from stardag.tracking import frames
+from stardag.tracking.backoff import Backoff
+from stardag.tracking.reader import SpoolReader, segment_starts
+from stardag.tracking.spans import Span, SpanFold
+from stardag.v1 import event_pb2
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from stardag.tracking.shipment import Shipment
+
+_POLL_S, _CAP_S = 0.2, 30.0
+_BATCH_SPANS = 512
+
+
+class Exporter(Protocol):
+    """Where spans go."""
+
+    def export(self, spans: Sequence[Span]) -> bool:
+        """Return whether `spans` were taken; may block for seconds."""
+        ...
+
+
+async def export_traces(shipment: Shipment, exporter: Exporter, turn: asyncio.Lock) -> None:
+    """Export a stream's spans to its end, however often that fails; one export has its `turn`.
+
+    What was exported is noted after it was taken. So no span is lost, and after a crash in
+    between, some are exported twice, with the same ids. What was left off is gone on with
+    by reading the stream from its beginning, as a span may have started anywhere.
+    """
+    starts = segment_starts(shipment.directory)
+    reader = SpoolReader(shipment.directory, starts[0] - 1 if starts else 0)
+    fold = SpanFold()
+    try:
+        while not reader.ended:
+            batch = reader.read()
+            spans = [
+                span
+                for frame in batch
+                for span in fold.add(event_pb2.NewEvent.FromString(frames.event(frame.body)))
+                if frame.sequence > shipment.record.exported
+            ]
+            exported = reader.sequence
+            if reader.ended and shipment.record.exported <= exported:
+                spans += fold.end()
+                exported += 1  # the end mark is passed too
+            await _export(spans, exporter, turn)
+            if exported > shipment.record.exported:
+                shipment.update(replace(shipment.record, exported=exported))
+            if not batch:
+                await asyncio.sleep(_POLL_S)
+    finally:
+        reader.close()
+
+
+async def _export(spans: list[Span], exporter: Exporter, turn: asyncio.Lock) -> None:
+    for first in range(0, len(spans), _BATCH_SPANS):
+        batch = spans[first : first + _BATCH_SPANS]
+        backoff = Backoff(_CAP_S)
+        async with turn:
+            while not await asyncio.to_thread(exporter.export, batch):
+                await asyncio.sleep(backoff.failed())

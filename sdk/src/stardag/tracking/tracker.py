@@ -1,0 +1,196 @@
+"""The observer that records a build: it appends to the spool, and that is all it does."""
+
+from __future__ import annotations
+
+import functools
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Concatenate, ParamSpec
+
+from stardag.tracking import events
+from stardag.tracking.delivery import read_delivery, read_status
+from stardag.tracking.notices import Notices
+from stardag.tracking.route import open_route
+from stardag.tracking.source import read_revision
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from stardag.build.observer import BuildInfo, BuildObserver, BuildStatus, ObservedTask
+    from stardag.config import Config
+    from stardag.tracking.route import Route
+
+_LOOK_EVERY_S = 0.5
+_POLL_S = 0.01
+
+_P = ParamSpec("_P")
+
+
+def open_tracker(config: Config) -> BuildObserver | None:
+    """Return the observer for one build, or None if nobody is to be told of it.
+
+    Told are the configured server, OpenTelemetry where its variables ask for it, and, if
+    `offline` is set, whoever is named later. Costs microseconds after the first call.
+    Raises `ConfigError` if the address is wrong, or the token would travel unencrypted.
+    """
+    route = open_route(config)
+    return Tracker(route) if route is not None else None
+
+
+def _never_raises(
+    method: Callable[Concatenate[Tracker, _P], None],
+) -> Callable[Concatenate[Tracker, _P], None]:
+    @functools.wraps(method)
+    def guarded(self: Tracker, *args: _P.args, **kwargs: _P.kwargs) -> None:
+        try:
+            method(self, *args, **kwargs)
+        except Exception as error:  # a build's outcome must not depend on being watched
+            self.notices.failed(error)
+
+    return guarded
+
+
+class Tracker:
+    """Records one build. Implements `BuildObserver`: never raises, and waits only when asked."""
+
+    def __init__(self, route: Route) -> None:
+        """Record by way of `route`."""
+        server = str(route.address) if route.address else None
+        self.notices = Notices(server, quiet=route.quiet)
+        self._route = route
+        self._stream = route.stream
+        self._build = b""
+        self._look_at = 0.0
+
+    @_never_raises
+    def build_started(self, build: BuildInfo) -> None:
+        """Record the build's start, and see to it that a sender runs."""
+        self._build = build.id.bytes
+        self._stream.begin_build()
+        source = read_revision(Path.cwd())
+        detail = events.build_start(build, source, self._route.client, self._route.host)
+        self._append(b"", events.BUILD_STARTED, 0, detail)
+        self.notices.build_started(build.id)
+        self._look_at = time.monotonic() + _LOOK_EVERY_S
+        if self._route.launcher is not None:
+            self._route.launcher.ensure()
+
+    @_never_raises
+    def task_pending(self, task: ObservedTask, dependencies: Sequence[ObservedTask]) -> None:
+        """Record that the task belongs to the build."""
+        self._append_defined(task, events.TASK_PENDING, dependencies)
+
+    @_never_raises
+    def task_reused(self, task: ObservedTask, dependencies: Sequence[ObservedTask]) -> None:
+        """Record that the task's output existed."""
+        self._append_defined(task, events.TASK_REUSED, dependencies)
+
+    @_never_raises
+    def task_started(self, task: ObservedTask, attempt: int) -> None:
+        """Record an attempt's start."""
+        self._append(task.id.bytes, events.TASK_STARTED, attempt)
+
+    @_never_raises
+    def task_suspended(
+        self, task: ObservedTask, attempt: int, waits_for: Sequence[ObservedTask]
+    ) -> None:
+        """Record what the attempt waits for."""
+        self._append(task.id.bytes, events.TASK_SUSPENDED, attempt, events.wait(waits_for))
+
+    @_never_raises
+    def task_resumed(self, task: ObservedTask, attempt: int) -> None:
+        """Record that the attempt goes on."""
+        self._append(task.id.bytes, events.TASK_RESUMED, attempt)
+
+    @_never_raises
+    def task_completed(self, task: ObservedTask, attempt: int) -> None:
+        """Record that the output is in place."""
+        self._append(task.id.bytes, events.TASK_COMPLETED, attempt)
+
+    @_never_raises
+    def task_failed(
+        self, task: ObservedTask, attempt: int, error: BaseException, will_retry: bool
+    ) -> None:
+        """Record the attempt's failure, with secrets left out of its texts."""
+        detail = events.failure(error, will_retry=will_retry)
+        self._append(task.id.bytes, events.TASK_FAILED, attempt, detail)
+
+    @_never_raises
+    def task_skipped(self, task: ObservedTask, cause: ObservedTask) -> None:
+        """Record what the task was skipped for."""
+        self._append(task.id.bytes, events.TASK_SKIPPED, 0, events.skip(cause))
+
+    @_never_raises
+    def task_cancelled(self, task: ObservedTask, attempt: int) -> None:
+        """Record that the task was stopped on request."""
+        self._append(task.id.bytes, events.TASK_CANCELLED, attempt)
+
+    @_never_raises
+    def build_ended(self, status: BuildStatus, reason: str) -> None:
+        """Record how the build ended; it is on disk when this returns, unless fsync is never."""
+        kind = events.BUILD_ENDED[status]
+        self._append(b"", kind, 0, events.build_end(reason))
+        self._stream.end_build()
+        self._stream.force()
+
+    @_never_raises
+    def wait_delivered(self, timeout: float) -> None:
+        """Wait up to `timeout` seconds for the server to have it all, while it answers.
+
+        Says how many events are left, unless it was told not to wait at all and nothing
+        is known to be wrong.
+        """
+        position = self._stream.position()
+        if self._route.address is None or position is None:
+            return
+        deadline = time.monotonic() + timeout
+        while (left := position.sequence - read_delivery(position.directory).acked) > 0:
+            self._look()
+            if not self._may_be_delivered(probe=timeout > 0):
+                self.notices.waiting(left)
+                return
+            if time.monotonic() >= deadline:
+                if timeout > 0:
+                    self.notices.waiting(left)
+                return
+            time.sleep(_POLL_S)
+        self._look()
+
+    def _append(self, task: bytes, kind: int, attempt: int, detail: bytes = b"") -> bool:
+        body = events.event(self._build, task, kind, attempt, detail)
+        kept = self._stream.append(self._build, body, kind)
+        if not kept and self._stream.failure is not None:
+            self.notices.failed(self._stream.failure)
+        if time.monotonic() > self._look_at:
+            self._look()
+        return kept
+
+    def _append_defined(
+        self, task: ObservedTask, kind: int, dependencies: Sequence[ObservedTask]
+    ) -> None:
+        task_id = task.id.bytes
+        detail = b""
+        try:
+            if self._stream.define(task_id):
+                detail = events.definition(task, dependencies)
+        finally:  # whatever is wrong with the definition, the task belongs to the build
+            if not self._append(task_id, kind, 0, detail):
+                self._stream.forget(task_id)
+
+    def _look(self) -> None:
+        """See how the sender stands, say what changed, and start it again if it is gone."""
+        self._look_at = time.monotonic() + _LOOK_EVERY_S
+        if self._route.launcher is None:
+            return
+        self._route.launcher.ensure()
+        if (status := read_status(self._route.spool)) is not None:
+            self.notices.sender_stands(status)
+
+    def _may_be_delivered(self, *, probe: bool) -> bool:
+        status = read_status(self._route.spool)
+        if status is not None and status.state != "starting":
+            return status.state == "connected"
+        if probe and not self._route.server_listens():
+            self.notices.server_lost("nothing answers there")
+            return False
+        return True

@@ -1,0 +1,55 @@
+"""What a failed delivery means for the stream, and for all streams; pure, no I/O."""
+
+from __future__ import annotations
+
+from enum import Enum, auto
+from typing import NamedTuple
+
+import grpc
+
+from stardag.tracking.rpc import RpcFailure
+
+
+class Fault(Enum):
+    """Where the fault of a failed delivery lies."""
+
+    SERVER = auto()
+    """The server can't be reached or can't serve; every stream has the same trouble."""
+    CREDENTIAL = auto()
+    """The server does not accept the credential; likewise."""
+    POSITION = auto()
+    """Sender and server disagree about how far the stream is; opening it again settles it."""
+    STREAM = auto()
+    """The server will not take this stream; the others are not concerned."""
+
+
+class Verdict(NamedTuple):
+    """What to make of a failure."""
+
+    fault: Fault
+    message: str
+    retry_after_s: float = 0.0
+    """Seconds the server asks to wait."""
+    answered: bool = False
+    """Whether it was a Stardag server that said no, rather than nobody."""
+
+
+_CODES = {
+    grpc.StatusCode.UNAUTHENTICATED: Fault.CREDENTIAL,
+    grpc.StatusCode.PERMISSION_DENIED: Fault.CREDENTIAL,
+    grpc.StatusCode.OUT_OF_RANGE: Fault.POSITION,
+    grpc.StatusCode.ABORTED: Fault.STREAM,
+    grpc.StatusCode.INVALID_ARGUMENT: Fault.STREAM,
+}
+
+
+def judge(error: Exception) -> Verdict:
+    """Return what `error`, raised by `uplink.publish`, means."""
+    if isinstance(error, RpcFailure):
+        fault = _CODES.get(error.code, Fault.SERVER)
+        if error.reason == "MESSAGE_TOO_LARGE":  # sending it again as it is does not help
+            fault = Fault.STREAM
+        return Verdict(fault, str(error), error.retry_after_s, answered=bool(error.reason))
+    if isinstance(error, TimeoutError):
+        return Verdict(Fault.SERVER, "it accepts connections but does not answer")
+    return Verdict(Fault.STREAM, str(error))
