@@ -1,0 +1,50 @@
+"""Examples in the documentation are tests: sybil runs every Python block, page by page."""
+
+from __future__ import annotations
+
+import doctest
+import os
+import sys
+from contextlib import ExitStack
+from tempfile import TemporaryDirectory
+from types import ModuleType
+from typing import Any
+from unittest.mock import patch
+
+from sybil import Sybil
+from sybil.parsers.markdown import PythonCodeBlockParser, SkipParser
+
+
+def _isolate(namespace: dict[str, Any]) -> None:
+    """Give a page an empty working directory and a configuration of its own."""
+    from stardag.config import get_config
+    from stardag.target import target_factory_provider
+
+    stack = ExitStack()
+    directory = stack.enter_context(TemporaryDirectory())
+    settings = {name: value for name, value in os.environ.items() if "STARDAG" not in name}
+    settings["STARDAG_TARGET_ROOTS__DEFAULT"] = f"{directory}/targets"
+    settings["STARDAG_STATE_DIR"] = f"{directory}/state"
+    stack.enter_context(patch.dict(os.environ, settings, clear=True))
+    stack.callback(os.chdir, os.getcwd())  # noqa: PTH109
+    os.chdir(directory)
+    get_config.cache_clear()
+    target_factory_provider.reset()
+    stack.callback(target_factory_provider.reset)
+    stack.callback(get_config.cache_clear)
+    # Pydantic looks a class's module up
+    stack.enter_context(patch.dict(sys.modules, {"page": ModuleType("page")}))
+    namespace["__name__"] = "page"
+    namespace["isolation"] = stack
+
+
+def _restore(namespace: dict[str, Any]) -> None:
+    namespace["isolation"].close()
+
+
+pytest_collect_file = Sybil(
+    parsers=[PythonCodeBlockParser(doctest_optionflags=doctest.ELLIPSIS), SkipParser()],
+    patterns=["README.md", "docs/**/*.md"],
+    setup=_isolate,
+    teardown=_restore,
+).pytest()
