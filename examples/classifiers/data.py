@@ -59,6 +59,7 @@ def features(rows: pd.DataFrame) -> pd.DataFrame:
 
 def _hashed(measurements: pd.DataFrame) -> NDArray[np.float64]:
     """Return a number for each row, even over 0 to 1 and the same on every machine."""
-    values = measurements.to_numpy(dtype="<f8")  # little-endian: the bytes are the same anywhere
+    # Equal rows have equal bytes: in one byte order, and with -0.0 as 0.0.
+    values = measurements.to_numpy(dtype="<f8") + 0.0
     digests = (blake2b(row.tobytes(), digest_size=8).digest() for row in values)
     return np.array([int.from_bytes(digest) / 2**64 for digest in digests], dtype=np.float64)

@@ -11,7 +11,7 @@ from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, ClassVar, cast
 
 import stardag as sd
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, PositiveFloat, PositiveInt
 from sklearn import pipeline
 from sklearn.ensemble import GradientBoostingClassifier, RandomForestClassifier
 from sklearn.linear_model import LogisticRegression as LogisticRegressionClassifier
@@ -50,7 +50,7 @@ def _on_one_scale(classifier: object) -> object:
 
 class LogisticRegression(Model):
     title = "Logistic regression"
-    c: float = Field(1.0, gt=0)
+    c: PositiveFloat = 1.0
     """Inverse of the regularization's strength."""
 
     def classifier(self) -> object:
@@ -59,7 +59,7 @@ class LogisticRegression(Model):
 
 class NearestNeighbours(Model):
     title = "Nearest neighbours"
-    k: int = Field(5, ge=1)
+    k: PositiveInt = 5
 
     def classifier(self) -> object:
         return _on_one_scale(KNeighborsClassifier(n_neighbors=self.k))
@@ -67,8 +67,8 @@ class NearestNeighbours(Model):
 
 class RandomForest(Model):
     title = "Random forest"
-    trees: int = Field(200, ge=1)
-    depth: int | None = Field(None, ge=1)
+    trees: PositiveInt = 200
+    depth: PositiveInt | None = None
     """Most levels of a tree; unlimited if None."""
     seed: int = 0
 
@@ -80,7 +80,7 @@ class RandomForest(Model):
 
 class GradientBoosting(Model):
     title = "Gradient boosting"
-    rate: float = Field(0.1, gt=0)
+    rate: PositiveFloat = 0.1
     """Learning rate."""
     seed: int = 0
 
