@@ -1,0 +1,40 @@
+"""The commands and their help; what they do is imported when they run."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import sys
+from typing import Annotated
+
+from cyclopts import App, Parameter
+
+from stardag._errors import ConfigError
+from stardag.cli.builds import builds
+
+app = App(name="stardag", help="See what builds made, and what they are doing now.")
+app.command(builds)
+
+_server = App(
+    name="server",
+    help="Start a server here; all arguments are stardag-server's.",
+    help_flags=[],
+    version_flags=[],
+)
+app.command(_server)
+
+
+@app.command
+def sync() -> int:
+    """Deliver the events that are still on this machine; exits with 1 while any remain."""
+    from stardag.cli.sync import sync_spool
+
+    return sync_spool()
+
+
+@_server.default
+def server(*arguments: Annotated[str, Parameter(allow_leading_hyphen=True)]) -> None:
+    """Start a server here; all arguments are stardag-server's."""
+    if importlib.util.find_spec("stardag_server") is None:
+        raise ConfigError("the server is not installed here: pip install stardag-server")
+    os.execv(sys.executable, [sys.executable, "-m", "stardag_server", *arguments])

@@ -1,0 +1,115 @@
+"""`stardag builds`: what was built, and what is being built."""
+
+from __future__ import annotations
+
+from typing import Annotated
+from uuid import UUID
+
+from cyclopts import App, Parameter
+
+builds = App(name="builds", help="List, show and watch builds.")
+
+Json = Annotated[bool, Parameter(name="--json", negative="")]
+BuildId = Annotated[str, Parameter(help="Id of the build, or `latest`.")]
+
+
+@builds.command(name="list")
+def list_builds(*, limit: int = 20, json: Json = False) -> None:
+    """List builds, newest first.
+
+    Parameters
+    ----------
+    limit
+        Most builds to list.
+    json
+        Print a JSON array.
+    """
+    from itertools import islice
+
+    from stardag.cli import output, tables
+    from stardag.client import connect
+    from stardag.config import get_config
+
+    with connect(get_config()) as client:
+        found = list(islice(client.list_builds(), limit + 1))
+    shown = found[:limit]
+    if json:
+        output.print_json([output.as_dict(build) for build in shown])
+        return
+    output.console().print(tables.builds(shown) if shown else "No builds yet.")
+    if len(found) > limit:
+        output.console().print(f"There are more: --limit {limit * 5}")
+
+
+@builds.command
+def show(build: BuildId, *, limit: int = 50, json: Json = False) -> None:
+    """Show a build: how it ended, what failed, and what became of each task.
+
+    Parameters
+    ----------
+    limit
+        Most tasks to list; JSON has all of them.
+    json
+        Print a JSON object.
+    """
+    from stardag.cli import output, tables
+    from stardag.client import connect
+    from stardag.config import get_config
+    from stardag.v1 import build_service_pb2 as service
+
+    with connect(get_config()) as client:
+        build_id = _resolve(client, build)
+        found = client.builds.GetBuild(service.GetBuildRequest(build_id=build_id)).build
+        states = list(client.list_task_states(build_id))
+    if json:
+        tasks = [output.as_dict(state) for state in states]
+        output.print_json({"build": output.as_dict(found), "tasks": tasks})
+        return
+    console = output.console()
+    console.print(tables.build_facts(found))
+    for failure in tables.failures(states):
+        console.print(failure)
+    if states:
+        console.print(tables.task_states(states[:limit]))
+    if len(states) > limit:
+        console.print(f"{len(states) - limit} more tasks: --limit {len(states)}")
+
+
+@builds.command
+def watch(build: BuildId, *, json: Json = False) -> int:
+    """Follow a build until it ends; exits with 1 if it does not complete.
+
+    Parameters
+    ----------
+    json
+        Print each change as a JSON object in a line of its own.
+    """
+    from stardag.cli.watching import follow
+    from stardag.client import connect
+    from stardag.config import get_config
+
+    with connect(get_config()) as client:
+        return follow(client, _resolve(client, build), json=json)
+
+
+def _resolve(client: object, build: str) -> str:
+    """Return the id that `build` stands for.
+
+    Raises `ConfigError` if it is neither an id nor `latest`.
+    """
+    from stardag._errors import ConfigError, StardagError
+    from stardag.client import Client
+
+    assert isinstance(client, Client)
+    if build == "latest":
+        newest = next(client.list_builds(), None)
+        if newest is None:
+            raise StardagError("there are no builds yet")
+        return newest.build_id
+    try:
+        return str(UUID(build))
+    except ValueError:
+        raise ConfigError(
+            f"{build!r} is not the id of a build; `stardag builds list` shows them, and `latest` "
+            "stands for the newest"
+        ) from None

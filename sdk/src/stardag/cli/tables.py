@@ -1,0 +1,168 @@
+"""Builds and tasks as Rich tables."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from rich.markup import escape
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from stardag.v1.build_pb2 import Build, BuildStatus
+from stardag.v1.task_pb2 import TaskState, TaskStatus
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from google.protobuf.timestamp_pb2 import Timestamp
+
+_COLOURS = {
+    "PENDING": "dim",
+    "RUNNING": "cyan",
+    "SUSPENDED": "cyan",
+    "BLOCKED": "yellow",
+    "COMPLETED": "green",
+    "REUSED": "blue",
+    "FAILED": "bold red",
+    "SKIPPED": "yellow",
+    "CANCELLED": "yellow",
+    "EXITED_EARLY": "yellow",
+    "ABANDONED": "red",
+}
+
+
+def builds(found: Sequence[Build]) -> Table:
+    """Return builds as a table, one a line."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in ("BUILD", "STATUS", "NAME", "STARTED", "TOOK"):
+        table.add_column(column, no_wrap=column != "NAME")
+    table.add_column("TASKS", overflow="fold")
+    for build in found:
+        table.add_row(
+            build.build_id,
+            status_text(build_status(build)),
+            escape(build.name),
+            moment(build.start_time),
+            duration(build.duration_us),
+            counts(build),
+        )
+    return table
+
+
+def build_facts(build: Build) -> Table:
+    """Return what there is to say of one build."""
+    table = Table.grid(padding=(0, 2))
+    facts = {
+        "build": build.build_id,
+        "status": status_text(build_status(build)),
+        "name": escape(build.name),
+        "description": escape(build.description),
+        "reason": escape(build.reason),
+        "started": moment(build.start_time),
+        "took": duration(build.duration_us),
+        "tasks": counts(build),
+        "trace": build.trace_id,
+        "host": escape(build.host),
+        "code": escape(_source(build)),
+        "labels": escape(", ".join(f"{k}={v}" for k, v in sorted(build.labels.items()))),
+        "incomplete": _incompleteness(build),
+    }
+    for name, fact in facts.items():
+        if fact:
+            table.add_row(Text(name, style="dim"), fact)
+    return table
+
+
+def failures(states: Sequence[TaskState]) -> Iterator[Panel]:
+    """Return each failed task with its traceback."""
+    for state in states:
+        if state.status == TaskStatus.TASK_STATUS_FAILED:
+            failure = state.failure
+            text = failure.stack_trace.rstrip() or f"{failure.kind}: {failure.message}"
+            title = f"{qualified_name(state)}  {state.task_id}"
+            yield Panel(escape(text), title=escape(title), title_align="left", border_style="red")
+
+
+def task_states(states: Sequence[TaskState]) -> Table:
+    """Return tasks as a table, one a line."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("STATUS", no_wrap=True)
+    table.add_column("TASK", overflow="fold")
+    table.add_column("ID", no_wrap=True)
+    table.add_column("TOOK", no_wrap=True, justify="right")
+    table.add_column("OUTPUT", overflow="fold", style="dim")
+    for state in states:
+        table.add_row(
+            status_text(task_status(state)),
+            escape(qualified_name(state)),
+            state.task_id,
+            duration(state.duration_us),
+            escape(state.output_uri),
+        )
+    return table
+
+
+def build_status(build: Build) -> str:
+    """Return the status as a word."""
+    return BuildStatus.Name(build.status).removeprefix("BUILD_STATUS_")
+
+
+def task_status(state: TaskState) -> str:
+    """Return the status as a word."""
+    return TaskStatus.Name(state.status).removeprefix("TASK_STATUS_")
+
+
+def status_text(status: str) -> Text:
+    """Return a status in its colour."""
+    return Text(status, style=_COLOURS.get(status, ""))
+
+
+def qualified_name(state: TaskState) -> str:
+    """Return the task type's namespace and name."""
+    return f"{state.namespace}.{state.name}" if state.namespace else state.name
+
+
+def counts(build: Build) -> str:
+    """Return the number of tasks by status, as `3 completed, 1 failed`."""
+    named = (
+        (count.count, TaskStatus.Name(count.status).removeprefix("TASK_STATUS_").lower())
+        for count in build.task_counts
+    )
+    return ", ".join(f"{count} {name}" for count, name in named)
+
+
+def moment(timestamp: Timestamp) -> str:
+    """Return a time in this machine's zone; empty for none."""
+    if not timestamp.seconds:
+        return ""
+    return datetime.fromtimestamp(timestamp.seconds).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def duration(microseconds: int) -> str:
+    """Return a duration in the unit that suits it; empty for none."""
+    seconds = microseconds / 1e6
+    if not microseconds:
+        return ""
+    if seconds < 1:
+        return f"{seconds * 1e3:.0f} ms"
+    if seconds < 120:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(int(seconds), 60)
+    return f"{minutes // 60} h {minutes % 60} min" if minutes >= 120 else f"{minutes} min {rest} s"
+
+
+def _source(build: Build) -> str:
+    source = build.source
+    if not source.commit:
+        return ""
+    where = f"{source.commit[:12]} ({source.ref})" if source.ref else source.commit[:12]
+    return f"{where}, with uncommitted changes" if source.dirty else where
+
+
+def _incompleteness(build: Build) -> str:
+    lost, rejected = build.completeness.lost_events, build.completeness.rejected_events
+    parts = [f"{lost} events lost by the producer"] * bool(lost)
+    parts += [f"{rejected} events rejected by the server"] * bool(rejected)
+    return ", ".join(parts)
