@@ -35,6 +35,15 @@ class Figure:
     rivals: dict[str, float] = field(default_factory=dict[str, float])
 
 
+def at_most(
+    figure: str, value: float, unit: str, limit: float, floor: float | None = None
+) -> Figure:
+    """Return a figure that must not exceed `limit`, which counts floors where there is one."""
+    ratio = value / floor if floor else None
+    reach = f"<= {limit:g} x floor" if floor else f"<= {limit:g} {unit}"
+    return Figure(figure, value, unit, floor, ratio, reach, (ratio or value) <= limit)
+
+
 def seconds(work: Callable[[], object]) -> float:
     """Return how long one call takes, without the garbage collector's chance visits."""
     gc.collect()

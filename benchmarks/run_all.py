@@ -7,7 +7,7 @@ import platform
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 HERE = Path(__file__).parent
 PAGE = HERE.parent / "docs" / "benchmarks.md"
@@ -29,7 +29,7 @@ def rows(script: Path) -> list[str]:
         [sys.executable, str(script), "--json"], check=True, capture_output=True, text=True
     )
     found: Any = json.loads(done.stdout.strip().splitlines()[-1])
-    figures: list[dict[str, Any]] = found if isinstance(found, list) else [found]
+    figures = cast("list[dict[str, Any]]", found if isinstance(found, list) else [found])
     number = int(script.name[:2])
     return [_row(number, figure) for figure in figures]
 
