@@ -46,7 +46,7 @@ if __name__ == "__main__":
     value, base, construction = interleaved(ids, floor, construct)
     report(
         [
-            at_most("id of a task, 3 scalars", value, "us", 1.5, base),
+            at_most("id of a task, 3 scalars", value, "us", 1.5, floor=base, floors=True),
             at_most("construct the task", construction, "us", 1.6),
         ]
     )

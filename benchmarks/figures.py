@@ -36,12 +36,19 @@ class Figure:
 
 
 def at_most(
-    figure: str, value: float, unit: str, limit: float, floor: float | None = None
+    figure: str,
+    value: float,
+    unit: str,
+    limit: float,
+    *,
+    floor: float | None = None,
+    floors: bool = False,
 ) -> Figure:
-    """Return a figure that must not exceed `limit`, which counts floors where there is one."""
+    """Return a figure that must not exceed `limit`, in its unit or, with `floors`, in floors."""
     ratio = value / floor if floor else None
-    reach = f"<= {limit:g} x floor" if floor else f"<= {limit:g} {unit}"
-    return Figure(figure, value, unit, floor, ratio, reach, (ratio or value) <= limit)
+    reach = f"<= {limit:g} x floor" if floors else f"<= {limit:g} {unit}"
+    measured = ratio if floors and ratio is not None else value
+    return Figure(figure, value, unit, floor, ratio, reach, measured <= limit)
 
 
 def seconds(work: Callable[[], object]) -> float:
