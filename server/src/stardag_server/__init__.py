@@ -1,0 +1,1 @@
+"""The tracking service of Stardag: gRPC over PostgreSQL or SQLite."""

@@ -1,0 +1,66 @@
+"""What a stream delivers at once, and what became of it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from google.protobuf.unknown_fields import UnknownFieldSet
+from stardag.v1 import event_pb2 as pb
+
+from stardag_server.domain.event_check import Rejection
+
+
+@dataclass(frozen=True, slots=True)
+class OpenStream:
+    """A stream as it was when it was opened."""
+
+    uuid: UUID
+    generation: int
+    """How often it has been opened; only the latest may deliver."""
+    committed_sequence: int
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Consecutive events of one stream; event i has `first_sequence` + i.
+
+    Without events it only says that the producer lives.
+    """
+
+    workspace: int
+    stream: OpenStream
+    first_sequence: int
+    events: Sequence[pb.NewEvent]
+    poison: Rejection | None = None
+    """Why these events are stored without being looked at, if they are."""
+
+
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """The batch is durable, and visible to reads."""
+
+    sequence: int
+    """Last committed sequence number of the stream."""
+    rejections: list[pb.EventRejection] = field(default_factory=list[pb.EventRejection])
+    """What of the batch was stored without being applied."""
+
+
+_COLUMN_FIELDS = ("build_id", "type", "attempt", "event_time_us", "monotonic_us")
+
+
+def leftover(event: pb.NewEvent, task_known: bool) -> bytes | None:
+    """Return what of an event is not kept in columns of its own, serialized; None if nothing.
+
+    That is its detail, the fields this code does not know, and the task's id
+    unless `task_known`.
+    """
+    if task_known or not event.task_id:
+        if event.WhichOneof("detail") is None and not len(UnknownFieldSet(event)):
+            return None
+    rest = pb.NewEvent()
+    rest.CopyFrom(event)
+    for name in _COLUMN_FIELDS:
+        rest.ClearField(name)
+    if task_known:
+        rest.ClearField("task_id")
+    return rest.SerializeToString()

@@ -1,0 +1,129 @@
+"""Where a build stands: state = fold(state, event).
+
+The rules. A build starts with the first event that names it; BUILD_STARTED says
+how, whenever it comes, and the first one is kept. The first end is kept too: a
+second one is refused. The stream that sent BUILD_STARTED owns the build: when
+its producer died the build is ABANDONED, until the owner speaks again after
+all, another stream starts the build anew, or anybody reports its end. Of other
+streams' deaths the build takes no notice.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from stardag.v1 import build_pb2 as status
+from stardag.v1 import event_pb2 as pb
+
+from stardag_server.domain import limits
+from stardag_server.domain.event_check import Rejection
+from stardag_server.domain.task_state import STATUS_COUNT
+
+ENDS: dict[int, int] = {
+    pb.EVENT_TYPE_BUILD_COMPLETED: status.BUILD_STATUS_COMPLETED,
+    pb.EVENT_TYPE_BUILD_FAILED: status.BUILD_STATUS_FAILED,
+    pb.EVENT_TYPE_BUILD_CANCELLED: status.BUILD_STATUS_CANCELLED,
+    pb.EVENT_TYPE_BUILD_EXITED_EARLY: status.BUILD_STATUS_EXITED_EARLY,
+}
+"""Status after each event that ends a build."""
+
+OPEN = (status.BUILD_STATUS_RUNNING, status.BUILD_STATUS_ABANDONED)
+"""Statuses which a producer's word still moves."""
+
+
+@dataclass(slots=True)
+class BuildState:
+    """A build as folded from its log. Times are microseconds; 0 means not yet known."""
+
+    key: int
+    create_time: int
+    update_time: int
+    head: int = 0
+    """Position of the last event."""
+    status: int = status.BUILD_STATUS_RUNNING
+    start_time: int = 0
+    start_monotonic: int = 0
+    start_stream: int = 0
+    """Key of the stream that owns the build; 0 until BUILD_STARTED came."""
+    end_time: int = 0
+    end_commit_time: int = 0
+    duration: int = 0
+    reason: str = ""
+    name: str = ""
+    description: str = ""
+    client: str = ""
+    host: str = ""
+    labels: dict[str, str] = field(default_factory=dict[str, str])
+    source: dict[str, Any] = field(default_factory=dict[str, Any])
+    root_task_ids: list[str] = field(default_factory=list[str])
+    task_counts: list[int] = field(default_factory=lambda: [0] * STATUS_COUNT)
+    """Number of tasks by the number of their status."""
+    lost_events: int = 0
+    rejected_events: int = 0
+
+    @property
+    def task_count(self) -> int:
+        """Number of tasks in the build; also the ordinal of the last."""
+        return sum(self.task_counts)
+
+    def refuses(self, now: int) -> Rejection | None:
+        """Return why nothing more is taken at commit time `now`, if that is so."""
+        if self.status in OPEN or now - self.end_commit_time <= limits.LATE_EVENTS_US:
+            return None
+        return Rejection(
+            pb.EVENT_REJECTION_REASON_BUILD_ENDED,
+            "the build has ended, and its grace for late events is over",
+        )
+
+    def apply(self, event: pb.NewEvent, stream: int, now: int) -> Rejection | None:
+        """Fold one checked event in, of a type about the build; return why it can't be, if so."""
+        kind = event.type
+        if kind == pb.EVENT_TYPE_BUILD_STARTED:
+            self._start(event, stream)
+        elif kind in ENDS:
+            if self.status not in OPEN:
+                return Rejection(
+                    pb.EVENT_REJECTION_REASON_INVALID_TRANSITION, "the build has ended already"
+                )
+            self._end(ENDS[kind], event, stream)
+            self.end_commit_time = now
+        elif kind == pb.EVENT_TYPE_PRODUCER_DIED:
+            if self.status == status.BUILD_STATUS_RUNNING and stream == self.start_stream:
+                self._end(status.BUILD_STATUS_ABANDONED, event, stream)
+        elif kind == pb.EVENT_TYPE_EVENTS_LOST:
+            self.lost_events = min(self.lost_events + event.events_lost.count, limits.MAX_INT64)
+        return None
+
+    def hear(self, stream: int) -> None:
+        """Take ABANDONED back when the owner speaks: it is alive after all."""
+        if self.status == status.BUILD_STATUS_ABANDONED and stream == self.start_stream:
+            self.status = status.BUILD_STATUS_RUNNING
+            self.end_time = self.duration = 0
+            self.reason = ""
+
+    def _start(self, event: pb.NewEvent, stream: int) -> None:
+        if self.start_stream:
+            if self.status == status.BUILD_STATUS_ABANDONED:
+                self.start_stream = stream
+                self.start_monotonic = event.monotonic_us
+                self.hear(stream)
+            return
+        start = event.build_start
+        self.start_time = event.event_time_us
+        self.start_monotonic = event.monotonic_us
+        self.start_stream = stream
+        self.name = start.name
+        self.description = start.description
+        self.client = start.client
+        self.host = start.host
+        self.labels = dict(start.labels)
+        self.root_task_ids = list(start.root_task_ids)
+        if event.build_start.HasField("source"):
+            source = start.source
+            self.source = {"commit": source.commit, "ref": source.ref, "dirty": source.dirty}
+
+    def _end(self, entered: int, event: pb.NewEvent, stream: int) -> None:
+        self.status = entered
+        self.end_time = event.event_time_us
+        self.reason = event.build_end.reason
+        if stream == self.start_stream:
+            self.duration = max(0, event.monotonic_us - self.start_monotonic)

@@ -1,0 +1,61 @@
+"""Pages of lists (AIP-158), and parts of streams that fit a message."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TypeVar
+
+from google.protobuf.message import Message
+
+from stardag_server.domain import limits
+from stardag_server.domain.opaque import seal, unseal
+from stardag_server.domain.refusals import PageTokenInvalid, RequestInvalid
+
+MessageT = TypeVar("MessageT", bound=Message)
+
+
+def page_size(asked: int, default: int) -> int:
+    """Return the size of the page to make. Raises RequestInvalid for a negative one."""
+    if asked < 0:
+        raise RequestInvalid.of("page_size", "must not be negative")
+    return min(asked or default, limits.MAX_PART_ITEMS)
+
+
+class PageTokens:
+    """The page tokens of one listing: what a request asks for but for its place."""
+
+    def __init__(self, request: Message) -> None:
+        listing = type(request)()
+        listing.CopyFrom(request)
+        listing.ClearField("page_size")
+        listing.ClearField("page_token")
+        name = request.DESCRIPTOR.full_name.encode()
+        self._binding = name + b"\0" + listing.SerializeToString(deterministic=True)
+
+    def parse(self, token: str) -> int | None:
+        """Return the key after which the page begins; None for the first page.
+
+        Raises PageTokenInvalid if the token is not one of this listing.
+        """
+        if not token:
+            return None
+        try:
+            return unseal(self._binding, token, 1)[0]
+        except ValueError:
+            raise PageTokenInvalid from None
+
+    def make(self, key: int) -> str:
+        """Return the token of the page that begins after this key."""
+        return seal(self._binding, (key,))
+
+
+def parts(messages: Iterable[MessageT]) -> Iterator[Sequence[MessageT]]:
+    """Cut messages into parts, each within the bounds of a page; none for no messages."""
+    part: list[MessageT] = []
+    size = 0
+    for message in messages:
+        part.append(message)
+        size += message.ByteSize()
+        if len(part) == limits.MAX_PART_ITEMS or size >= limits.MAX_PART_BYTES:
+            yield part
+            part, size = [], 0
+    if part:
+        yield part

@@ -1,0 +1,136 @@
+"""Where a task stands in a build: state = fold(state, event).
+
+The rules. Attempts are counted from 1; what happens before any has number 0. An
+attempt that has ended takes nothing more; until then every event of it applies.
+The state shown is that of the latest attempt, or of the latest that completed,
+if one did: nothing moves a COMPLETED task but a later completion. Hence, as an
+attempt's events come in order from one stream, the final status and attempt do
+not depend on how streams interleave.
+"""
+
+from dataclasses import dataclass
+
+from stardag.v1 import event_pb2 as pb
+from stardag.v1 import task_pb2 as status
+
+from stardag_server.domain.event_check import Rejection
+
+TERMINAL = frozenset(
+    (
+        status.TASK_STATUS_COMPLETED,
+        status.TASK_STATUS_REUSED,
+        status.TASK_STATUS_FAILED,
+        status.TASK_STATUS_SKIPPED,
+        status.TASK_STATUS_CANCELLED,
+    )
+)
+"""Statuses in which an attempt has ended."""
+
+STATUS_COUNT = max(status.TaskStatus.values()) + 1
+
+_STATUS_AFTER: dict[int, int] = {
+    pb.EVENT_TYPE_TASK_PENDING: status.TASK_STATUS_PENDING,
+    pb.EVENT_TYPE_TASK_REUSED: status.TASK_STATUS_REUSED,
+    pb.EVENT_TYPE_TASK_STARTED: status.TASK_STATUS_RUNNING,
+    pb.EVENT_TYPE_TASK_PROGRESSED: status.TASK_STATUS_RUNNING,
+    pb.EVENT_TYPE_TASK_SUSPENDED: status.TASK_STATUS_SUSPENDED,
+    pb.EVENT_TYPE_TASK_RESUMED: status.TASK_STATUS_RUNNING,
+    pb.EVENT_TYPE_TASK_BLOCKED: status.TASK_STATUS_BLOCKED,
+    pb.EVENT_TYPE_TASK_COMPLETED: status.TASK_STATUS_COMPLETED,
+    pb.EVENT_TYPE_TASK_FAILED: status.TASK_STATUS_FAILED,
+    pb.EVENT_TYPE_TASK_SKIPPED: status.TASK_STATUS_SKIPPED,
+    pb.EVENT_TYPE_TASK_CANCELLED: status.TASK_STATUS_CANCELLED,
+}
+
+
+@dataclass(slots=True)
+class TaskState:
+    """A task's state in a build. Times are microseconds; 0 means not yet known."""
+
+    task: int = 0
+    """Key of the task."""
+    ordinal: int = 0
+    """Number of the task in the build."""
+    status: int = status.TASK_STATUS_UNSPECIFIED
+    attempt: int = 0
+    stream: int = 0
+    """Key of the stream that made this state."""
+    start_time: int = 0
+    start_monotonic: int = 0
+    end_time: int = 0
+    duration: int = 0
+    progress: float | None = None
+    output_uri: str | None = None
+    failure: bytes | None = None
+    """A serialized TaskFailure."""
+    position: int = 0
+    update_time: int = 0
+
+    def apply(self, event: pb.NewEvent, stream: int) -> Rejection | bool:
+        """Fold one checked event of this task in, from the stream with this key.
+
+        Return whether it changed the state (`position` and `update_time` are
+        then the caller's to set), or why it can't be applied.
+        """
+        kind, attempt = event.type, event.attempt
+        completes = kind == pb.EVENT_TYPE_TASK_COMPLETED
+        completed = self.status == status.TASK_STATUS_COMPLETED
+        if self.status == status.TASK_STATUS_UNSPECIFIED:
+            self._begin(attempt)
+        elif kind == pb.EVENT_TYPE_TASK_PENDING:
+            return False
+        elif (completes, attempt) > (completed, self.attempt):
+            if attempt != self.attempt:
+                self._begin(attempt)
+            elif self.status in TERMINAL:
+                return self._ended(kind)
+        elif attempt != self.attempt:
+            return False
+        elif self.status in TERMINAL:
+            return self._ended(kind)
+        self._enter(_STATUS_AFTER[kind], event, stream)
+        return True
+
+    def cancel(self, event: pb.NewEvent) -> None:
+        """End the task because the process that was to run it died."""
+        self._end(status.TASK_STATUS_CANCELLED, event, self.stream)
+
+    def _ended(self, kind: int) -> Rejection:
+        return Rejection(
+            pb.EVENT_REJECTION_REASON_INVALID_TRANSITION,
+            f"attempt {self.attempt} has ended as {_name(self.status)};"
+            f" {pb.EventType.Name(pb.EventType.ValueType(kind))} comes too late",
+        )
+
+    def _begin(self, attempt: int) -> None:
+        self.attempt = attempt
+        self.start_time = self.start_monotonic = self.end_time = self.duration = 0
+        self.progress = self.failure = self.output_uri = None
+
+    def _enter(self, entered: int, event: pb.NewEvent, stream: int) -> None:
+        if event.type == pb.EVENT_TYPE_TASK_STARTED:
+            self.start_time = event.event_time_us
+            self.start_monotonic = event.monotonic_us
+        elif event.type == pb.EVENT_TYPE_TASK_PROGRESSED:
+            self.progress = event.progress.fraction
+        elif entered == status.TASK_STATUS_COMPLETED and event.HasField("output"):
+            self.output_uri = event.output.uri or None
+        elif entered in _FAILURES and event.HasField("failure"):
+            self.failure = event.failure.SerializeToString()
+        if entered in TERMINAL:
+            self._end(entered, event, stream)
+        self.status = entered
+        self.stream = stream
+
+    def _end(self, entered: int, event: pb.NewEvent, stream: int) -> None:
+        self.status = entered
+        self.end_time = event.event_time_us
+        if self.start_time and self.stream == stream:
+            self.duration = max(0, event.monotonic_us - self.start_monotonic)
+
+
+_FAILURES = (status.TASK_STATUS_FAILED, status.TASK_STATUS_SKIPPED)
+
+
+def _name(value: int) -> str:
+    return status.TaskStatus.Name(status.TaskStatus.ValueType(value)).removeprefix("TASK_STATUS_")

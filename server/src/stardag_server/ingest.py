@@ -1,0 +1,181 @@
+"""Group commit: what all streams have delivered goes into one transaction.
+
+While one commit is under way the next group forms; when nothing is under way a
+batch is committed at once. There is no timer.
+"""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import sqlalchemy as sa
+from stardag.v1 import event_pb2 as pb
+
+from stardag_server.domain.batch import Batch, Committed
+from stardag_server.domain.event_check import Rejection
+from stardag_server.domain.refusals import Refusal, StorageUnavailable
+from stardag_server.store.store import CommitResult, Store
+
+_log = logging.getLogger(__name__)
+
+_GROUP_EVENTS = 5_000
+_QUEUE_EVENTS = 50_000
+_DEADLOCK_SQLSTATES = ("40001", "40P01")
+
+_POISON = Rejection(
+    pb.EVENT_REJECTION_REASON_EVENT_INVALID, "the database refused to store this event"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Delivery:
+    batch: Batch
+    outcome: asyncio.Future[Committed]
+
+
+class Ingest:
+    """Takes batches in and commits them, in the order in which they came.
+
+    `announce` is called after each commit with the heads of the builds that
+    were written to.
+    """
+
+    def __init__(self, store: Store, announce: Callable[[Mapping[int, int]], None]) -> None:
+        self._store = store
+        self._announce = announce
+        self._queue: deque[_Delivery] = deque()
+        self._queued_events = 0
+        self._arrived = asyncio.Event()
+        self._taken = asyncio.Condition()
+
+    async def submit(self, batch: Batch) -> asyncio.Future[Committed]:
+        """Queue the batch, as soon as there is room; return its outcome to come.
+
+        The future holds a Committed once the batch is durable, or the Refusal
+        of the batch: SequenceGap, StreamSuperseded, StorageUnavailable.
+        """
+        async with self._taken:
+            await self._taken.wait_for(lambda: self._queued_events < _QUEUE_EVENTS)
+        delivery = _Delivery(batch, asyncio.get_running_loop().create_future())
+        # An outcome that nobody waits for any more is no error.
+        delivery.outcome.add_done_callback(_retrieve)
+        self._queue.append(delivery)
+        self._queued_events += len(batch.events)
+        self._arrived.set()
+        return delivery.outcome
+
+    async def run(self) -> None:
+        """Commit what arrives, until cancelled."""
+        while True:
+            await self._arrived.wait()
+            group = await self._take_group()
+            await self._commit(group)
+
+    async def _take_group(self) -> list[_Delivery]:
+        group: list[_Delivery] = []
+        events = 0
+        workspace = self._queue[0].batch.workspace
+        while self._queue and self._queue[0].batch.workspace == workspace:
+            count = len(self._queue[0].batch.events)
+            if group and events + count > _GROUP_EVENTS:
+                break
+            events += count
+            group.append(self._queue.popleft())
+        if not self._queue:
+            self._arrived.clear()
+        async with self._taken:
+            self._queued_events -= events
+            self._taken.notify_all()
+        return group
+
+    async def _commit(self, group: Sequence[_Delivery]) -> None:
+        try:
+            outcomes = await self._store_batches([delivery.batch for delivery in group])
+        except StorageUnavailable as error:
+            _log.warning("the database does not answer: %s", error.__cause__)
+            outcomes = [error] * len(group)
+        # Whatever a commit fails by, the next one must be tried, and the streams
+        # of this one must be told.
+        except Exception as error:
+            _log.exception("a commit failed")
+            outcomes = [error] * len(group)
+        for delivery, outcome in zip(group, outcomes, strict=True):
+            if delivery.outcome.cancelled():
+                continue
+            if isinstance(outcome, Committed):
+                delivery.outcome.set_result(outcome)
+            else:
+                delivery.outcome.set_exception(outcome)
+
+    async def _store_batches(self, batches: Sequence[Batch]) -> list[Committed | Refusal]:
+        """Commit the batches; if something in them can't be stored, all but that."""
+        result = await self._try(batches)
+        while isinstance(result, Exception) and _sqlstate(result) in _DEADLOCK_SQLSTATES:
+            result = await self._try(batches)
+        if isinstance(result, Exception):
+            return await self._store_by_halves(batches, result)
+        self._announce(result.heads)
+        return result.outcomes
+
+    async def _try(self, batches: Sequence[Batch]) -> CommitResult | Exception:
+        """Commit the batches; return what they are to blame for, if they are."""
+        try:
+            return await self._store.commit(batches)
+        except StorageUnavailable:
+            raise
+        # A fault of the code that folds poisons a group as much as one of the
+        # statement that stores it: what is to blame is found by halving.
+        except Exception as error:
+            return error
+
+    async def _store_by_halves(
+        self, batches: Sequence[Batch], error: Exception
+    ) -> list[Committed | Refusal]:
+        if len(batches) > 1:
+            middle = len(batches) // 2
+            first = await self._store_batches(batches[:middle])
+            return first + await self._store_batches(batches[middle:])
+        [batch] = batches
+        if len(batch.events) > 1:
+            return [await self._store_split(batch)]
+        if batch.poison or not batch.events:
+            raise error
+        _log.error(
+            "event %d of stream %s is poison",
+            batch.first_sequence,
+            batch.stream.uuid,
+            exc_info=error,
+        )
+        return await self._store_batches([replace(batch, poison=_POISON)])
+
+    async def _store_split(self, batch: Batch) -> Committed | Refusal:
+        middle = len(batch.events) // 2
+        halves = (
+            replace(batch, events=batch.events[:middle]),
+            replace(
+                batch,
+                events=batch.events[middle:],
+                first_sequence=batch.first_sequence + middle,
+            ),
+        )
+        rejections: list[pb.EventRejection] = []
+        sequence = 0
+        for half in halves:
+            [outcome] = await self._store_batches([half])
+            if isinstance(outcome, Refusal):
+                return outcome
+            rejections += outcome.rejections
+            sequence = outcome.sequence
+        return Committed(sequence, rejections)
+
+
+def _retrieve(outcome: asyncio.Future[Committed]) -> None:
+    if not outcome.cancelled():
+        outcome.exception()
+
+
+def _sqlstate(error: Exception) -> str | None:
+    original = error.orig if isinstance(error, sa.exc.DBAPIError) else error
+    return getattr(original, "sqlstate", None)

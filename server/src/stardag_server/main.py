@@ -1,0 +1,179 @@
+"""The `stardag-server` command: settings, wiring, serving, and a clean end."""
+
+import asyncio
+import logging
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import NoReturn
+
+import cyclopts
+from stardag.v1 import build_service_pb2, event_service_pb2, registry_service_pb2
+
+from stardag_server import log, settings
+from stardag_server.auth.principal import Principal
+from stardag_server.auth.token import ensure_token
+from stardag_server.domain.refusals import StorageUnavailable
+from stardag_server.heads import Heads
+from stardag_server.ingest import Ingest
+from stardag_server.publishing import Publishing
+from stardag_server.services.build_service import BuildService
+from stardag_server.services.event_service import EventService
+from stardag_server.services.registry_service import RegistryService
+from stardag_server.settings import SettingInvalid, Settings
+from stardag_server.store.migration import DatabaseNewer, migrate
+from stardag_server.store.store import Store
+from stardag_server.transport.server import GrpcServer, PortTaken
+from stardag_server.watch import Watching
+
+_log = logging.getLogger(__name__)
+
+_USAGE = 2
+_FAULT = 3
+_GRACE = 5.0
+"""Seconds in which open calls are to end when the server stops."""
+
+app = cyclopts.App(name="stardag-server", help="The tracking service of Stardag.")
+
+
+@app.default
+def serve(
+    *,
+    host: str | None = None,
+    port: int | None = None,
+    data_dir: Path | None = None,
+    database_url: str | None = None,
+    token_file: Path | None = None,
+    reflection: bool | None = None,
+    log_level: str | None = None,
+) -> int:
+    """Serve until SIGTERM or SIGINT; the database is migrated first.
+
+    Each option may be given as a variable of the environment instead, such as
+    STARDAG_SERVER_PORT.
+
+    Parameters
+    ----------
+    host
+        Address to listen on; loopback only. Default 127.0.0.1.
+    port
+        Port to listen on; 0 for any. Default 7465.
+    data_dir
+        Folder of the token and of the SQLite database. Default: the user's data folder.
+    database_url
+        postgresql+asyncpg://... or sqlite+aiosqlite:///...; default: SQLite in the data folder.
+    token_file
+        File with the token that callers must send; made if it is not there.
+    reflection
+        Serve gRPC reflection.
+    log_level
+        debug, info, warning or error.
+    """
+    loaded = settings.load(locals(), os.environ)
+    log.set_up(loaded.log_level)
+    asyncio.run(_serve(loaded))
+    return 0
+
+
+@app.command(name="migrate")
+def migrate_command(*, data_dir: Path | None = None, database_url: str | None = None) -> int:
+    """Bring the database to the newest schema, and end.
+
+    Parameters
+    ----------
+    data_dir
+        Folder of the SQLite database.
+    database_url
+        Database to migrate.
+    """
+    loaded = settings.load(locals(), os.environ)
+    log.set_up(loaded.log_level)
+    revision = asyncio.run(_migrate(loaded))
+    print(f"the database is at revision {revision}")
+    return 0
+
+
+def main() -> NoReturn:
+    """Run the command. Exit code 2: a setting can't be used; 3: the server can't serve."""
+    try:
+        code = app(result_action="return_value")
+    except SettingInvalid as error:
+        code = _say(error, _USAGE)
+    except StorageUnavailable as error:
+        code = _say(
+            f"the database does not answer ({error.__cause__}): check that it runs, and"
+            " --database-url",
+            _FAULT,
+        )
+    except PortTaken as error:
+        code = _say(f"{error}: is another server running there? Choose with --port", _FAULT)
+    except (DatabaseNewer, OSError, ValueError) as error:
+        code = _say(error, _FAULT)
+    sys.exit(code)
+
+
+def _say(message: object, code: int) -> int:
+    print(f"stardag-server: {message}", file=sys.stderr)
+    return code
+
+
+async def _migrate(loaded: Settings) -> str:
+    if loaded.database_url.get_backend_name() == "sqlite":
+        folder = Path(str(loaded.database_url.database)).parent
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return await migrate(loaded.database_url)
+
+
+async def _serve(loaded: Settings) -> None:
+    stopping = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stopping.set)
+    for line in loaded.describe():
+        _log.info(line)
+    token = ensure_token(loaded.token_file)
+    _log.info("the database is at revision %s", await _migrate(loaded))
+    store = Store(loaded.database_url)
+    heads = Heads(store.queries)
+    ingest = Ingest(store, heads.announce)
+    publishing = Publishing(store, ingest)
+    watching = Watching(store.queries, heads)
+    server = GrpcServer(
+        {
+            build_service_pb2.DESCRIPTOR.services_by_name["BuildService"]: BuildService(
+                store.queries
+            ),
+            event_service_pb2.DESCRIPTOR.services_by_name["EventService"]: EventService(
+                publishing, watching
+            ),
+            registry_service_pb2.DESCRIPTOR.services_by_name["RegistryService"]: RegistryService(
+                store.queries
+            ),
+        },
+        Principal(await store.workspace()),
+        token,
+        loaded.reflection,
+    )
+    background = [asyncio.create_task(ingest.run()), asyncio.create_task(heads.poll())]
+    try:
+        port = await server.start(loaded.host, loaded.port)
+        _greet(loaded, port)
+        await stopping.wait()
+        _log.info("stopping")
+        await server.announce_end()
+        publishing.drain()
+        watching.drain()
+        await server.stop(_GRACE)
+    finally:
+        for task in background:
+            task.cancel()
+        await asyncio.gather(*background, return_exceptions=True)
+        await store.close()
+
+
+def _greet(loaded: Settings, port: int) -> None:
+    address = f"{loaded.host}:{port}"
+    print(f"listening on {address}")
+    print(f"to track builds here: export STARDAG_SERVER={address}", flush=True)
+    if loaded.token_file != settings.default_token_file():
+        print(f"                      export STARDAG_TOKEN_FILE={loaded.token_file}", flush=True)

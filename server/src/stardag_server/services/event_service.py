@@ -1,0 +1,40 @@
+"""stardag.v1.EventService."""
+
+from collections.abc import AsyncIterator
+
+from stardag.v1.event_service_pb2 import (
+    PublishEventBatchRequest,
+    PublishEventBatchResponse,
+    PublishEventsRequest,
+    PublishEventsResponse,
+    WatchBuildRequest,
+    WatchBuildResponse,
+)
+
+from stardag_server.auth.principal import caller
+from stardag_server.publishing import Publishing
+from stardag_server.watch import Watching
+
+
+class EventService:
+    """Events in and events out. The contract is in the proto file."""
+
+    def __init__(self, publishing: Publishing, watching: Watching) -> None:
+        self._publishing = publishing
+        self._watching = watching
+
+    def publish_events(
+        self, requests: AsyncIterator[PublishEventsRequest]
+    ) -> AsyncIterator[PublishEventsResponse]:
+        """Publish the events of one stream."""
+        return self._publishing.stream(caller().workspace, requests)
+
+    async def publish_event_batch(
+        self, request: PublishEventBatchRequest
+    ) -> PublishEventBatchResponse:
+        """Publish one batch."""
+        return await self._publishing.batch(caller().workspace, request)
+
+    def watch_build(self, request: WatchBuildRequest) -> AsyncIterator[WatchBuildResponse]:
+        """Follow one build."""
+        return self._watching.watch(caller().workspace, request)

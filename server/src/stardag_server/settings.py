@@ -1,0 +1,141 @@
+"""The settings of the server, and where each comes from.
+
+A setting is an option of the command line, else a variable of the environment
+(`STARDAG_SERVER_` and the name in capitals), else its default.
+"""
+
+import ipaddress
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import platformdirs
+import sqlalchemy as sa
+
+from stardag_server.log import LEVELS
+
+PREFIX = "STARDAG_SERVER_"
+DEFAULT_PORT = 7465
+_DRIVERS = {"postgresql": "postgresql+asyncpg", "sqlite": "sqlite+aiosqlite"}
+
+
+class SettingInvalid(Exception):
+    """A setting can't be used; the message names it and says what would do."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything that can be set."""
+
+    host: str
+    port: int
+    data_dir: Path
+    database_url: sa.URL
+    token_file: Path
+    reflection: bool
+    log_level: str
+    sources: Mapping[str, str]
+    """Where each value comes from: "option", "environment" or "default"."""
+
+    def describe(self) -> list[str]:
+        """Return a line for each setting, with its source and without passwords."""
+        return [
+            f"{spec.name} = {getattr(self, spec.name)} ({self.sources[spec.name]})"
+            for spec in fields(self)
+            if spec.name != "sources"
+        ]
+
+
+def load(options: Mapping[str, Any], environment: Mapping[str, str]) -> Settings:
+    """Return the settings, given the options (None where not given) and the environment.
+
+    Raises SettingInvalid.
+    """
+    names = [spec.name for spec in fields(Settings) if spec.name != "sources"]
+    given: dict[str, Any] = {}
+    sources = dict.fromkeys(names, "default")
+    for name in names:
+        variable = PREFIX + name.upper()
+        if options.get(name) is not None:
+            given[name], sources[name] = options[name], "option"
+        elif environment.get(variable):
+            given[name], sources[name] = environment[variable], "environment"
+    data_dir = (
+        Path(given.get("data_dir", platformdirs.user_data_path("stardag-server")))
+        .expanduser()
+        .absolute()
+    )
+    default_url = sa.URL.create(_DRIVERS["sqlite"], database=str(data_dir / "stardag.sqlite"))
+    return Settings(
+        host=_host(given.get("host", "127.0.0.1")),
+        port=_port(given.get("port", DEFAULT_PORT)),
+        data_dir=data_dir,
+        database_url=_database_url(given["database_url"])
+        if "database_url" in given
+        else default_url,
+        token_file=Path(given.get("token_file", data_dir / "token")).expanduser().absolute(),
+        reflection=_flag("reflection", given.get("reflection", False)),
+        log_level=_log_level(given.get("log_level", "info")),
+        sources=sources,
+    )
+
+
+def default_token_file() -> Path:
+    """Return the token file that the SDK on this machine finds by itself."""
+    return platformdirs.user_data_path("stardag-server") / "token"
+
+
+def _host(value: str) -> str:
+    loopback = value == "localhost"
+    if not loopback:
+        try:
+            loopback = ipaddress.ip_address(value).is_loopback
+        except ValueError:
+            loopback = False
+    if not loopback:
+        raise SettingInvalid(
+            f"host = {value!r}: this version listens on loopback only (127.0.0.1, ::1 or"
+            " localhost), because it has no TLS; put a proxy that has in front of it"
+        )
+    return value
+
+
+def _port(value: object) -> int:
+    text = str(value)
+    if not text.isascii() or not text.isdigit() or int(text) > 65535:
+        raise SettingInvalid(f"port = {text!r}: must be a number from 0 (any) to 65535")
+    return int(text)
+
+
+def _database_url(value: str) -> sa.URL:
+    try:
+        url = sa.make_url(value)
+    except sa.exc.ArgumentError:
+        # The text may hold a password, so it is not shown.
+        raise SettingInvalid("database_url: is not a URL") from None
+    driver = _DRIVERS.get(url.get_backend_name())
+    if driver is None or url.drivername not in (driver, url.get_backend_name()):
+        raise SettingInvalid(
+            f"database_url: scheme {url.drivername!r} is not served; use"
+            " postgresql+asyncpg://user@host/name or sqlite+aiosqlite:////path"
+        )
+    if not url.database or url.database == ":memory:":
+        raise SettingInvalid("database_url: names no database")
+    return url.set(drivername=driver)
+
+
+def _flag(name: str, value: object) -> bool:
+    match str(value).lower():
+        case "true" | "1" | "yes":
+            return True
+        case "false" | "0" | "no":
+            return False
+        case _:
+            raise SettingInvalid(f"{name} = {value!r}: must be true or false")
+
+
+def _log_level(value: str) -> str:
+    if value.lower() not in LEVELS:
+        raise SettingInvalid(f"log_level = {value!r}: must be one of {', '.join(LEVELS)}")
+    return value.lower()

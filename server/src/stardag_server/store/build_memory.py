@@ -1,0 +1,39 @@
+"""Folded builds kept between commits, so that they need not be read back."""
+
+from collections import OrderedDict
+
+from stardag_server.domain.build_fold import BuildFold
+
+_MAX_STATES = 100_000
+
+
+class BuildMemory:
+    """The builds written last by this process, as of the position they had then.
+
+    A memory is only good while the build's row, which is locked at the time,
+    has the same head: then nobody else has written to the build since.
+    """
+
+    def __init__(self) -> None:
+        self._folds: OrderedDict[bytes, BuildFold] = OrderedDict()
+        self._states = 0
+
+    def __contains__(self, build: bytes) -> bool:
+        return build in self._folds
+
+    def take(self, build: bytes, head: int) -> BuildFold | None:
+        """Remove and return what is known of the build with this id, if it is still true."""
+        fold = self._folds.pop(build, None)
+        if fold is None:
+            return None
+        self._states -= len(fold.tasks)
+        return fold if fold.build.head == head else None
+
+    def keep(self, build: bytes, fold: BuildFold) -> None:
+        """Keep a build whose fold was committed; forget the oldest ones if there are too many."""
+        fold.changed.clear()
+        self._folds[build] = fold
+        self._states += len(fold.tasks)
+        while self._states > _MAX_STATES and len(self._folds) > 1:
+            _, oldest = self._folds.popitem(last=False)
+            self._states -= len(oldest.tasks)

@@ -1,0 +1,211 @@
+"""Builds and the states of their tasks, read and written under the builds' locks."""
+
+from collections.abc import Iterable
+from dataclasses import fields
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from stardag_server.domain.build_fold import BuildFold
+from stardag_server.domain.build_state import BuildState
+from stardag_server.domain.task_state import TERMINAL, TaskState
+from stardag_server.store.build_memory import BuildMemory
+from stardag_server.store.bulk import Bulk, Row
+from stardag_server.store.schema import Build, BuildTask, Task, plain
+
+_STATE_COLUMNS = (
+    "build_id",
+    "ordinal",
+    "task_id",
+    "status",
+    "attempt",
+    "stream_id",
+    "start_time",
+    "start_monotonic",
+    "end_time",
+    "duration",
+    "progress",
+    "output_uri",
+    "failure",
+    "position",
+    "update_time",
+)
+# The fields of TaskState that those are, but for the build's key.
+_STATE_FIELDS = tuple(
+    {"task_id": "task", "stream_id": "stream"}.get(name, name) for name in _STATE_COLUMNS[1:]
+)
+
+# Columns of builds by the names that BuildState gives them.
+_BUILD_COLUMNS = {
+    spec.name: {"key": "id", "start_stream": "start_stream_id"}.get(spec.name, spec.name)
+    for spec in fields(BuildState)
+}
+_START_FIELDS = ("name", "description", "client", "host", "labels", "source", "root_task_ids")
+_CHANGING_FIELDS = tuple(
+    name for name in _BUILD_COLUMNS if name not in (*_START_FIELDS, "key", "create_time")
+)
+
+
+class BuildRows:
+    """Reads and writes builds in one transaction.
+
+    `remember` is to be called after its commit, and only then.
+    """
+
+    def __init__(
+        self, connection: AsyncConnection, bulk: Bulk, workspace: int, memory: BuildMemory
+    ) -> None:
+        self._connection = connection
+        self._bulk = bulk
+        self._workspace = workspace
+        self._memory = memory
+        self._folds: dict[bytes, BuildFold] = {}
+        self._unstarted: set[bytes] = set()
+
+    async def lock(self, builds: Iterable[bytes], now: int) -> dict[bytes, BuildFold]:
+        """Lock these builds, creating those that are not there, and return their folds."""
+        ids = [UUID(bytes=build) for build in sorted(builds)]
+        # Created before any is locked: whoever waits here holds no build.
+        if new := [uuid for uuid in ids if uuid.bytes not in self._memory]:
+            await self._bulk.merge(
+                self._connection,
+                Build,
+                ("workspace_id", "uuid", "create_time", "update_time"),
+                [(self._workspace, uuid, now, now) for uuid in new],
+                key=("workspace_id", "uuid"),
+            )
+        query = (
+            sa.select(Build.uuid, Build.head)
+            .where(Build.workspace_id == self._workspace, self._bulk.among(Build.uuid, ids))
+            .order_by(Build.uuid)
+            .with_for_update()
+        )
+        unknown: list[UUID] = []
+        for uuid, head in await self._connection.execute(query):
+            if fold := self._memory.take(uuid.bytes, head):
+                self._folds[uuid.bytes] = fold
+            else:
+                unknown.append(uuid)
+        if unknown:
+            await self._load(unknown)
+        self._unstarted = {id for id, fold in self._folds.items() if not fold.build.start_stream}
+        return self._folds
+
+    async def _load(self, ids: list[UUID]) -> None:
+        columns = [Build.__table__.c[column] for column in _BUILD_COLUMNS.values()]
+        query = sa.select(Build.uuid, *columns).where(
+            Build.workspace_id == self._workspace, self._bulk.among(Build.uuid, ids)
+        )
+        for uuid, *values in await self._connection.execute(query):
+            state = BuildState(**dict(zip(_BUILD_COLUMNS, values, strict=True)))
+            self._folds[uuid.bytes] = BuildFold(state, {})
+
+    async def load_states(self, tasks: dict[bytes, dict[bytes, int]], dying: set[bytes]) -> None:
+        """Add to the folds the states of these tasks, given with their keys by build.
+
+        For the builds in `dying`, of all tasks that have not ended as well.
+        """
+        # A fold that has all states of its build lacks those of new tasks only.
+        partial = {
+            id: fold for id, fold in self._folds.items() if len(fold.tasks) < fold.build.task_count
+        }
+        wanted = {key for id in partial for key in tasks[id].values()}
+        if wanted:
+            await self._load_states(partial, self._bulk.among(BuildTask.task_id, [*wanted]))
+        if dying := dying & partial.keys():
+            await self._load_states(
+                {id: partial[id] for id in dying}, BuildTask.status.not_in(TERMINAL)
+            )
+
+    async def _load_states(
+        self, folds: dict[bytes, BuildFold], condition: sa.ColumnElement[bool]
+    ) -> None:
+        by_key = {fold.build.key: fold for fold in folds.values()}
+        columns = [BuildTask.__table__.c[name] for name in _STATE_COLUMNS]
+        query = (
+            sa.select(Task.uuid, *columns)
+            .join(Task, Task.id == BuildTask.task_id)
+            .where(self._bulk.among(BuildTask.build_id, [*by_key]), condition)
+        )
+        for uuid, build, *values in await self._connection.execute(query):
+            by_key[build].tasks.setdefault(
+                uuid.bytes, TaskState(**dict(zip(_STATE_FIELDS, values, strict=True)))
+            )
+
+    async def save(self) -> None:
+        """Write what was folded since `lock`."""
+        rows: list[Row] = [
+            (fold.build.key, *_state_row(fold.changed[ordinal]))
+            for fold in sorted(self._folds.values(), key=lambda fold: fold.build.key)
+            for ordinal in sorted(fold.changed)
+        ]
+        if rows:
+            await self._bulk.merge(
+                self._connection,
+                BuildTask,
+                _STATE_COLUMNS,
+                rows,
+                key=("build_id", "ordinal"),
+                update=_STATE_COLUMNS[3:],
+            )
+        started = [
+            fold
+            for id, fold in self._folds.items()
+            if id in self._unstarted and fold.build.start_stream
+        ]
+        await self._update(self._folds.values(), _CHANGING_FIELDS)
+        await self._update(started, _START_FIELDS)
+
+    async def _update(self, folds: Iterable[BuildFold], names: tuple[str, ...]) -> None:
+        values = [
+            {
+                "key": fold.build.key,
+                **{f"new_{name}": _storable(fold.build, name) for name in names},
+            }
+            for fold in folds
+        ]
+        if values:
+            await self._connection.execute(
+                sa.update(Build)
+                .where(Build.id == sa.bindparam("key"))
+                .values({_BUILD_COLUMNS[name]: sa.bindparam(f"new_{name}") for name in names}),
+                values,
+            )
+
+    def remember(self) -> None:
+        """Keep the folds for the commits to come."""
+        for id, fold in self._folds.items():
+            self._memory.keep(id, fold)
+
+
+def _state_row(state: TaskState) -> Row:
+    return (
+        state.ordinal,
+        state.task,
+        state.status,
+        state.attempt,
+        state.stream,
+        state.start_time,
+        state.start_monotonic,
+        state.end_time,
+        state.duration,
+        state.progress,
+        plain(state.output_uri) if state.output_uri else None,
+        state.failure,
+        state.position,
+        state.update_time,
+    )
+
+
+def _storable(build: BuildState, name: str) -> object:
+    value = getattr(build, name)
+    if isinstance(value, str):
+        return plain(value)
+    if isinstance(value, dict):
+        texts: dict[str, object] = value
+        return {
+            plain(key): plain(text) if isinstance(text, str) else text
+            for key, text in texts.items()
+        }
+    return value

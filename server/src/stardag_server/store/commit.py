@@ -1,0 +1,259 @@
+"""The transaction of ingest: batches of many streams, in full or not at all."""
+
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+from stardag.v1 import event_pb2 as pb
+from stardag.v1.task_pb2 import TaskDefinition
+
+from stardag_server.domain.batch import Batch, Committed, leftover
+from stardag_server.domain.build_fold import BuildFold
+from stardag_server.domain.event_check import (
+    Rejection,
+    check,
+    definition_of,
+    dynamic_dependencies_of,
+)
+from stardag_server.domain.refusals import Refusal, SequenceGap, StreamSuperseded
+from stardag_server.domain.sequence import already_committed
+from stardag_server.store.build_rows import BuildRows
+from stardag_server.store.bulk import Bulk, Row
+from stardag_server.store.schema import Event, StrayEvent, Stream, plain
+from stardag_server.store.task_keys import TaskKeys
+
+_EVENT_COLUMNS = (
+    "build_id",
+    "position",
+    "commit_time",
+    "task_id",
+    "stream_id",
+    "sequence",
+    "event_time",
+    "monotonic",
+    "attempt",
+    "type",
+    "rejection",
+    "rejection_message",
+    "detail",
+)
+_STRAY_COLUMNS = (
+    "stream_id",
+    "sequence",
+    "commit_time",
+    "rejection",
+    "rejection_message",
+    "event",
+)
+
+
+@dataclass(slots=True)
+class _Entry:
+    """A new event on its way into the log."""
+
+    event: pb.NewEvent
+    stream: int
+    sequence: int
+    rejection: Rejection | None
+    outcome: Committed
+
+
+@dataclass(slots=True)
+class _LockedStream:
+    key: int
+    generation: int
+    watermark: int
+
+
+@dataclass(slots=True)
+class Commit:
+    """One transaction that takes batches in.
+
+    Locks are taken in one order by every writer (streams, builds, tasks; each
+    by id), so that writers who meet wait for each other and never in a circle.
+    The instance serves one transaction of one workspace.
+    """
+
+    connection: AsyncConnection
+    bulk: Bulk
+    workspace: int
+    rows: BuildRows
+    now: int = 0
+    heads: dict[int, int] = field(default_factory=dict[int, int])
+    """After `run`: the new head of each build that was written to, by key."""
+
+    async def run(self, batches: Sequence[Batch]) -> list[Committed | Refusal]:
+        """Store what is new of the batches; return what became of each, in their order."""
+        streams = await self._lock_streams({batch.stream.uuid for batch in batches})
+        outcomes: list[Committed | Refusal] = []
+        entries: list[_Entry] = []
+        for batch in batches:
+            outcome = _admit(batch, streams[batch.stream.uuid], entries)
+            outcomes.append(outcome)
+        await self._store(entries)
+        for entry in entries:
+            if entry.rejection:
+                entry.outcome.rejections.append(
+                    pb.EventRejection(
+                        sequence=entry.sequence,
+                        reason=entry.rejection.reason,
+                        message=entry.rejection.message,
+                    )
+                )
+        await self._advance_streams(streams.values())
+        return outcomes
+
+    async def _lock_streams(self, uuids: set[UUID]) -> dict[UUID, _LockedStream]:
+        clock = sa.literal(time.time_ns() // 1000)
+        if self.connection.dialect.name == "postgresql":
+            # One clock for all replicas.
+            clock = sa.cast(
+                sa.extract("epoch", sa.func.clock_timestamp()) * 1_000_000, sa.BigInteger
+            )
+        query = (
+            sa.select(Stream.uuid, Stream.id, Stream.generation, Stream.watermark, clock)
+            .where(Stream.workspace_id == self.workspace, self.bulk.among(Stream.uuid, [*uuids]))
+            .order_by(Stream.uuid)
+            .with_for_update()
+        )
+        streams: dict[UUID, _LockedStream] = {}
+        for uuid, key, generation, watermark, now in await self.connection.execute(query):
+            streams[uuid] = _LockedStream(key, generation, watermark)
+            self.now = max(self.now, now)
+        return streams
+
+    async def _store(self, entries: list[_Entry]) -> None:
+        by_build: dict[bytes, list[_Entry]] = {}
+        strays: list[_Entry] = []
+        for entry in entries:
+            if len(entry.event.build_id) == 16:
+                by_build.setdefault(entry.event.build_id, []).append(entry)
+            else:
+                strays.append(entry)
+        if by_build:
+            folds = await self.rows.lock(by_build, self.now)
+            tasks = await self._resolve_tasks(by_build, folds)
+            rows: list[Row] = []
+            for build, its_entries in by_build.items():
+                for entry in its_entries:
+                    rows.append(self._fold(entry, folds[build], tasks))
+                self.heads[folds[build].build.key] = folds[build].build.head
+            await self.bulk.append(self.connection, Event, _EVENT_COLUMNS, rows)
+            await self.rows.save()
+        if strays:
+            stray_rows = [self._stray_row(entry) for entry in strays]
+            await self.bulk.append(self.connection, StrayEvent, _STRAY_COLUMNS, stray_rows)
+
+    async def _resolve_tasks(
+        self, by_build: dict[bytes, list[_Entry]], folds: dict[bytes, BuildFold]
+    ) -> TaskKeys:
+        """Make known all tasks that the events name, and load their states."""
+        missing: dict[bytes, set[bytes]] = {build: set() for build in by_build}
+        definitions: dict[bytes, TaskDefinition] = {}
+        defining: list[_Entry] = []
+        yielded: dict[bytes, set[bytes]] = {}
+        dying: set[bytes] = set()
+        for build, entries in by_build.items():
+            states = folds[build].tasks
+            for entry in entries:
+                event = entry.event
+                if event.type == pb.EVENT_TYPE_PRODUCER_DIED:
+                    dying.add(build)
+                if entry.rejection or not (task := event.task_id):
+                    continue
+                if task not in states:
+                    missing[build].add(task)
+                if definition := definition_of(event):
+                    definitions.setdefault(task, definition)
+                    defining.append(entry)
+                for upstream in dynamic_dependencies_of(event):
+                    yielded.setdefault(task, set()).add(UUID(upstream).bytes)
+        keys = TaskKeys(self.connection, self.bulk, self.workspace, self.now)
+        await keys.resolve(set().union(*missing.values()), definitions, yielded)
+        for entry in defining:
+            if keys[entry.event.task_id].contradicts(entry.event.definition):
+                entry.rejection = _CONFLICT
+        await self.rows.load_states(
+            {build: {task: keys[task].key for task in tasks} for build, tasks in missing.items()},
+            dying,
+        )
+        return keys
+
+    def _fold(self, entry: _Entry, fold: BuildFold, tasks: TaskKeys) -> Row:
+        """Fold the event, and return its row."""
+        event = entry.event
+        judged = entry.rejection is None or entry.rejection is _CONFLICT
+        key: int | None = None
+        if judged and event.task_id:
+            state = fold.tasks.get(event.task_id)
+            key = state.task if state else tasks[event.task_id].key
+        rejection = fold.apply(event, key or 0, entry.stream, self.now, entry.rejection)
+        entry.rejection = rejection
+        return (
+            fold.build.key,
+            fold.build.head,
+            self.now,
+            key,
+            entry.stream,
+            entry.sequence,
+            event.event_time_us,
+            event.monotonic_us,
+            event.attempt,
+            event.type,
+            rejection.reason if rejection else None,
+            plain(rejection.message) if rejection else None,
+            leftover(event, key is not None),
+        )
+
+    def _stray_row(self, entry: _Entry) -> Row:
+        assert entry.rejection  # an event that names no build is never valid
+        return (
+            entry.stream,
+            entry.sequence,
+            self.now,
+            entry.rejection.reason,
+            plain(entry.rejection.message),
+            entry.event.SerializeToString(),
+        )
+
+    async def _advance_streams(self, streams: Iterable[_LockedStream]) -> None:
+        await self.connection.execute(
+            sa.update(Stream)
+            .where(Stream.id == sa.bindparam("key"))
+            .values(watermark=sa.bindparam("to"), last_seen=self.now),
+            [{"key": stream.key, "to": stream.watermark} for stream in streams],
+        )
+
+
+_CONFLICT = Rejection(
+    pb.EVENT_REJECTION_REASON_TASK_CONFLICT,
+    "the task is known with another namespace, name or version",
+)
+
+
+def _admit(batch: Batch, stream: _LockedStream, entries: list[_Entry]) -> Committed | Refusal:
+    """Add what is new of the batch to the entries, and advance its stream."""
+    if batch.stream.generation != stream.generation:
+        return StreamSuperseded(batch.stream.uuid)
+    try:
+        old = already_committed(stream.watermark, batch.first_sequence, len(batch.events))
+    except SequenceGap as gap:
+        return gap
+    last = max(stream.watermark, batch.first_sequence + len(batch.events) - 1)
+    outcome = Committed(last)
+    for index in range(old, len(batch.events)):
+        event = batch.events[index]
+        entries.append(
+            _Entry(
+                event,
+                stream.key,
+                batch.first_sequence + index,
+                batch.poison or check(event),
+                outcome,
+            )
+        )
+    stream.watermark = last
+    return outcome

@@ -1,0 +1,85 @@
+"""Bringing a database to the schema this code knows."""
+
+from pathlib import Path
+
+import alembic.command
+import sqlalchemy as sa
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy.ext.asyncio import create_async_engine
+
+import stardag_server
+from stardag_server.domain.refusals import StorageUnavailable
+from stardag_server.store.database import is_passing
+
+_LOCK = 0x5354_4152_0001
+
+
+class DatabaseNewer(Exception):
+    """The database is at a revision that this code does not know."""
+
+    def __init__(self, revision: str) -> None:
+        super().__init__(
+            f"the database is at revision {revision}, which this version of stardag-server"
+            " does not know: it was migrated by a newer one. Install that version or a later one"
+        )
+
+
+def scripts() -> Path:
+    """Return the folder of the migrations: in the wheel, or in the repository."""
+    package = Path(stardag_server.__file__).parent
+    shipped = package / "migrations"
+    return shipped if shipped.is_dir() else package.parents[2] / "migrations"
+
+
+async def migrate(url: sa.URL) -> str:
+    """Bring the database to the newest schema and return its revision.
+
+    Any number of processes may do so at once. Raises DatabaseNewer, and
+    StorageUnavailable if the database does not answer; then nothing is changed.
+    """
+    engine = create_async_engine(url)
+    if url.get_backend_name() == "sqlite":
+        _begin_immediately(engine.sync_engine)
+    try:
+        async with engine.begin() as connection:
+            return await connection.run_sync(_upgrade)
+    # Drivers raise errors of unrelated trees when their server is away.
+    except Exception as error:
+        if is_passing(error):
+            raise StorageUnavailable from error
+        raise
+    finally:
+        await engine.dispose()
+
+
+def _begin_immediately(engine: sa.Engine) -> None:
+    """Make transactions hold the write lock from their begin, DDL included."""
+
+    @sa.event.listens_for(engine, "connect")
+    def prepare(connection: object, _record: object) -> None:  # pyright: ignore[reportUnusedFunction]
+        connection.isolation_level = None  # pyright: ignore[reportAttributeAccessIssue]
+
+    @sa.event.listens_for(engine, "begin")
+    def start(connection: sa.Connection) -> None:  # pyright: ignore[reportUnusedFunction]
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def _upgrade(connection: sa.Connection) -> str:
+    if connection.dialect.name == "postgresql":
+        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))
+    config = Config()
+    config.set_main_option("script_location", str(scripts()).replace("%", "%%"))
+    config.attributes["connection"] = connection
+    known = ScriptDirectory.from_config(config)
+    current = MigrationContext.configure(connection).get_current_revision()
+    if current is not None and current not in {
+        script.revision for script in known.walk_revisions()
+    }:
+        raise DatabaseNewer(current)
+    head = known.get_current_head()
+    assert head is not None, "there is at least one migration"
+    if current != head:
+        alembic.command.upgrade(config, "head")
+    return head

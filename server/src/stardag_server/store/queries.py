@@ -1,0 +1,209 @@
+"""What is read: rows by key, in pages by key, never by offset.
+
+Rows have the columns that `services/messages.py` turns into messages. A method
+that names a build raises BuildNotFound if the workspace has none with that id.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.orm import aliased
+from stardag.v1 import event_pb2 as pb
+
+from stardag_server.domain.refusals import BuildNotFound, TaskNotFound
+from stardag_server.store.bulk import Bulk
+from stardag_server.store.database import Database
+from stardag_server.store.schema import Build, BuildTask, Event, Stream, Task, TaskDependency
+
+AnyRow = sa.Row[*tuple[Any, ...]]
+
+_BUILD = tuple(column for column in Build.__table__.c if column.name != "root_task_ids")
+_STATE = (
+    Task.uuid.label("task_uuid"),
+    BuildTask.ordinal,
+    BuildTask.status,
+    BuildTask.attempt,
+    BuildTask.start_time,
+    BuildTask.end_time,
+    BuildTask.duration,
+    BuildTask.failure,
+    BuildTask.progress,
+    Task.namespace,
+    Task.name,
+    sa.func.coalesce(BuildTask.output_uri, Task.output_uri).label("output_uri"),
+    BuildTask.position,
+)
+
+
+class Queries:
+    """Reads of one database; each method is one consistent read of what is committed."""
+
+    def __init__(self, database: Database, bulk: Bulk) -> None:
+        self._database = database
+        self._bulk = bulk
+
+    async def build(self, workspace: int, build: UUID) -> AnyRow:
+        """Return a build, with its roots."""
+        query = sa.select(*_BUILD, Build.root_task_ids).where(
+            Build.workspace_id == workspace, Build.uuid == build
+        )
+        async with self._database.read() as connection:
+            row = (await connection.execute(query)).one_or_none()
+        if row is None:
+            raise BuildNotFound(build)
+        return row
+
+    async def builds(
+        self, workspace: int, statuses: Sequence[int], before: int | None, limit: int
+    ) -> Sequence[AnyRow]:
+        """Return builds, newest first: those with a key below `before`, in one of the statuses."""
+        query = (
+            sa.select(*_BUILD)
+            .where(Build.workspace_id == workspace)
+            .order_by(Build.id.desc())
+            .limit(limit)
+        )
+        if before is not None:
+            query = query.where(Build.id < before)
+        if statuses:
+            query = query.where(Build.status.in_(statuses))
+        async with self._database.read() as connection:
+            return (await connection.execute(query)).all()
+
+    async def heads(self, builds: Sequence[int]) -> dict[int, int]:
+        """Return the position of the last event of each of these builds, by key."""
+        query = sa.select(Build.id, Build.head).where(self._bulk.among(Build.id, builds))
+        async with self._database.read() as connection:
+            return {key: head for key, head in await connection.execute(query)}
+
+    async def task_states(
+        self, build: int, after: int, limit: int, statuses: Sequence[int] = ()
+    ) -> Sequence[AnyRow]:
+        """Return the states of a build's tasks with an ordinal above `after`, by ordinal."""
+        query = _states(build).where(BuildTask.ordinal > after)
+        if statuses:
+            query = query.where(BuildTask.status.in_(statuses))
+        async with self._database.read() as connection:
+            rows = await connection.execute(query.order_by(BuildTask.ordinal).limit(limit))
+            return rows.all()
+
+    async def changed_task_states(self, build: int, after: int, until: int) -> Sequence[AnyRow]:
+        """Return the states of the tasks that events after one position up to another touched.
+
+        They are as of now, so they may be later than `until`.
+        """
+        touched = sa.select(Event.task_id).where(
+            Event.build_id == build, Event.position > after, Event.position <= until
+        )
+        deaths = touched.with_only_columns(Event.position).where(
+            Event.type == pb.EVENT_TYPE_PRODUCER_DIED
+        )
+        async with self._database.read() as connection:
+            positions = (await connection.execute(deaths)).scalars().all()
+            query = _states(build).where(
+                BuildTask.task_id.in_(touched.where(Event.task_id.is_not(None)))
+            )
+            rows = list((await connection.execute(query)).all())
+            # A producer's death changes tasks that no event of their own names.
+            if positions:
+                seen = {row.ordinal for row in rows}
+                query = _states(build).where(BuildTask.position.in_(positions))
+                others = (await connection.execute(query)).all()
+                rows += (row for row in others if row.ordinal not in seen)
+        return sorted(rows, key=lambda row: row.ordinal)
+
+    async def events(self, build: int, after: int, until: int, limit: int) -> Sequence[AnyRow]:
+        """Return a build's events after one position up to another, in order."""
+        query = (
+            sa.select(
+                Event.position,
+                Task.uuid.label("task_uuid"),
+                Event.type,
+                Event.attempt,
+                Event.event_time,
+                Event.commit_time,
+                Stream.uuid.label("stream_uuid"),
+                Event.sequence,
+                Event.rejection,
+                Event.detail,
+            )
+            .join(Stream, Stream.id == Event.stream_id)
+            .outerjoin(Task, Task.id == Event.task_id)
+            .where(Event.build_id == build, Event.position > after, Event.position <= until)
+            .order_by(Event.position)
+            .limit(limit)
+        )
+        async with self._database.read() as connection:
+            return (await connection.execute(query)).all()
+
+    async def edges(self, build: int, task_count: int) -> Sequence[AnyRow]:
+        """Return (upstream, downstream) ordinals among the first so many tasks of a build."""
+        upstream, downstream = aliased(BuildTask), aliased(BuildTask)
+        query = (
+            sa.select(upstream.ordinal, downstream.ordinal)
+            .select_from(downstream)
+            .join(TaskDependency, TaskDependency.task_id == downstream.task_id)
+            .join(
+                upstream,
+                sa.and_(upstream.task_id == TaskDependency.upstream_id, upstream.build_id == build),
+            )
+            .where(
+                downstream.build_id == build,
+                downstream.ordinal <= task_count,
+                upstream.ordinal <= task_count,
+            )
+            .order_by(downstream.ordinal, upstream.ordinal)
+        )
+        async with self._database.read() as connection:
+            return (await connection.execute(query)).all()
+
+    async def task(self, workspace: int, task: UUID) -> tuple[AnyRow, list[UUID], AnyRow | None]:
+        """Return a task, its direct dependencies, and its state where last touched.
+
+        Raises TaskNotFound if the workspace has none with that id.
+        """
+        query = sa.select(Task).where(Task.workspace_id == workspace, Task.uuid == task)
+        async with self._database.read() as connection:
+            row = (await connection.execute(query)).one_or_none()
+            if row is None:
+                raise TaskNotFound(task)
+            upstreams = await _upstreams(connection, row.id)
+            latest = (
+                sa.select(*_STATE, Build.uuid.label("build_uuid"))
+                .join(Task, Task.id == BuildTask.task_id)
+                .join(Build, Build.id == BuildTask.build_id)
+                .where(BuildTask.task_id == row.id)
+                .order_by(BuildTask.update_time.desc(), BuildTask.build_id.desc())
+                .limit(1)
+            )
+            state = (await connection.execute(latest)).one_or_none()
+        return row, upstreams, state
+
+    async def watermark(self, workspace: int, stream: UUID) -> int:
+        """Return the last committed sequence number of a stream; 0 for one never seen."""
+        query = sa.select(Stream.watermark).where(
+            Stream.workspace_id == workspace, Stream.uuid == stream
+        )
+        async with self._database.read() as connection:
+            return (await connection.execute(query)).scalar_one_or_none() or 0
+
+
+def _states(build: int) -> sa.Select[*tuple[Any, ...]]:
+    return (
+        sa.select(*_STATE)
+        .join(Task, Task.id == BuildTask.task_id)
+        .where(BuildTask.build_id == build)
+    )
+
+
+async def _upstreams(connection: AsyncConnection, task: int) -> list[UUID]:
+    query = (
+        sa.select(Task.uuid)
+        .join(TaskDependency, TaskDependency.upstream_id == Task.id)
+        .where(TaskDependency.task_id == task)
+        .order_by(Task.uuid)
+    )
+    return list((await connection.execute(query)).scalars())

@@ -1,0 +1,226 @@
+"""The tables.
+
+Inside, rows refer to each other by integer keys; UUIDs are translated at the
+edge. Times are integers: microseconds since the Unix epoch, exact and equal in
+both databases. Rows that ingest writes by the thousand (events, states,
+dependencies) have no foreign keys: their keys are resolved in the transaction
+that writes them, and a check for each would cost a lookup a row.
+
+Text columns never hold a NUL character, which PostgreSQL refuses: `plain`
+replaces it. What must be kept to the byte is kept as bytes.
+"""
+
+import json
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.sqlite import INTEGER
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from stardag.v1.build_pb2 import BUILD_STATUS_RUNNING
+
+from stardag_server.domain.task_state import STATUS_COUNT
+
+# SQLite numbers rows by itself only where the type is spelled INTEGER.
+Key = sa.BigInteger().with_variant(INTEGER(), "sqlite")
+Json = sa.JSON().with_variant(JSONB(), "postgresql")
+
+
+def plain(text: str) -> str:
+    """Return the text with each NUL character shown as U+2400, the symbol for it."""
+    return text.replace("\x00", "\u2400") if "\x00" in text else text
+
+
+def _zero() -> Mapped[int]:
+    return mapped_column(server_default="0")
+
+
+class Base(DeclarativeBase):
+    """All tables, with names of constraints that Alembic can find again."""
+
+    metadata = sa.MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+    type_annotation_map = {int: sa.BigInteger, str: sa.Text, UUID: sa.Uuid}  # noqa: RUF012
+
+
+class Workspace(Base):
+    """The unit of isolation: no row of one is seen from another."""
+
+    __tablename__ = "workspaces"
+
+    id: Mapped[int] = mapped_column(Key, primary_key=True)
+    name: Mapped[str] = mapped_column(unique=True)
+
+
+class Stream(Base):
+    """A producer's stream and how far it is committed.
+
+    `generation` counts how often it was opened: what comes from a connection
+    with an older one is refused.
+    """
+
+    __tablename__ = "streams"
+    __table_args__ = (sa.UniqueConstraint("workspace_id", "uuid"),)
+
+    id: Mapped[int] = mapped_column(Key, primary_key=True)
+    workspace_id: Mapped[int] = mapped_column(sa.ForeignKey(Workspace.id))
+    uuid: Mapped[UUID]
+    generation: Mapped[int]
+    watermark: Mapped[int]
+    client: Mapped[str]
+    host: Mapped[str]
+    pid: Mapped[int]
+    create_time: Mapped[int]
+    last_seen: Mapped[int]
+
+
+class Build(Base):
+    """A build. `head` is the position of the last event in its log.
+
+    Whoever writes the log holds this row's lock, so positions are dense and
+    their order is the order of commits.
+    """
+
+    __tablename__ = "builds"
+    __table_args__ = (
+        sa.UniqueConstraint("workspace_id", "uuid"),
+        sa.Index(None, "workspace_id", "id"),
+        sa.Index(None, "workspace_id", "status", "id"),
+        {"postgresql_with": {"fillfactor": 50}},
+    )
+
+    id: Mapped[int] = mapped_column(Key, primary_key=True)
+    workspace_id: Mapped[int] = mapped_column(sa.ForeignKey(Workspace.id))
+    uuid: Mapped[UUID]
+    create_time: Mapped[int]
+    update_time: Mapped[int]
+    head: Mapped[int] = _zero()
+    status: Mapped[int] = mapped_column(sa.SmallInteger, server_default=str(BUILD_STATUS_RUNNING))
+    start_time: Mapped[int] = _zero()
+    start_monotonic: Mapped[int] = _zero()
+    start_stream_id: Mapped[int] = _zero()
+    end_time: Mapped[int] = _zero()
+    end_commit_time: Mapped[int] = _zero()
+    duration: Mapped[int] = _zero()
+    reason: Mapped[str] = mapped_column(server_default="")
+    name: Mapped[str] = mapped_column(server_default="")
+    description: Mapped[str] = mapped_column(server_default="")
+    client: Mapped[str] = mapped_column(server_default="")
+    host: Mapped[str] = mapped_column(server_default="")
+    labels: Mapped[dict[str, str]] = mapped_column(Json, server_default="{}")
+    source: Mapped[dict[str, Any]] = mapped_column(Json, server_default="{}")
+    root_task_ids: Mapped[list[str]] = mapped_column(Json, server_default="[]")
+    task_counts: Mapped[list[int]] = mapped_column(
+        Json, server_default=json.dumps([0] * STATUS_COUNT)
+    )
+    lost_events: Mapped[int] = _zero()
+    rejected_events: Mapped[int] = _zero()
+
+
+class Task(Base):
+    """A task over all builds. While only named and not defined, `identity_json` is null."""
+
+    __tablename__ = "tasks"
+    __table_args__ = (sa.UniqueConstraint("workspace_id", "uuid"),)
+
+    id: Mapped[int] = mapped_column(Key, primary_key=True)
+    workspace_id: Mapped[int] = mapped_column(sa.ForeignKey(Workspace.id))
+    uuid: Mapped[UUID]
+    create_time: Mapped[int]
+    namespace: Mapped[str | None]
+    name: Mapped[str | None]
+    version: Mapped[str | None]
+    identity_json: Mapped[str | None]
+    params_json: Mapped[str | None]
+    output_uri: Mapped[str | None]
+
+
+class TaskDependency(Base):
+    """A direct dependency; dynamic ones were yielded while the task ran."""
+
+    __tablename__ = "task_dependencies"
+    __table_args__ = ({"sqlite_with_rowid": False},)
+
+    task_id: Mapped[int] = mapped_column(primary_key=True)
+    upstream_id: Mapped[int] = mapped_column(primary_key=True)
+    dynamic: Mapped[bool]
+
+
+class BuildTask(Base):
+    """A task's state in one build.
+
+    `ordinal` numbers the tasks of the build from 1 in the order in which they
+    entered it. No index has a column that changes, so that PostgreSQL updates
+    rows in place.
+    """
+
+    __tablename__ = "build_tasks"
+    __table_args__ = (
+        sa.UniqueConstraint("task_id", "build_id"),
+        {"postgresql_with": {"fillfactor": 60}, "sqlite_with_rowid": False},
+    )
+
+    build_id: Mapped[int] = mapped_column(primary_key=True)
+    ordinal: Mapped[int] = mapped_column(primary_key=True)
+    task_id: Mapped[int]
+    status: Mapped[int] = mapped_column(sa.SmallInteger)
+    attempt: Mapped[int]
+    stream_id: Mapped[int]
+    start_time: Mapped[int]
+    start_monotonic: Mapped[int]
+    end_time: Mapped[int]
+    duration: Mapped[int]
+    progress: Mapped[float | None] = mapped_column(sa.Double)
+    output_uri: Mapped[str | None]
+    failure: Mapped[bytes | None]
+    position: Mapped[int]
+    update_time: Mapped[int]
+
+
+class Event(Base):
+    """The log of every build, append-only.
+
+    `detail` is what the columns do not hold: the event as received without the
+    fields that have a column, unknown fields included; null if nothing is left.
+    On PostgreSQL one partition a month of `commit_time`, which therefore is
+    part of the key.
+    """
+
+    __tablename__ = "events"
+    __table_args__ = (
+        {"postgresql_partition_by": "RANGE (commit_time)", "sqlite_with_rowid": False},
+    )
+
+    build_id: Mapped[int] = mapped_column(primary_key=True)
+    position: Mapped[int] = mapped_column(primary_key=True)
+    commit_time: Mapped[int] = mapped_column(primary_key=True)
+    task_id: Mapped[int | None]
+    stream_id: Mapped[int]
+    sequence: Mapped[int]
+    event_time: Mapped[int]
+    monotonic: Mapped[int]
+    attempt: Mapped[int]
+    type: Mapped[int] = mapped_column(sa.Integer)
+    rejection: Mapped[int | None] = mapped_column(sa.SmallInteger)
+    rejection_message: Mapped[str | None]
+    detail: Mapped[bytes | None]
+
+
+class StrayEvent(Base):
+    """A rejected event that names no build, as received: kept to be looked at."""
+
+    __tablename__ = "stray_events"
+
+    stream_id: Mapped[int] = mapped_column(primary_key=True)
+    sequence: Mapped[int] = mapped_column(primary_key=True)
+    commit_time: Mapped[int]
+    rejection: Mapped[int] = mapped_column(sa.SmallInteger)
+    rejection_message: Mapped[str]
+    event: Mapped[bytes]

@@ -1,0 +1,104 @@
+"""The store: streams opened, batches committed, and all that is read."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+from stardag.v1.event_service_pb2 import OpenEventStream
+
+from stardag_server.domain.batch import Batch, Committed, OpenStream
+from stardag_server.domain.refusals import Refusal
+from stardag_server.store.build_memory import BuildMemory
+from stardag_server.store.build_rows import BuildRows
+from stardag_server.store.bulk import Bulk, PostgresBulk, SqliteBulk
+from stardag_server.store.commit import Commit
+from stardag_server.store.database import Database
+from stardag_server.store.partitions import EventPartitions
+from stardag_server.store.queries import Queries
+from stardag_server.store.schema import Stream, Workspace, plain
+
+DEFAULT_WORKSPACE = "default"
+
+
+@dataclass(frozen=True, slots=True)
+class CommitResult:
+    """What became of each batch of a commit, in their order, and of the builds."""
+
+    outcomes: list[Committed | Refusal]
+    heads: dict[int, int]
+    """Position of the last event of each build that was written to, by key."""
+
+
+class Store:
+    """Durable state in one database, at the schema this code knows.
+
+    Every method raises StorageUnavailable while the database does not answer.
+    Only one `commit` may run at a time; other processes may commit as well.
+    """
+
+    def __init__(self, url: sa.URL) -> None:
+        self._database = Database(url)
+        self._bulk: Bulk = PostgresBulk() if self._database.postgres else SqliteBulk()
+        self._insert = postgresql.insert if self._database.postgres else sqlite.insert
+        self._partitions = EventPartitions(self._database)
+        self._memory = BuildMemory()
+        self.queries = Queries(self._database, self._bulk)
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._database.close()
+
+    async def workspace(self, name: str = DEFAULT_WORKSPACE) -> int:
+        """Return the key of the workspace with this name; create it if it is not there."""
+        async with self._database.write() as connection:
+            await connection.execute(
+                self._insert(Workspace).values(name=name).on_conflict_do_nothing()
+            )
+            query = sa.select(Workspace.id).where(Workspace.name == name)
+            return (await connection.execute(query)).scalar_one()
+
+    async def open_stream(self, workspace: int, stream: UUID, open: OpenEventStream) -> OpenStream:
+        """Open a stream, new or known: whoever had it open can commit to it no longer."""
+        now = time.time_ns() // 1000
+        described = {
+            "client": plain(open.client),
+            "host": plain(open.host),
+            "pid": open.pid,
+            "last_seen": now,
+        }
+        insert = self._insert(Stream).values(
+            workspace_id=workspace,
+            uuid=stream,
+            generation=1,
+            watermark=0,
+            create_time=now,
+            **described,
+        )
+        upsert = insert.on_conflict_do_update(
+            index_elements=["workspace_id", "uuid"],
+            set_={"generation": Stream.generation + 1, **described},
+        ).returning(Stream.generation, Stream.watermark)
+        async with self._database.write() as connection:
+            generation, watermark = (await connection.execute(upsert)).one()
+        return OpenStream(stream, generation, watermark)
+
+    async def commit(self, batches: Sequence[Batch]) -> CommitResult:
+        """Store what is new of the batches, in one transaction.
+
+        All must be of one workspace, and of streams that were opened. Batches of
+        one stream are taken in their order. A batch that follows a gap, or whose
+        stream was opened anew since, gets the refusal as its outcome and leaves
+        the others alone. Any error means that nothing was stored, or, if the
+        connection broke, that it isn't known: the same batches may then be
+        committed again.
+        """
+        await self._partitions.ensure()
+        async with self._database.write() as connection:
+            rows = BuildRows(connection, self._bulk, batches[0].workspace, self._memory)
+            commit = Commit(connection, self._bulk, batches[0].workspace, rows)
+            outcomes = await commit.run(batches)
+        rows.remember()
+        return CommitResult(outcomes, commit.heads)

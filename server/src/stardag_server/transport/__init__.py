@@ -1,0 +1,1 @@
+"""How calls reach the services: the gRPC server and its interceptors."""

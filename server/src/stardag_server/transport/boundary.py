@@ -1,0 +1,135 @@
+"""What surrounds every call: who may, what it is told when it fails.
+
+grpc.aio by itself answers bytes that do not parse, and every exception, with
+UNKNOWN and Python's text.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import secrets
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+import grpc
+from google.protobuf.message import DecodeError
+from grpc.aio import ServerInterceptor, ServicerContext
+from grpc_status import rpc_status
+
+from stardag_server.domain.refusals import Refusal, RequestInvalid
+from stardag_server.transport.status import fault_status, refusal_status
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class _Unparsable:
+    """Stands for a request whose bytes do not parse."""
+
+
+class Boundary(ServerInterceptor):
+    """Lets a call in or not, and turns what it raises into a status with details.
+
+    `admit` raises the Refusal of a call that may not be made.
+    """
+
+    def __init__(self, admit: Callable[[grpc.HandlerCallDetails], None]) -> None:
+        self._admit = admit
+
+    async def intercept_service(
+        self,
+        continuation: Callable[
+            [grpc.HandlerCallDetails], Awaitable[grpc.RpcMethodHandler[Any, Any] | None]
+        ],
+        handler_call_details: grpc.HandlerCallDetails,
+    ) -> Any:
+        """Wrap the handler of one call."""
+        handler: Any = await continuation(handler_call_details)
+        if handler is None:
+            return None
+        call = _Call(self._admit, handler_call_details, _behaviour(handler))
+        serve = call.serve_stream if handler.response_streaming else call.serve_one
+        make: Any = {
+            (False, False): grpc.unary_unary_rpc_method_handler,
+            (False, True): grpc.unary_stream_rpc_method_handler,
+            (True, False): grpc.stream_unary_rpc_method_handler,
+            (True, True): grpc.stream_stream_rpc_method_handler,
+        }[handler.request_streaming, handler.response_streaming]
+        return make(serve, _lenient(handler.request_deserializer), handler.response_serializer)
+
+
+class _Call:
+    """One call on its way through the boundary."""
+
+    def __init__(
+        self,
+        admit: Callable[[grpc.HandlerCallDetails], None],
+        details: grpc.HandlerCallDetails,
+        behaviour: Any,
+    ) -> None:
+        self._admit = admit
+        self._details = details
+        self._behaviour = behaviour
+
+    async def serve_one(self, request: Any, context: ServicerContext[Any, Any]) -> Any:
+        try:
+            self._admit(self._details)
+            return await self._behaviour(_parsed(request), context)
+        # Nothing of a fault may reach the client; see `_fail`.
+        except Exception as error:
+            await self._fail(error, context)
+
+    async def serve_stream(
+        self, request: Any, context: ServicerContext[Any, Any]
+    ) -> AsyncIterator[Any]:
+        try:
+            self._admit(self._details)
+            async with contextlib.aclosing(self._behaviour(_parsed(request), context)) as responses:
+                async for response in responses:
+                    yield response
+        # As above.
+        except Exception as error:
+            await self._fail(error, context)
+
+    async def _fail(self, error: Exception, context: ServicerContext[Any, Any]) -> NoReturn:
+        # The handler has aborted the call itself, as those of grpc's own services do.
+        if isinstance(error, grpc.aio.AbortError):
+            raise error
+        if isinstance(error, Refusal):
+            status = refusal_status(error)
+        else:
+            error_id = secrets.token_hex(8)
+            method = getattr(self._details, "method", "")
+            _log.error("internal error %s in %s", error_id, method, exc_info=error)
+            status = fault_status(error_id)
+        await context.abort_with_status(rpc_status.to_status(status))
+
+
+def _behaviour(handler: Any) -> Any:
+    return (
+        handler.unary_unary or handler.unary_stream or handler.stream_unary or handler.stream_stream
+    )
+
+
+def _lenient(deserialize: Callable[[bytes], Any]) -> Callable[[bytes], Any]:
+    def parse(data: bytes) -> Any:
+        try:
+            return deserialize(data)
+        except DecodeError:
+            return _Unparsable()
+
+    return parse
+
+
+def _parsed(request: Any) -> Any:
+    """Return the request, or the stream of them. Raises RequestInvalid at what does not parse."""
+    if isinstance(request, _Unparsable):
+        raise RequestInvalid("the request is not a message of the contract")
+    return _parsed_each(request) if hasattr(request, "__aiter__") else request
+
+
+async def _parsed_each(requests: AsyncIterator[Any]) -> AsyncIterator[Any]:
+    async for request in requests:
+        yield _parsed(request)

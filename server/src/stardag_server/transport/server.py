@@ -1,0 +1,96 @@
+"""The gRPC server: services, health, reflection, and how it stops."""
+
+from __future__ import annotations
+
+import grpc
+from google.protobuf.descriptor import ServiceDescriptor
+from grpc_health.v1 import health_pb2
+from grpc_health.v1.health import aio as health
+from grpc_health.v1.health_pb2_grpc import add_HealthServicer_to_server
+from grpc_reflection.v1alpha import reflection
+
+from stardag_server.auth.principal import Principal, let_in
+from stardag_server.auth.token import check_token
+from stardag_server.transport.boundary import Boundary
+from stardag_server.transport.handlers import service_handler
+
+MAX_MESSAGE_BYTES = 4 << 20
+
+OPEN_METHODS = frozenset(("/grpc.health.v1.Health/Check", "/grpc.health.v1.Health/Watch"))
+"""The methods that need no credential. No others."""
+
+_OPTIONS = (
+    ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
+    ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
+    # Two servers on one port would each get some of the calls: it must be an error.
+    ("grpc.so_reuseport", 0),
+    # Peers that vanished are found, and clients may look for us as often.
+    ("grpc.keepalive_time_ms", 60_000),
+    ("grpc.keepalive_timeout_ms", 20_000),
+    ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
+    ("grpc.keepalive_permit_without_calls", 1),
+)
+
+
+class PortTaken(Exception):
+    """The address can't be listened on."""
+
+
+class GrpcServer:
+    """Serves services on one address, to callers who have the token."""
+
+    def __init__(
+        self,
+        services: dict[ServiceDescriptor, object],
+        principal: Principal,
+        token: str,
+        reflect: bool,
+    ) -> None:
+        def admit(details: grpc.HandlerCallDetails) -> None:
+            if details.method not in OPEN_METHODS:
+                check_token(
+                    token,
+                    [value for key, value in details.invocation_metadata if key == "authorization"],
+                )
+            let_in(principal)
+
+        self._server = grpc.aio.server(options=_OPTIONS, interceptors=[Boundary(admit)])
+        self._server.add_generic_rpc_handlers(
+            [service_handler(descriptor, service) for descriptor, service in services.items()]
+        )
+        self._health = health.HealthServicer()
+        add_HealthServicer_to_server(self._health, self._server)
+        if reflect:
+            names = [descriptor.full_name for descriptor in services]
+            reflection.enable_server_reflection(
+                [
+                    *names,
+                    health_pb2.DESCRIPTOR.services_by_name["Health"].full_name,
+                    reflection.SERVICE_NAME,
+                ],
+                self._server,
+            )
+        self._names = ["", *(descriptor.full_name for descriptor in services)]
+
+    async def start(self, host: str, port: int) -> int:
+        """Listen on an address and serve; port 0 means any. Return the port.
+
+        Raises PortTaken if the address can't be listened on.
+        """
+        address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        try:
+            port = self._server.add_insecure_port(address)
+        except RuntimeError as error:
+            raise PortTaken(f"can't listen on {address}") from error
+        await self._server.start()
+        for name in self._names:
+            await self._health.set(name, health_pb2.HealthCheckResponse.SERVING)
+        return port
+
+    async def announce_end(self) -> None:
+        """Answer health checks with NOT_SERVING from now on."""
+        await self._health.enter_graceful_shutdown()
+
+    async def stop(self, grace: float) -> None:
+        """Take no calls any more; end those under way that take longer than `grace` seconds."""
+        await self._server.stop(grace)

@@ -1,0 +1,78 @@
+"""From a refusal to what a gRPC client gets: google.rpc.Status with details (AIP-193)."""
+
+import grpc
+from google.protobuf import any_pb2
+from google.protobuf.message import Message
+from google.rpc import code_pb2, error_details_pb2, status_pb2
+from stardag.v1 import error_reason_pb2 as reasons
+
+from stardag_server.domain.refusals import Refusal
+
+DOMAIN = "stardag.dev"
+
+_PREFIX = "ERROR_REASON_"
+_MAX_VIOLATIONS = 20
+_MAX_TEXT = 1_000
+
+_CODES: dict[int, grpc.StatusCode] = {
+    reasons.ERROR_REASON_REQUEST_INVALID: grpc.StatusCode.INVALID_ARGUMENT,
+    reasons.ERROR_REASON_PAGE_TOKEN_INVALID: grpc.StatusCode.INVALID_ARGUMENT,
+    reasons.ERROR_REASON_CURSOR_INVALID: grpc.StatusCode.INVALID_ARGUMENT,
+    reasons.ERROR_REASON_STREAM_PROTOCOL: grpc.StatusCode.INVALID_ARGUMENT,
+    reasons.ERROR_REASON_CREDENTIAL_MISSING: grpc.StatusCode.UNAUTHENTICATED,
+    reasons.ERROR_REASON_CREDENTIAL_INVALID: grpc.StatusCode.UNAUTHENTICATED,
+    reasons.ERROR_REASON_TASK_NOT_FOUND: grpc.StatusCode.NOT_FOUND,
+    reasons.ERROR_REASON_BUILD_NOT_FOUND: grpc.StatusCode.NOT_FOUND,
+    reasons.ERROR_REASON_SEQUENCE_GAP: grpc.StatusCode.OUT_OF_RANGE,
+    reasons.ERROR_REASON_STREAM_SUPERSEDED: grpc.StatusCode.ABORTED,
+    reasons.ERROR_REASON_MESSAGE_TOO_LARGE: grpc.StatusCode.RESOURCE_EXHAUSTED,
+    reasons.ERROR_REASON_SERVER_DRAINING: grpc.StatusCode.UNAVAILABLE,
+    reasons.ERROR_REASON_STORAGE_UNAVAILABLE: grpc.StatusCode.UNAVAILABLE,
+}
+"""The code of each reason, as `error_reason.proto` says."""
+
+
+def refusal_status(refusal: Refusal) -> status_pb2.Status:
+    """Return the status that tells a client of the refusal; under 8 KiB."""
+    details: list[Message] = [
+        error_details_pb2.ErrorInfo(
+            reason=reasons.ErrorReason.Name(refusal.reason).removeprefix(_PREFIX),
+            domain=DOMAIN,
+            metadata=refusal.metadata,
+        )
+    ]
+    if refusal.violations:
+        details.append(
+            error_details_pb2.BadRequest(
+                field_violations=[
+                    error_details_pb2.BadRequest.FieldViolation(
+                        field=violation.field[:_MAX_TEXT], description=violation.rule[:_MAX_TEXT]
+                    )
+                    for violation in refusal.violations[:_MAX_VIOLATIONS]
+                ]
+            )
+        )
+    if refusal.retry_after is not None:
+        retry = error_details_pb2.RetryInfo()
+        retry.retry_delay.FromMilliseconds(round(refusal.retry_after * 1_000))
+        details.append(retry)
+    return _status(_CODES[refusal.reason].value[0], refusal.message, details)
+
+
+def fault_status(error_id: str) -> status_pb2.Status:
+    """Return the status for a fault of the server, which says where to find it and no more."""
+    info = error_details_pb2.ErrorInfo(
+        reason=reasons.ErrorReason.Name(reasons.ERROR_REASON_INTERNAL_ERROR).removeprefix(_PREFIX),
+        domain=DOMAIN,
+        metadata={"errorId": error_id},
+    )
+    message = f"internal error {error_id}; the server's log says more"
+    return _status(code_pb2.INTERNAL, message, [info])
+
+
+def _status(code: int, message: str, details: list[Message]) -> status_pb2.Status:
+    packed: list[any_pb2.Any] = []
+    for detail in details:
+        packed.append(any_pb2.Any())
+        packed[-1].Pack(detail)
+    return status_pb2.Status(code=code, message=message[:_MAX_TEXT], details=packed)
