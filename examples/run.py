@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import functools
 import os
 import subprocess
 import sys
@@ -17,6 +18,9 @@ ROOT = EXAMPLES.parent
 PYTHON = Path(sys.executable)
 STARDAG = PYTHON.with_name("stardag")
 
+# What other processes print comes in between, also where the output is no terminal.
+say = functools.partial(print, flush=True)
+
 
 class ExampleError(Exception):
     """The example can't go on; one line for people says why."""
@@ -26,27 +30,35 @@ def main() -> int:
     """Do what the command line asks for, and return the exit code."""
     arguments = parse_arguments()
     use_own_settings()
-    server = configured_server()
     try:
+        server = configured_server()
         if arguments.stop:
             stop(server)
         else:
             start_or_reuse(server)
-            build_id = build(arguments.trees, arguments.seed)
+            build_id, report = build(arguments.trees, arguments.seed)
             show_history(build_id)
-            show_next_steps(build_id, arguments.trees)
+            show_next_steps(build_id, report, arguments.trees)
     except (LocalServerError, ExampleError, sd.StardagError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        return 130
     return 0
 
 
 def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Build the example, tracked by a local server.")
-    parser.add_argument("--trees", type=int, default=200, help="size of the random forests")
+    parser.add_argument("--trees", type=positive, default=200, help="size of the random forests")
     parser.add_argument("--seed", type=int, default=0, help="seed of the models that use chance")
     parser.add_argument("--stop", action="store_true", help="stop the server, and that is all")
     return parser.parse_args()
+
+
+def positive(text: str) -> int:
+    if not text.isdecimal() or int(text) == 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1")
+    return int(text)
 
 
 def use_own_settings() -> None:
@@ -66,18 +78,18 @@ def start_or_reuse(server: LocalServer) -> None:
     if pid := server.pid():
         if stardag("builds", "list", stdout=subprocess.DEVNULL) != 0:
             raise ExampleError(f"the server (process {pid}) does not answer: `make stop` ends it")
-        print(f"server    {server.address}, running already (process {pid})")
+        say(f"server    {server.address}, running already (process {pid})")
     else:
-        print(f"server    {server.address}, started (process {server.start()})")
+        say(f"server    {server.address}, started (process {server.start()})")
 
 
 def stop(server: LocalServer) -> None:
     pid = server.stop()
-    print(f"stopped the server (process {pid})" if pid else "no server is running")
+    say(f"stopped the server (process {pid})" if pid else "no server is running")
 
 
-def build(trees: int, seed: int) -> str:
-    """Build the report, tell where it is, and return the build's id."""
+def build(trees: int, seed: int) -> tuple[str, str]:
+    """Build the report, and return the build's id and the report's path."""
     # After the line on the server, as scikit-learn takes its time to be imported.
     from classifiers.decorator_form import comparison
     from classifiers.models import grid
@@ -85,31 +97,36 @@ def build(trees: int, seed: int) -> str:
     report = comparison(grid(trees, seed))
     summary = sd.build(report)
     summary.raise_for_status()
-    print(summary)
-    print(f"report    {os.path.relpath(report.output().uri, ROOT)}")
-    print(f"trace id  {summary.build_id.hex}")
-    return str(summary.build_id)
+    say(summary)
+    path = os.path.relpath(report.output().uri, ROOT)
+    say(f"report    {path}")
+    say(f"trace id  {summary.build_id.hex}")
+    return str(summary.build_id), path
 
 
 def show_history(build_id: str) -> None:
     for command in (["builds", "list"], ["builds", "show", build_id]):
-        print(f"\n$ stardag {' '.join(command)}", flush=True)
+        say(f"\n$ stardag {' '.join(command)}")
         if stardag(*command) != 0:
             raise ExampleError("the history can't be shown")
 
 
-def show_next_steps(build_id: str, trees: int) -> None:
+def show_next_steps(build_id: str, report: str, trees: int) -> None:
     python = os.path.relpath(PYTHON, ROOT)
     command = os.path.relpath(STARDAG, EXAMPLES)
-    print(f"""
+    say(f"""
 The server keeps running. Next, from the repository's root:
 
-  make run                                  again: everything is there and reused
-  {python} examples/run.py --trees {trees + 100}
-                                            only what depends on it runs, the rest is reused
-  (cd examples && {command} builds watch {build_id})
-                                            follow a build; while one runs, live
-  make stop                                 stop the server""")
+# read the report
+cat {report}
+# again: everything is there, and reused
+make run
+# another size of the forests: only what depends on it runs, the rest is reused
+{python} examples/run.py --trees {trees + 100}
+# follow a build; while one runs, live
+(cd examples && {command} builds watch {build_id})
+# stop the server
+make stop""")
 
 
 def stardag(*command: str, stdout: int | None = None) -> int:

@@ -1,0 +1,121 @@
+"""`make run`, on a copy of the example: real processes, a real server, another port."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+EXAMPLES = Path(__file__).parents[1]
+STARDAG = Path(sys.executable).with_name("stardag")
+COMMON = ["--trees", "10"]
+
+
+@pytest.fixture
+def address() -> str:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return f"127.0.0.1:{free.getsockname()[1]}"
+
+
+@pytest.fixture
+def project(tmp_path: Path, address: str) -> Iterator[Path]:
+    """Copy the example into an empty repository; its server is ended afterwards."""
+    root = tmp_path / "repository"
+    without_tests = shutil.ignore_patterns("tests", "__pycache__")
+    shutil.copytree(EXAMPLES, root / "examples", ignore=without_tests)
+    settings = root / "examples" / "stardag.toml"
+    settings.write_text(settings.read_text().replace("127.0.0.1:7465", address))
+    yield root
+    run(root, "--stop")
+
+
+def run(project: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return call(project, sys.executable, "examples/run.py", *arguments)
+
+
+def call(directory: Path, *command: str) -> subprocess.CompletedProcess[str]:
+    """Run a command with no terminal; nothing of the tests' own settings reaches it."""
+    environment = {n: v for n, v in os.environ.items() if not n.startswith(("STARDAG_", "OTEL_"))}
+    return subprocess.run(
+        command,
+        cwd=directory,
+        env=environment | {"STARDAG_SERVER": "127.0.0.1:1", "COLUMNS": "200"},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+def found(pattern: str, text: str) -> str:
+    match = re.search(pattern, text, re.MULTILINE)
+    assert match, f"no {pattern!r} in:\n{text}"
+    return match[1]
+
+
+def test_it_builds_shows_the_history_and_reuses(project: Path, address: str) -> None:
+    first = run(project, *COMMON)
+    assert first.returncode == 0, first.stderr
+    pid = found(rf"^server    {address}, started \(process (\d+)\)$", first.stdout)
+    build_id = found(r"^build (\S+) completed in .*: 32 completed$", first.stdout)
+    assert found(r"^trace id  (\w+)$", first.stdout) == build_id.replace("-", "")
+    report = (project / found(r"^report    (\S+\.md)$", first.stdout)).read_text()
+    assert report.startswith("# Benign or malignant?")
+    assert "COMPLETED" in first.stdout.upper().partition("$ stardag builds show")[2]
+
+    again = run(project, *COMMON)
+    assert again.returncode == 0, again.stderr
+    assert f"running already (process {pid})" in again.stdout
+    assert re.search(r"^build \S+ completed in .*: 1 reused$", again.stdout, re.MULTILINE)
+    listed = again.stdout.partition("$ stardag builds list")[2]
+    assert build_id[:8] in listed, "the list has the first build as well"
+
+    changed = run(project, "--trees", "11")
+    assert changed.returncode == 0, changed.stderr
+    assert re.search(r": 7 completed, 9 reused$", changed.stdout, re.MULTILINE)
+    shown = changed.stdout.partition("$ stardag builds show")[2].upper()
+    assert "COMPLETED" in shown and "REUSED" in shown
+
+    stopped = run(project, "--stop")
+    assert (stopped.returncode, stopped.stdout) == (0, f"stopped the server (process {pid})\n")
+
+
+def test_the_commands_it_prints_can_be_pasted(project: Path) -> None:
+    printed = run(project, *COMMON).stdout
+    command = found(r"^(\(cd examples && .* builds watch .*\))$", printed)
+    pasted = call(project, "bash", "-c", f"unset STARDAG_SERVER; {command}")
+    assert pasted.returncode == 0, pasted.stderr
+    assert "COMPLETED" in pasted.stdout.upper()
+
+
+def test_stopping_what_does_not_run_is_no_error(project: Path) -> None:
+    stopped = run(project, "--stop")
+    assert (stopped.returncode, stopped.stdout) == (0, "no server is running\n")
+
+
+def test_a_process_id_of_a_crashed_server_is_not_taken_for_a_server(project: Path) -> None:
+    pid_file = project / ".run" / "server.pid"
+    pid_file.parent.mkdir()
+    pid_file.write_text(f"{os.getpid()}\n")
+    assert run(project, "--stop").stdout == "no server is running\n"
+
+
+def test_a_taken_port_is_one_clear_line(project: Path, address: str) -> None:
+    host, _, port = address.partition(":")
+    with socket.create_server((host, int(port))):
+        refused = run(project, *COMMON)
+    assert refused.returncode == 1
+    assert refused.stdout == ""
+    assert re.fullmatch(rf"error: .*{address}.*\n", refused.stderr)
