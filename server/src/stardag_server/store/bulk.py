@@ -166,7 +166,9 @@ def _unnested(
         sa.literal(list(values), sa.ARRAY(kind))
         for values, kind in zip(zip(*rows, strict=True), types, strict=True)
     ]
-    unnested = sa.func.unnest(*arrays).table_valued(
-        *(sa.column(name, kind) for name, kind in zip(columns, types, strict=True)), name="rows"
+    given = (
+        sa.func.unnest(*arrays)
+        .table_valued(*(sa.column(name) for name in columns), name="given")
+        .render_derived()
     )
-    return sa.select(*(unnested.c[name] for name in columns))
+    return sa.select(*(given.c[name] for name in columns))
