@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
 
 from stardag_server.domain.refusals import StorageUnavailable
@@ -33,7 +33,7 @@ class Heads:
         self._followed: dict[int, _Followed] = {}
 
     @contextlib.contextmanager
-    def follow(self, build: int, head: int) -> Iterator[None]:
+    def follow(self, build: int, head: int) -> Generator[None]:
         """Follow the build with this key, whose head was seen at `head`, during the block."""
         followed = self._followed.setdefault(build, _Followed(head))
         followed.watchers += 1

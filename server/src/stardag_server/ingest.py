@@ -10,12 +10,12 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-import sqlalchemy as sa
 from stardag.v1 import event_pb2 as pb
 
 from stardag_server.domain.batch import Batch, Committed
 from stardag_server.domain.event_check import Rejection
 from stardag_server.domain.refusals import Refusal, StorageUnavailable
+from stardag_server.store.database import sqlstate
 from stardag_server.store.store import CommitResult, Store
 
 _log = logging.getLogger(__name__)
@@ -112,7 +112,7 @@ class Ingest:
     async def _store_batches(self, batches: Sequence[Batch]) -> list[Committed | Refusal]:
         """Commit the batches; if something in them can't be stored, all but that."""
         result = await self._try(batches)
-        while isinstance(result, Exception) and _sqlstate(result) in _DEADLOCK_SQLSTATES:
+        while isinstance(result, Exception) and sqlstate(result) in _DEADLOCK_SQLSTATES:
             result = await self._try(batches)
         if isinstance(result, Exception):
             return await self._store_by_halves(batches, result)
@@ -174,8 +174,3 @@ class Ingest:
 def _retrieve(outcome: asyncio.Future[Committed]) -> None:
     if not outcome.cancelled():
         outcome.exception()
-
-
-def _sqlstate(error: Exception) -> str | None:
-    original = error.orig if isinstance(error, sa.exc.DBAPIError) else error
-    return getattr(original, "sqlstate", None)

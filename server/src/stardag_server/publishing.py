@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from uuid import UUID
 
 from google.protobuf.duration_pb2 import Duration
@@ -123,7 +123,7 @@ class _Session:
 
     async def acknowledgements(
         self, first: PublishEventsRequest, requests: AsyncIterator[PublishEventsRequest]
-    ) -> AsyncIterator[EventAck]:
+    ) -> AsyncGenerator[EventAck]:
         """Read requests and yield what is committed of them."""
         reader = self._reader = asyncio.create_task(self._read(first, requests))
         reader.add_done_callback(lambda _: self._changed.set())

@@ -12,6 +12,7 @@ from typing import Any
 
 import platformdirs
 import sqlalchemy as sa
+from sqlalchemy.exc import ArgumentError
 
 from stardag_server.log import LEVELS
 
@@ -111,7 +112,7 @@ def _port(value: object) -> int:
 def _database_url(value: str) -> sa.URL:
     try:
         url = sa.make_url(value)
-    except sa.exc.ArgumentError:
+    except ArgumentError:
         # The text may hold a password, so it is not shown.
         raise SettingInvalid("database_url: is not a URL") from None
     driver = _DRIVERS.get(url.get_backend_name())

@@ -129,9 +129,7 @@ class _Watch:
             rows = await self._queries.task_states(
                 self._key, self._place.ordinal, limits.MAX_PART_ITEMS
             )
-            pages: list[list[TaskState]] = [
-                *parts(task_state_message(row, self._id) for row in rows)
-            ]
+            pages = [*parts(task_state_message(row, self._id) for row in rows)]
             sent = 0
             for page in pages or [[]]:
                 sent += len(page)
@@ -143,9 +141,8 @@ class _Watch:
     async def changes(self, build: AnyRow) -> AsyncIterator[WatchBuildResponse]:
         """Yield everything up to the head of this build, and the build if it is news."""
         while self._place.position < build.head:
-            async for response in (
-                self._new_events(build) if self._events else self._new_states(build)
-            ):
+            news = self._new_events(build) if self._events else self._new_states(build)
+            async for response in news:
                 yield response
         if self._sent_head != build.head:
             yield self._response(build)
@@ -158,7 +155,7 @@ class _Watch:
         rows = await self._queries.events(
             self._key, self._place.position, build.head, limits.MAX_PART_ITEMS
         )
-        pages: list[list[Event]] = [*parts(event_message(row, self._id) for row in rows)]
+        pages = [*parts(event_message(row, self._id) for row in rows)]
         for page in pages:
             self._place = _Place(page[-1].position, _FOLLOWING)
             yield self._response(build, events=page)
@@ -166,7 +163,7 @@ class _Watch:
     async def _new_states(self, build: AnyRow) -> AsyncIterator[WatchBuildResponse]:
         until = min(build.head, self._place.position + _MERGED_EVENTS)
         rows = await self._queries.changed_task_states(self._key, self._place.position, until)
-        pages: list[list[TaskState]] = [*parts(task_state_message(row, self._id) for row in rows)]
+        pages = [*parts(task_state_message(row, self._id) for row in rows)]
         for number, page in enumerate(pages, 1):
             # Only with the last page everything up to there is delivered.
             if number == len(pages):

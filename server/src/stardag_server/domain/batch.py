@@ -54,9 +54,9 @@ def leftover(event: pb.NewEvent, task_known: bool) -> bytes | None:
     That is its detail, the fields this code does not know, and the task's id
     unless `task_known`.
     """
-    if task_known or not event.task_id:
-        if event.WhichOneof("detail") is None and not len(UnknownFieldSet(event)):
-            return None
+    plain = event.WhichOneof("detail") is None and not len(UnknownFieldSet(event))
+    if plain and (task_known or not event.task_id):
+        return None
     rest = pb.NewEvent()
     rest.CopyFrom(event)
     for name in _COLUMN_FIELDS:

@@ -11,7 +11,7 @@ streams' deaths the build takes no notice.
 from dataclasses import dataclass, field
 from typing import Any
 
-from stardag.v1 import build_pb2 as status
+from stardag.v1 import build_pb2
 from stardag.v1 import event_pb2 as pb
 
 from stardag_server.domain import limits
@@ -19,14 +19,14 @@ from stardag_server.domain.event_check import Rejection
 from stardag_server.domain.task_state import STATUS_COUNT
 
 ENDS: dict[int, int] = {
-    pb.EVENT_TYPE_BUILD_COMPLETED: status.BUILD_STATUS_COMPLETED,
-    pb.EVENT_TYPE_BUILD_FAILED: status.BUILD_STATUS_FAILED,
-    pb.EVENT_TYPE_BUILD_CANCELLED: status.BUILD_STATUS_CANCELLED,
-    pb.EVENT_TYPE_BUILD_EXITED_EARLY: status.BUILD_STATUS_EXITED_EARLY,
+    pb.EVENT_TYPE_BUILD_COMPLETED: build_pb2.BUILD_STATUS_COMPLETED,
+    pb.EVENT_TYPE_BUILD_FAILED: build_pb2.BUILD_STATUS_FAILED,
+    pb.EVENT_TYPE_BUILD_CANCELLED: build_pb2.BUILD_STATUS_CANCELLED,
+    pb.EVENT_TYPE_BUILD_EXITED_EARLY: build_pb2.BUILD_STATUS_EXITED_EARLY,
 }
 """Status after each event that ends a build."""
 
-OPEN = (status.BUILD_STATUS_RUNNING, status.BUILD_STATUS_ABANDONED)
+OPEN = (build_pb2.BUILD_STATUS_RUNNING, build_pb2.BUILD_STATUS_ABANDONED)
 """Statuses which a producer's word still moves."""
 
 
@@ -39,7 +39,7 @@ class BuildState:
     update_time: int
     head: int = 0
     """Position of the last event."""
-    status: int = status.BUILD_STATUS_RUNNING
+    status: int = build_pb2.BUILD_STATUS_RUNNING
     start_time: int = 0
     start_monotonic: int = 0
     start_stream: int = 0
@@ -87,22 +87,22 @@ class BuildState:
             self._end(ENDS[kind], event, stream)
             self.end_commit_time = now
         elif kind == pb.EVENT_TYPE_PRODUCER_DIED:
-            if self.status == status.BUILD_STATUS_RUNNING and stream == self.start_stream:
-                self._end(status.BUILD_STATUS_ABANDONED, event, stream)
+            if self.status == build_pb2.BUILD_STATUS_RUNNING and stream == self.start_stream:
+                self._end(build_pb2.BUILD_STATUS_ABANDONED, event, stream)
         elif kind == pb.EVENT_TYPE_EVENTS_LOST:
             self.lost_events = min(self.lost_events + event.events_lost.count, limits.MAX_INT64)
         return None
 
     def hear(self, stream: int) -> None:
         """Take ABANDONED back when the owner speaks: it is alive after all."""
-        if self.status == status.BUILD_STATUS_ABANDONED and stream == self.start_stream:
-            self.status = status.BUILD_STATUS_RUNNING
+        if self.status == build_pb2.BUILD_STATUS_ABANDONED and stream == self.start_stream:
+            self.status = build_pb2.BUILD_STATUS_RUNNING
             self.end_time = self.duration = 0
             self.reason = ""
 
     def _start(self, event: pb.NewEvent, stream: int) -> None:
         if self.start_stream:
-            if self.status == status.BUILD_STATUS_ABANDONED:
+            if self.status == build_pb2.BUILD_STATUS_ABANDONED:
                 self.start_stream = stream
                 self.start_monotonic = event.monotonic_us
                 self.hear(stream)

@@ -45,25 +45,27 @@ def task_id_of(identity_json: str) -> bytes:
 
 def check(event: pb.NewEvent) -> Rejection | None:
     """Return why the event can't be applied whatever the state, or None."""
-    kind = event.type
-    if len(event.build_id) != 16:
-        return _invalid(f"build_id has {len(event.build_id)} bytes, not 16")
-    if len(event.task_id) not in (0, 16):
-        return _invalid(f"task_id has {len(event.task_id)} bytes, not 16")
-    if not 0 <= event.event_time_us <= limits.MAX_TIME_US:
-        return _invalid("event_time_us is not between the years 1970 and 9999")
-    if event.monotonic_us < 0:
-        return _invalid("monotonic_us is negative")
-    if kind == pb.EVENT_TYPE_UNSPECIFIED:
-        return _invalid("type is not set")
-    if kind in TASK_TYPES and not event.task_id:
-        return _invalid("a task's event names no task")
-    if kind == pb.EVENT_TYPE_TASK_STARTED and event.attempt == 0:
-        return _invalid("attempt is not set")
-    suiting = _DETAILS.get(kind)
-    if suiting is None or not event.HasField(suiting[0]):
+    if problem := _problem(event):
+        return _invalid(problem)
+    suiting = _DETAILS.get(event.type)
+    if suiting is None or event.WhichOneof("detail") != suiting[0]:
         return None
     return suiting[1](event)
+
+
+def _problem(event: pb.NewEvent) -> str | None:
+    kind = event.type
+    if len(event.build_id) != 16:
+        return f"build_id has {len(event.build_id)} bytes, not 16"
+    if len(event.task_id) != 16 and (event.task_id or kind in TASK_TYPES):
+        return f"task_id has {len(event.task_id)} bytes, not 16"
+    if not 0 <= event.event_time_us <= limits.MAX_TIME_US or event.monotonic_us < 0:
+        return "a time is negative, or after the year 9999"
+    if kind == pb.EVENT_TYPE_UNSPECIFIED:
+        return "type is not set"
+    if kind == pb.EVENT_TYPE_TASK_STARTED and event.attempt == 0:
+        return "attempt is not set"
+    return None
 
 
 def definition_of(event: pb.NewEvent) -> TaskDefinition | None:

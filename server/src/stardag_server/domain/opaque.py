@@ -31,6 +31,5 @@ def unseal(binding: bytes, token: str, count: int) -> tuple[int, ...]:
 
 
 def _checksum(binding: bytes, body: bytes) -> bytes:
-    return hashlib.blake2b(
-        body, digest_size=_CHECKSUM, key=hashlib.sha256(binding).digest()
-    ).digest()
+    key = hashlib.sha256(binding).digest()
+    return hashlib.blake2b(body, digest_size=_CHECKSUM, key=key).digest()

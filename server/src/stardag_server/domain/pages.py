@@ -1,6 +1,6 @@
 """Pages of lists (AIP-158), and parts of streams that fit a message."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from typing import TypeVar
 
 from google.protobuf.message import Message
@@ -47,7 +47,7 @@ class PageTokens:
         return seal(self._binding, (key,))
 
 
-def parts(messages: Iterable[MessageT]) -> Iterator[Sequence[MessageT]]:
+def parts(messages: Iterable[MessageT]) -> Iterator[list[MessageT]]:
     """Cut messages into parts, each within the bounds of a page; none for no messages."""
     part: list[MessageT] = []
     size = 0

@@ -11,35 +11,35 @@ not depend on how streams interleave.
 from dataclasses import dataclass
 
 from stardag.v1 import event_pb2 as pb
-from stardag.v1 import task_pb2 as status
+from stardag.v1 import task_pb2
 
 from stardag_server.domain.event_check import Rejection
 
 TERMINAL = frozenset(
     (
-        status.TASK_STATUS_COMPLETED,
-        status.TASK_STATUS_REUSED,
-        status.TASK_STATUS_FAILED,
-        status.TASK_STATUS_SKIPPED,
-        status.TASK_STATUS_CANCELLED,
+        task_pb2.TASK_STATUS_COMPLETED,
+        task_pb2.TASK_STATUS_REUSED,
+        task_pb2.TASK_STATUS_FAILED,
+        task_pb2.TASK_STATUS_SKIPPED,
+        task_pb2.TASK_STATUS_CANCELLED,
     )
 )
 """Statuses in which an attempt has ended."""
 
-STATUS_COUNT = max(status.TaskStatus.values()) + 1
+STATUS_COUNT = max(task_pb2.TaskStatus.values()) + 1
 
 _STATUS_AFTER: dict[int, int] = {
-    pb.EVENT_TYPE_TASK_PENDING: status.TASK_STATUS_PENDING,
-    pb.EVENT_TYPE_TASK_REUSED: status.TASK_STATUS_REUSED,
-    pb.EVENT_TYPE_TASK_STARTED: status.TASK_STATUS_RUNNING,
-    pb.EVENT_TYPE_TASK_PROGRESSED: status.TASK_STATUS_RUNNING,
-    pb.EVENT_TYPE_TASK_SUSPENDED: status.TASK_STATUS_SUSPENDED,
-    pb.EVENT_TYPE_TASK_RESUMED: status.TASK_STATUS_RUNNING,
-    pb.EVENT_TYPE_TASK_BLOCKED: status.TASK_STATUS_BLOCKED,
-    pb.EVENT_TYPE_TASK_COMPLETED: status.TASK_STATUS_COMPLETED,
-    pb.EVENT_TYPE_TASK_FAILED: status.TASK_STATUS_FAILED,
-    pb.EVENT_TYPE_TASK_SKIPPED: status.TASK_STATUS_SKIPPED,
-    pb.EVENT_TYPE_TASK_CANCELLED: status.TASK_STATUS_CANCELLED,
+    pb.EVENT_TYPE_TASK_PENDING: task_pb2.TASK_STATUS_PENDING,
+    pb.EVENT_TYPE_TASK_REUSED: task_pb2.TASK_STATUS_REUSED,
+    pb.EVENT_TYPE_TASK_STARTED: task_pb2.TASK_STATUS_RUNNING,
+    pb.EVENT_TYPE_TASK_PROGRESSED: task_pb2.TASK_STATUS_RUNNING,
+    pb.EVENT_TYPE_TASK_SUSPENDED: task_pb2.TASK_STATUS_SUSPENDED,
+    pb.EVENT_TYPE_TASK_RESUMED: task_pb2.TASK_STATUS_RUNNING,
+    pb.EVENT_TYPE_TASK_BLOCKED: task_pb2.TASK_STATUS_BLOCKED,
+    pb.EVENT_TYPE_TASK_COMPLETED: task_pb2.TASK_STATUS_COMPLETED,
+    pb.EVENT_TYPE_TASK_FAILED: task_pb2.TASK_STATUS_FAILED,
+    pb.EVENT_TYPE_TASK_SKIPPED: task_pb2.TASK_STATUS_SKIPPED,
+    pb.EVENT_TYPE_TASK_CANCELLED: task_pb2.TASK_STATUS_CANCELLED,
 }
 
 
@@ -51,7 +51,7 @@ class TaskState:
     """Key of the task."""
     ordinal: int = 0
     """Number of the task in the build."""
-    status: int = status.TASK_STATUS_UNSPECIFIED
+    status: int = task_pb2.TASK_STATUS_UNSPECIFIED
     attempt: int = 0
     stream: int = 0
     """Key of the stream that made this state."""
@@ -74,8 +74,8 @@ class TaskState:
         """
         kind, attempt = event.type, event.attempt
         completes = kind == pb.EVENT_TYPE_TASK_COMPLETED
-        completed = self.status == status.TASK_STATUS_COMPLETED
-        if self.status == status.TASK_STATUS_UNSPECIFIED:
+        completed = self.status == task_pb2.TASK_STATUS_COMPLETED
+        if self.status == task_pb2.TASK_STATUS_UNSPECIFIED:
             self._begin(attempt)
         elif kind == pb.EVENT_TYPE_TASK_PENDING:
             return False
@@ -93,7 +93,7 @@ class TaskState:
 
     def cancel(self, event: pb.NewEvent) -> None:
         """End the task because the process that was to run it died."""
-        self._end(status.TASK_STATUS_CANCELLED, event, self.stream)
+        self._end(task_pb2.TASK_STATUS_CANCELLED, event, self.stream)
 
     def _ended(self, kind: int) -> Rejection:
         return Rejection(
@@ -113,7 +113,7 @@ class TaskState:
             self.start_monotonic = event.monotonic_us
         elif event.type == pb.EVENT_TYPE_TASK_PROGRESSED:
             self.progress = event.progress.fraction
-        elif entered == status.TASK_STATUS_COMPLETED and event.HasField("output"):
+        elif entered == task_pb2.TASK_STATUS_COMPLETED and event.HasField("output"):
             self.output_uri = event.output.uri or None
         elif entered in _FAILURES and event.HasField("failure"):
             self.failure = event.failure.SerializeToString()
@@ -129,8 +129,9 @@ class TaskState:
             self.duration = max(0, event.monotonic_us - self.start_monotonic)
 
 
-_FAILURES = (status.TASK_STATUS_FAILED, status.TASK_STATUS_SKIPPED)
+_FAILURES = (task_pb2.TASK_STATUS_FAILED, task_pb2.TASK_STATUS_SKIPPED)
 
 
-def _name(value: int) -> str:
-    return status.TaskStatus.Name(status.TaskStatus.ValueType(value)).removeprefix("TASK_STATUS_")
+def _name(status: int) -> str:
+    name = task_pb2.TaskStatus.Name(task_pb2.TaskStatus.ValueType(status))
+    return name.removeprefix("TASK_STATUS_")

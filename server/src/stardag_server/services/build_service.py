@@ -47,7 +47,7 @@ class BuildService:
         rows = await self._queries.builds(
             caller().workspace, request.statuses, tokens.parse(request.page_token), size + 1
         )
-        builds: list[Build] = next(parts(build_message(row) for row in rows[:size]), [])
+        builds = next(parts(build_message(row) for row in rows[:size]), list[Build]())
         more = len(builds) < len(rows)
         return ListBuildsResponse(
             builds=builds, next_page_token=tokens.make(rows[len(builds) - 1].id) if more else ""
@@ -62,9 +62,8 @@ class BuildService:
             caller().workspace, parse_id("build_id", request.build_id)
         )
         rows = await self._queries.task_states(build.id, after, size + 1, request.statuses)
-        states: list[TaskState] = next(
-            parts(task_state_message(row, str(build.uuid)) for row in rows[:size]), []
-        )
+        id = str(build.uuid)
+        states = next(parts(task_state_message(row, id) for row in rows[:size]), list[TaskState]())
         more = len(states) < len(rows)
         return ListTaskStatesResponse(
             task_states=states,

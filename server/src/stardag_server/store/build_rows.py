@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import fields
+from typing import Any, cast
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -128,7 +129,8 @@ class BuildRows:
             .join(Task, Task.id == BuildTask.task_id)
             .where(self._bulk.among(BuildTask.build_id, [*by_key]), condition)
         )
-        for uuid, build, *values in await self._connection.execute(query):
+        rows: sa.CursorResult[*tuple[Any, ...]] = await self._connection.execute(query)
+        for uuid, build, *values in rows:
             by_key[build].tasks.setdefault(
                 uuid.bytes, TaskState(**dict(zip(_STATE_FIELDS, values, strict=True)))
             )
@@ -158,13 +160,10 @@ class BuildRows:
         await self._update(started, _START_FIELDS)
 
     async def _update(self, folds: Iterable[BuildFold], names: tuple[str, ...]) -> None:
-        values = [
-            {
-                "key": fold.build.key,
-                **{f"new_{name}": _storable(fold.build, name) for name in names},
-            }
-            for fold in folds
-        ]
+        values: list[dict[str, object]] = []
+        for fold in folds:
+            new = {f"new_{name}": _storable(fold.build, name) for name in names}
+            values.append({"key": fold.build.key, **new})
         if values:
             await self._connection.execute(
                 sa.update(Build)
@@ -203,7 +202,7 @@ def _storable(build: BuildState, name: str) -> object:
     if isinstance(value, str):
         return plain(value)
     if isinstance(value, dict):
-        texts: dict[str, object] = value
+        texts = cast(dict[str, object], value)
         return {
             plain(key): plain(text) if isinstance(text, str) else text
             for key, text in texts.items()

@@ -12,6 +12,7 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.orm import InstrumentedAttribute
 
 from stardag_server.store.schema import Base
 
@@ -24,7 +25,9 @@ _COPY_FROM = 200
 class Bulk(Protocol):
     """Statements about many rows at once."""
 
-    def among(self, column: sa.ColumnElement[Any], values: Sequence[Any]) -> sa.ColumnElement[bool]:
+    def among(
+        self, column: InstrumentedAttribute[Any], values: Sequence[Any]
+    ) -> sa.ColumnElement[bool]:
         """Return the condition that the column has one of any number of integers or UUIDs."""
         ...
 
@@ -62,7 +65,9 @@ class Bulk(Protocol):
 class PostgresBulk:
     """Arrays unnested by the server, and COPY."""
 
-    def among(self, column: sa.ColumnElement[Any], values: Sequence[Any]) -> sa.ColumnElement[bool]:
+    def among(
+        self, column: InstrumentedAttribute[Any], values: Sequence[Any]
+    ) -> sa.ColumnElement[bool]:
         """See Bulk."""
         return column == sa.any_(sa.literal(list(values), sa.ARRAY(column.type)))
 
@@ -111,7 +116,9 @@ class PostgresBulk:
 class SqliteBulk:
     """The driver's executemany, and JSON arrays."""
 
-    def among(self, column: sa.ColumnElement[Any], values: Sequence[Any]) -> sa.ColumnElement[bool]:
+    def among(
+        self, column: InstrumentedAttribute[Any], values: Sequence[Any]
+    ) -> sa.ColumnElement[bool]:
         """See Bulk."""
         texts = [value.hex if isinstance(value, UUID) else value for value in values]
         each = sa.func.json_each(json.dumps(texts)).table_valued("value")
@@ -150,18 +157,22 @@ class SqliteBulk:
             )
         else:
             insert = insert.on_conflict_do_nothing(index_elements=key)
-        await connection.execute(insert, [dict(zip(columns, row, strict=True)) for row in rows])
+        await connection.execute(insert, _named(columns, rows))
 
 
 def _null_condition(table: type[Base], column: str | None) -> sa.ColumnElement[bool] | None:
     return None if column is None else table.__table__.c[column].is_(None)
 
 
+def _named(columns: Sequence[str], rows: Sequence[Row]) -> list[dict[str, Any]]:
+    return [dict(zip(columns, row, strict=True)) for row in rows]
+
+
 def _unnested(
     table: type[Base], columns: Sequence[str], rows: Sequence[Row]
 ) -> sa.Select[*tuple[Any, ...]]:
     """Return the rows as a query, in their order."""
-    types = [table.__table__.c[name].type for name in columns]
+    types: list[sa.types.TypeEngine[Any]] = [table.__table__.c[name].type for name in columns]
     arrays = [
         sa.literal(list(values), sa.ARRAY(kind))
         for values, kind in zip(zip(*rows, strict=True), types, strict=True)

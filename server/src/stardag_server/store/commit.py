@@ -172,7 +172,9 @@ class Commit:
                 for upstream in dynamic_dependencies_of(event):
                     yielded.setdefault(task, set()).add(UUID(upstream).bytes)
         keys = TaskKeys(self.connection, self.bulk, self.workspace, self.now)
-        await keys.resolve(set().union(*missing.values()), definitions, yielded)
+        await keys.resolve(
+            {task for tasks in missing.values() for task in tasks}, definitions, yielded
+        )
         for entry in defining:
             if keys[entry.event.task_id].contradicts(entry.event.definition):
                 entry.rejection = _CONFLICT

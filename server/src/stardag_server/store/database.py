@@ -1,11 +1,14 @@
 """Connections: one transaction at a time to write with, many to read."""
 
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, Generator
 from typing import Any
 
 import asyncpg
 import sqlalchemy as sa
+from sqlalchemy import event
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from stardag_server.domain.refusals import StorageUnavailable
@@ -18,7 +21,8 @@ _POSTGRES_POOL = 8
 
 # Connection faults, resources exhausted, shutting or starting: not the statement's fault.
 _PASSING_SQLSTATES = ("08", "53", "57P")
-_PASSING_SQLITE = (
+_PASSING_TEXTS = (
+    "connection is closed",
     "database is locked",
     "unable to open database",
     "disk i/o error",
@@ -43,14 +47,14 @@ class Database:
             self._reader = _sqlite_engine(url, connections=_SQLITE_READERS, begin="BEGIN")
 
     @contextlib.asynccontextmanager
-    async def write(self) -> AsyncIterator[AsyncConnection]:
+    async def write(self) -> AsyncGenerator[AsyncConnection]:
         """Open a transaction that commits at the end of the block, unless it raises."""
         with _translated_faults():
             async with self._writer.begin() as connection:
                 yield connection
 
     @contextlib.asynccontextmanager
-    async def read(self) -> AsyncIterator[AsyncConnection]:
+    async def read(self) -> AsyncGenerator[AsyncConnection]:
         """Open a transaction to read in."""
         with _translated_faults():
             async with self._reader.connect() as connection:
@@ -62,29 +66,31 @@ class Database:
         await self._reader.dispose()
 
 
+def sqlstate(error: BaseException) -> str | None:
+    """Return the error code of PostgreSQL in this error, however the drivers wrap it."""
+    original = error.orig if isinstance(error, DBAPIError) else error
+    state: object = getattr(original, "sqlstate", None)
+    return state if isinstance(state, str) else None
+
+
 def is_passing(error: BaseException) -> bool:
     """Tell whether the error says that the database is away, rather than that it refuses."""
-    if isinstance(error, OSError | TimeoutError | sa.exc.TimeoutError):
+    if isinstance(error, OSError | TimeoutError | PoolTimeout):
         return True
-    if isinstance(error, sa.exc.DBAPIError):
-        if error.connection_invalidated:
-            return True
-        state: object = getattr(error.orig, "sqlstate", None)
-        if isinstance(state, str):
-            return state.startswith(_PASSING_SQLSTATES)
+    if (state := sqlstate(error)) is not None:
+        return state.startswith(_PASSING_SQLSTATES)
+    if isinstance(error, DBAPIError):
         text = str(error.orig).lower()
-        return "connection is closed" in text or any(part in text for part in _PASSING_SQLITE)
-    if isinstance(error, asyncpg.PostgresError):
-        return str(error.sqlstate).startswith(_PASSING_SQLSTATES)
+        return error.connection_invalidated or any(part in text for part in _PASSING_TEXTS)
     return isinstance(error, asyncpg.InterfaceError) and "closed" in str(error)
 
 
 @contextlib.contextmanager
-def _translated_faults() -> Any:
+def _translated_faults() -> Generator[None]:
     try:
         yield
-    # A driver raises errors of four unrelated trees when its server is away;
-    # whatever is not of those is raised as it is.
+    # A driver raises errors of unrelated trees when its server is away; what is
+    # not one of those is raised as it is.
     except Exception as error:
         if is_passing(error):
             raise StorageUnavailable from error
@@ -112,22 +118,24 @@ def _sqlite_engine(url: sa.URL, connections: int, begin: str) -> AsyncEngine:
         url, pool_size=connections, max_overflow=0, pool_timeout=_STATEMENT_TIMEOUT
     )
 
-    @sa.event.listens_for(engine.sync_engine, "connect")
-    def prepare(connection: Any, _record: object) -> None:  # pyright: ignore[reportUnusedFunction]
-        # The driver is to begin no transaction of its own accord: see `start`.
-        connection.isolation_level = None
-        cursor = connection.cursor()
-        for pragma in (
-            f"busy_timeout = {_SQLITE_BUSY_TIMEOUT_MS}",
-            "journal_mode = WAL",
-            "synchronous = FULL",
-            "foreign_keys = ON",
-        ):
-            cursor.execute(f"PRAGMA {pragma}")
-        cursor.close()
+    event.listen(engine.sync_engine, "connect", _prepare_sqlite)
 
-    @sa.event.listens_for(engine.sync_engine, "begin")
-    def start(connection: sa.Connection) -> None:  # pyright: ignore[reportUnusedFunction]
+    def start(connection: sa.Connection) -> None:
         connection.exec_driver_sql(begin)
 
+    event.listen(engine.sync_engine, "begin", start)
     return engine
+
+
+def _prepare_sqlite(connection: Any, _record: object) -> None:
+    # The driver is to begin no transaction of its own accord.
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    for pragma in (
+        f"busy_timeout = {_SQLITE_BUSY_TIMEOUT_MS}",
+        "journal_mode = WAL",
+        "synchronous = FULL",
+        "foreign_keys = ON",
+    ):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()

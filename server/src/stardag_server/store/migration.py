@@ -7,11 +7,9 @@ import sqlalchemy as sa
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy.ext.asyncio import create_async_engine
 
 import stardag_server
-from stardag_server.domain.refusals import StorageUnavailable
-from stardag_server.store.database import is_passing
+from stardag_server.store.database import Database
 
 _LOCK = 0x5354_4152_0001
 
@@ -39,31 +37,12 @@ async def migrate(url: sa.URL) -> str:
     Any number of processes may do so at once. Raises DatabaseNewer, and
     StorageUnavailable if the database does not answer; then nothing is changed.
     """
-    engine = create_async_engine(url)
-    if url.get_backend_name() == "sqlite":
-        _begin_immediately(engine.sync_engine)
+    database = Database(url)
     try:
-        async with engine.begin() as connection:
+        async with database.write() as connection:
             return await connection.run_sync(_upgrade)
-    # Drivers raise errors of unrelated trees when their server is away.
-    except Exception as error:
-        if is_passing(error):
-            raise StorageUnavailable from error
-        raise
     finally:
-        await engine.dispose()
-
-
-def _begin_immediately(engine: sa.Engine) -> None:
-    """Make transactions hold the write lock from their begin, DDL included."""
-
-    @sa.event.listens_for(engine, "connect")
-    def prepare(connection: object, _record: object) -> None:  # pyright: ignore[reportUnusedFunction]
-        connection.isolation_level = None  # pyright: ignore[reportAttributeAccessIssue]
-
-    @sa.event.listens_for(engine, "begin")
-    def start(connection: sa.Connection) -> None:  # pyright: ignore[reportUnusedFunction]
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
+        await database.close()
 
 
 def _upgrade(connection: sa.Connection) -> str:

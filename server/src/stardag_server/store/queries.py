@@ -77,7 +77,7 @@ class Queries:
         """Return the position of the last event of each of these builds, by key."""
         query = sa.select(Build.id, Build.head).where(self._bulk.among(Build.id, builds))
         async with self._database.read() as connection:
-            return {key: head for key, head in await connection.execute(query)}
+            return {row.id: row.head for row in await connection.execute(query)}
 
     async def task_states(
         self, build: int, after: int, limit: int, statuses: Sequence[int] = ()

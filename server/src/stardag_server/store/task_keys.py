@@ -76,9 +76,8 @@ class TaskKeys:
                 edges.setdefault((task, upstream), True)
         named = {*tasks, *yielded, *(upstream for _, upstream in edges)}
         await self._find(named - self._known.keys())
-        await self._create(
-            {task: fresh.get(task) for task in {*fresh, *(named - self._known.keys())}}
-        )
+        missing = named - self._known.keys()
+        await self._create({task: fresh.get(task) for task in fresh.keys() | missing})
         await self._connect(edges)
 
     async def _find(self, tasks: set[bytes]) -> None:

@@ -13,9 +13,7 @@ from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
 from google.protobuf.message_factory import GetMessageClass
 
 
-def service_handler(
-    descriptor: ServiceDescriptor, service: object
-) -> grpc.GenericRpcHandler[Any, Any]:
+def service_handler(descriptor: ServiceDescriptor, service: object) -> grpc.GenericRpcHandler:
     """Return the handler of a service, whose methods are those of the contract in snake case.
 
     Raises AttributeError if one is missing.
@@ -35,8 +33,12 @@ def _method_handler(method: MethodDescriptor, service: object) -> Any:
         (True, False): grpc.stream_unary_rpc_method_handler,
         (True, True): grpc.stream_stream_rpc_method_handler,
     }[method.client_streaming, method.server_streaming]
+
+    def serve(request: Any, _context: object) -> Any:
+        return bound(request)
+
     return make(
-        lambda request, _context: bound(request),
+        serve,
         request_deserializer=GetMessageClass(method.input_type).FromString,
         response_serializer=GetMessageClass(method.output_type).SerializeToString,
     )

@@ -61,15 +61,9 @@ class GrpcServer:
         self._health = health.HealthServicer()
         add_HealthServicer_to_server(self._health, self._server)
         if reflect:
-            names = [descriptor.full_name for descriptor in services]
-            reflection.enable_server_reflection(
-                [
-                    *names,
-                    health_pb2.DESCRIPTOR.services_by_name["Health"].full_name,
-                    reflection.SERVICE_NAME,
-                ],
-                self._server,
-            )
+            described = [health_pb2.DESCRIPTOR.services_by_name["Health"], *services]
+            names = [descriptor.full_name for descriptor in described]
+            reflection.enable_server_reflection([*names, reflection.SERVICE_NAME], self._server)
         self._names = ["", *(descriptor.full_name for descriptor in services)]
 
     async def start(self, host: str, port: int) -> int:
