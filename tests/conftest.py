@@ -1,0 +1,112 @@
+"""Real servers, builders and command lines, each test with its own directory."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.server import ServerProcess
+from support.waiting import until
+
+PIPELINES = Path(__file__).with_name("pipelines.py")
+STARDAG = Path(sys.executable).with_name("stardag")
+
+
+class Workplace:
+    """A directory with a server, a builder's state and outputs, and the settings for both."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.server = ServerProcess(directory / "server")
+        self.state = directory / "state"
+        self.gate = directory / "gate"
+        self.extra: dict[str, str] = {}
+
+    def settings(self) -> dict[str, str]:
+        kept = {k: v for k, v in os.environ.items() if not k.startswith(("STARDAG_", "OTEL_"))}
+        return {
+            **kept,
+            "STARDAG_SERVER": self.server.address,
+            "STARDAG_TOKEN_FILE": str(self.server.token_file),
+            "STARDAG_STATE_DIR": str(self.state),
+            "STARDAG_TARGET_ROOTS__DEFAULT": str(self.directory / "targets"),
+            "STARDAG_FLUSH_TIMEOUT": "20",
+            **self.extra,
+        }
+
+    def start_build(self, name: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [sys.executable, str(PIPELINES), name, str(self.gate)],
+            env=self.settings(),
+            cwd=self.directory,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def build(self, name: str) -> Built:
+        return finished(self.start_build(name))
+
+    def stardag(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [str(STARDAG), *arguments],
+            env=self.settings(),
+            cwd=self.directory,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+    def read(self, *arguments: str) -> Any:
+        done = self.stardag(*arguments, "--json")
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    def end_senders(self) -> None:
+        for pid in self._senders():
+            os.kill(pid, signal.SIGTERM)
+        until(lambda: not self._senders(), "the senders to end")
+
+    def _senders(self) -> list[int]:
+        return [int(p.parent.name) for p in Path("/proc").glob("[0-9]*/cmdline") if self._runs(p)]
+
+    def _runs(self, cmdline: Path) -> bool:
+        try:
+            command = cmdline.read_text()
+        except OSError:
+            return False
+        return "stardag.tracking.sender" in command and str(self.state) in command
+
+
+class Built:
+    """What a finished builder printed."""
+
+    def __init__(self, code: int, out: str, err: str) -> None:
+        self.code = code
+        self.err = err
+        lines = out.splitlines()
+        assert len(lines) == 3, out + err
+        self.id, self.status, self.counts = lines
+
+
+def finished(process: subprocess.Popen[str]) -> Built:
+    out, err = process.communicate(timeout=90)
+    return Built(process.returncode, out, err)
+
+
+@pytest.fixture
+def workplace(tmp_path: Path) -> Iterator[Workplace]:
+    """A place to work, with a server that runs."""
+    place = Workplace(tmp_path)
+    place.server.start()
+    yield place
+    place.server.stop()
+    place.end_senders()
