@@ -113,21 +113,22 @@ def build_end(reason: str) -> bytes:
 def definition(task: ObservedTask, dependencies: Iterable[ObservedTask]) -> bytes:
     """Return the detail that defines a task.
 
-    `identity_json` can't be redacted, as the server verifies it by its hash. If it
-    has what looks like a secret in plain text, it is withheld altogether and the
-    redacted parameters are sent alone; the task is then recorded unverified. A secret
-    declared as `SecretStr` is masked in both already, and does not have this effect.
+    `identity_json` can't be redacted, as the server verifies it by its hash. So if it has
+    what looks like a secret in plain text, there is no definition: the task is then
+    recorded by its id alone. A parameter declared as `SecretStr` is masked in it already,
+    and does not have this effect.
 
-    Raises `ValueError` if the parameters are over the limit of the contract.
+    Raises `ValueError` for that reason, or if the parameters are over the contract's limit.
     """
     identity, params = task.identity_json(), task.params_json()
     if len(identity) > _JSON or len(params) > _JSON:
         raise ValueError(f"the parameters of {task.get_name()} take more than {_JSON >> 10} KiB")
-    shown = redact(params)
-    if (shown if params == identity else redact(identity)) != identity:
-        identity = ""
-    elif shown == identity:
-        shown = ""
+    if redact(identity) != identity:
+        raise ValueError(
+            f"a parameter of {task.get_name()} looks like a secret in plain text, so none is "
+            "recorded; declare it as pydantic.SecretStr"
+        )
+    shown = "" if params == identity else redact(params)
     ids = [str(dependency.id) for dependency in dependencies]
     body = [
         wire.text(2, cut(task.get_namespace(), _NAME)),

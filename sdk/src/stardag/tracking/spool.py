@@ -59,6 +59,7 @@ class Spool:
         self.used_bytes = 0
         self._lock = lock
         self._max_bytes = max_bytes
+        self._ordinary_bytes = max_bytes * 9 // 10
         self._segment = -1
         self._size = 0
         self._intact = True
@@ -72,10 +73,9 @@ class Spool:
         """
         if not self._intact:
             self._repair()
-        frame = frames.encode(self.sequence + 1, body)
-        used = self.used_bytes + len(frame)
-        if used > (self._max_bytes if reserve else self._max_bytes * 9 // 10):
+        if not self.has_room(len(body), reserve=reserve):
             raise SpoolFullError("the stream's share of the disk is used up")
+        frame = frames.encode(self.sequence + 1, body)
         if self._segment < 0 or self._size + len(frame) > SEGMENT_BYTES:
             self._next_segment()
         # until the next lines have all run, an interrupt may leave file and numbers apart
@@ -84,8 +84,13 @@ class Spool:
             raise OSError("the disk took only part of the frame")
         self.sequence += 1
         self._size += len(frame)
-        self.used_bytes = used
+        self.used_bytes += len(frame)
         self._intact = True
+
+    def has_room(self, body_bytes: int, *, reserve: bool) -> bool:
+        """Return whether a body of that size is within the stream's share of the disk."""
+        used = self.used_bytes + frames.HEADER.size + body_bytes
+        return used <= (self._max_bytes if reserve else self._ordinary_bytes)
 
     def force(self) -> None:
         """Force what was appended to disk. Raises `OSError` if the disk refuses."""

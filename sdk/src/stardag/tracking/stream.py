@@ -120,9 +120,11 @@ class EventStream:
     def _append(self, build: bytes, body: bytes, kind: int) -> bool:
         try:
             spool = self._spool or self._open()
-            if self._lost:
+            reserve = kind in events.ENDS
+            # only ahead of what will be kept, or the reserve would be used up by counting
+            if self._lost and spool.has_room(len(body), reserve=reserve):
                 self._record_losses(spool)
-            spool.append(body, reserve=kind in events.ENDS)
+            spool.append(body, reserve=reserve)
         except OSError as error:
             self._lost[build] = self._lost.get(build, 0) + 1
             self.failure = error

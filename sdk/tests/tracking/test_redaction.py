@@ -1,0 +1,101 @@
+"""No secret is recorded, and what is none stays readable."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from stardag.tracking.redaction import MASK, cut, presentable, redact
+
+SECRET = "hunter2-s3cr3t"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"could not connect to postgresql://me:{SECRET}@db:5432/x",
+        f"redis://:{SECRET}@cache/0",
+        f"password={SECRET}",
+        f"PASSWORD: {SECRET}",
+        f"db_password='{SECRET}'",
+        f"GET /?api_key={SECRET}&x=1",
+        f'{{"api_key": "{SECRET}"}}',
+        f"{{'aws_secret_access_key': '{SECRET}'}}",
+        f"Authorization: Bearer {SECRET}",
+        f"auth_token={SECRET};",
+        f'client_secret="{SECRET}"',
+    ],
+)
+def test_a_secret_is_masked(text: str) -> None:
+    redacted = redact(text)
+    assert SECRET not in redacted
+    assert MASK in redacted
+
+
+@pytest.mark.parametrize(
+    "token",
+    [
+        "AKIAIOSFODNN7EXAMPLE",
+        "ghp_" + "a1B2" * 9,
+        "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3jVmNHl0w5N_XgL0n3I9P",
+        "sk-abcdefghijklmnopqrstuvwx",
+        "sdk_k1_" + "x" * 43 + "_abcd",
+    ],
+)
+def test_a_credential_is_known_by_its_form(token: str) -> None:
+    assert redact(f"refused: {token}!") == f"refused: {MASK}!"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"max_tokens":512,"sort_key":"name","tokenizer":"bpe","passes":3}',
+        "KeyError: 'token'",
+        "s3://bucket/secret/file.json",
+        "http://127.0.0.1:8080/path@x",
+        "the password is wrong",
+        '{"password":"**********"}',
+        "a key: value",
+    ],
+)
+def test_what_is_no_secret_stays(text: str) -> None:
+    assert redact(text) == text
+
+
+@given(st.text() | st.from_regex(r"(password|api_key|token)[=:] ?\S*( \S+://\S*@\S*)?"))
+def test_redacting_twice_is_redacting_once(text: str) -> None:
+    once = redact(text)
+    assert redact(once) == once
+
+
+@given(
+    st.recursive(
+        st.text() | st.integers(),
+        lambda inner: (
+            st.dictionaries(st.sampled_from(["password", "url", "api_key", "x"]), inner, max_size=3)
+            | st.lists(inner, max_size=3)
+        ),
+    )
+)
+def test_json_stays_json_of_the_same_shape(value: object) -> None:
+    redacted = json.loads(redact(json.dumps(value)))
+    assert type(redacted) is type(value)
+    if isinstance(value, dict):
+        assert set(redacted) == set(value)
+
+
+@given(st.text(), st.integers(64, 400))
+def test_a_cut_text_fits_and_keeps_both_ends(text: str, limit: int) -> None:
+    shown = cut(text * 20, limit)
+    assert len(shown.encode("utf-8", "replace")) <= limit
+    if shown != text * 20:
+        assert shown[:2] == (text * 20)[:2]
+        assert "bytes left out" in shown
+
+
+def test_a_huge_text_is_bounded_before_it_is_searched() -> None:
+    shown = presentable(f"password={SECRET} " + "password=" * 2_000_000, 4096)
+    assert SECRET not in shown
+    assert len(shown.encode()) <= 4096

@@ -1,0 +1,225 @@
+"""One stream a process, whatever its threads, forks and disk do."""
+
+from __future__ import annotations
+
+import os
+import threading
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from stardag.tracking import events, frames, stream
+from stardag.tracking.reader import SpoolReader
+from stardag.tracking.spool import SpoolFullError, read_header, stream_directories, writer_lives
+from stardag.tracking.stream import EventStream
+from stardag.v1 import event_pb2
+
+from .waiting import until
+
+BUILD = uuid.uuid4().bytes
+
+
+@pytest.fixture
+def make_stream(tmp_path: Path) -> Callable[..., EventStream]:
+    def make(max_bytes: int = 1 << 30, fsync: stream.Fsync = "never") -> EventStream:
+        return EventStream(
+            tmp_path / "spool",
+            client="test/1",
+            host="here",
+            address=None,
+            max_bytes=max_bytes,
+            fsync=fsync,
+        )
+
+    return make
+
+
+def read_events(directory: Path) -> list[event_pb2.NewEvent]:
+    reader = SpoolReader(directory)
+    found: list[event_pb2.NewEvent] = []
+    while batch := reader.read():
+        found += [event_pb2.NewEvent.FromString(frames.event(frame.body)) for frame in batch]
+    return found
+
+
+def started(number: int) -> bytes:
+    return events.event(BUILD, number.to_bytes(16, "big"), events.TASK_STARTED, 1)
+
+
+def test_nothing_is_written_before_the_first_event(
+    make_stream: Callable[..., EventStream], tmp_path: Path
+) -> None:
+    events_stream = make_stream()
+    assert events_stream.position() is None
+    assert not (tmp_path / "spool").exists()
+    assert events_stream.append(BUILD, started(1), events.TASK_STARTED)
+    position = events_stream.position()
+    assert position is not None
+    assert position.sequence == 1
+    header = read_header(position.directory)
+    assert (header.pid, header.host, header.client) == (os.getpid(), "here", "test/1")
+
+
+@pytest.mark.parametrize("fsync", ["interval", "always", "never"])
+def test_threads_keep_each_its_order_and_no_number_is_used_twice(
+    make_stream: Callable[..., EventStream], fsync: stream.Fsync
+) -> None:
+    events_stream = make_stream(fsync=fsync)
+    count = 50 if fsync == "always" else 500
+
+    def write(thread: int) -> None:
+        for number in range(count):
+            body = events.event(BUILD, bytes(15) + bytes([thread]), events.TASK_STARTED, number)
+            assert events_stream.append(BUILD, body, events.TASK_STARTED)
+
+    threads = [threading.Thread(target=write, args=(thread,)) for thread in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    position = events_stream.position()
+    assert position is not None
+    written = read_events(position.directory)
+    assert len(written) == position.sequence == 4 * count
+    for thread in range(4):
+        own = [event.attempt for event in written if event.task_id[-1] == thread]
+        assert own == list(range(count))
+
+
+def test_a_forked_child_has_a_stream_of_its_own(
+    make_stream: Callable[..., EventStream], tmp_path: Path
+) -> None:
+    events_stream = make_stream()
+    events_stream.append(BUILD, started(1), events.TASK_STARTED)
+    assert events_stream.define(b"task")
+    position = events_stream.position()
+    assert position is not None
+    child = os.fork()
+    if child == 0:
+        try:
+            assert events_stream.position() is None
+            assert events_stream.define(b"task"), "its stream has no definition yet"
+            assert events_stream.append(BUILD, started(2), events.TASK_STARTED)
+            os._exit(0)
+        finally:
+            os._exit(1)
+    assert os.waitpid(child, 0)[1] == 0
+    events_stream.append(BUILD, started(3), events.TASK_STARTED)
+    assert not events_stream.define(b"task")
+    streams = set(stream_directories(tmp_path / "spool"))
+    (childs,) = streams - {position.directory}
+    assert [event.task_id[-1] for event in read_events(position.directory)] == [1, 3]
+    assert [event.task_id[-1] for event in read_events(childs)] == [2]
+    assert writer_lives(position.directory)
+    assert not writer_lives(childs)
+
+
+def test_a_fork_does_not_keep_its_parents_stream_locked(
+    make_stream: Callable[..., EventStream], tmp_path: Path
+) -> None:
+    """Or a child that lives on would make a dead parent look alive."""
+    go_read, go_write = os.pipe()
+    parent = os.fork()
+    if parent == 0:
+        events_stream = make_stream()
+        events_stream.append(BUILD, started(1), events.TASK_STARTED)
+        if os.fork() == 0:
+            os.close(go_write)
+            os.read(go_read, 1)  # lives until the test is over
+        os._exit(0)
+    os.waitpid(parent, 0)
+    for directory in stream_directories(tmp_path / "spool"):
+        until(lambda directory=directory: not writer_lives(directory))
+    os.close(go_write)
+    os.close(go_read)
+
+
+def test_threads_that_write_while_others_fork_do_not_hang_a_child(
+    make_stream: Callable[..., EventStream],
+) -> None:
+    events_stream = make_stream()
+    stop = threading.Event()
+
+    def write() -> None:
+        number = 0
+        while not stop.is_set():
+            number += 1
+            events_stream.append(BUILD, started(number % 250), events.TASK_STARTED)
+
+    threads = [threading.Thread(target=write) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    try:
+        for _ in range(20):
+            child = os.fork()
+            if child == 0:
+                kept = events_stream.append(BUILD, started(1), events.TASK_STARTED)
+                os._exit(0 if kept else 1)
+            assert os.waitpid(child, 0)[1] == 0
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
+
+
+def test_events_that_find_no_room_are_counted_and_the_count_is_recorded(
+    make_stream: Callable[..., EventStream],
+) -> None:
+    events_stream = make_stream(max_bytes=5000)
+    kept = sum(
+        events_stream.append(BUILD, started(number), events.TASK_STARTED) for number in range(200)
+    )
+    assert 0 < kept < 200
+    assert isinstance(events_stream.failure, SpoolFullError)
+    end = events.event(BUILD, b"", events.BUILD_ENDED["completed"])
+    assert events_stream.append(BUILD, end, events.BUILD_ENDED["completed"])
+    position = events_stream.position()
+    assert position is not None
+    lost, ended = read_events(position.directory)[-2:]
+    assert lost.type == event_pb2.EVENT_TYPE_EVENTS_LOST
+    assert lost.build_id == BUILD
+    assert lost.events_lost.count == 200 - kept
+    assert ended.type == event_pb2.EVENT_TYPE_BUILD_COMPLETED
+
+
+def test_a_spool_that_can_not_be_made_is_tried_again_and_loses_count_of_nothing(
+    make_stream: Callable[..., EventStream], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stream, "_REOPEN_INTERVAL_S", 0.0)
+    (tmp_path / "spool").write_text("a file in the way")
+    events_stream = make_stream()
+    assert not events_stream.append(BUILD, started(1), events.TASK_STARTED)
+    assert not events_stream.append(BUILD, started(2), events.TASK_STARTED)
+    assert isinstance(events_stream.failure, OSError)
+    (tmp_path / "spool").unlink()
+    assert events_stream.append(BUILD, started(3), events.TASK_STARTED)
+    position = events_stream.position()
+    assert position is not None
+    lost, third = read_events(position.directory)
+    assert lost.events_lost.count == 2
+    assert third.task_id[-1] == 3
+
+
+def test_a_grown_stream_is_closed_between_builds_and_not_within_one(
+    make_stream: Callable[..., EventStream], tmp_path: Path
+) -> None:
+    events_stream = make_stream(max_bytes=10_000)
+
+    def build() -> Path:
+        events_stream.begin_build()
+        for number in range(60):
+            events_stream.append(BUILD, started(number), events.TASK_STARTED)
+        position = events_stream.position()
+        assert position is not None
+        events_stream.end_build()
+        return position.directory
+
+    first, second = build(), build()
+    assert first != second
+    reader = SpoolReader(first)
+    while reader.read():
+        pass
+    assert reader.ended
+    assert not writer_lives(first)
+    assert writer_lives(second)

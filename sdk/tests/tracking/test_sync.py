@@ -1,0 +1,143 @@
+"""`deliver` brings home what is left, and may be run as often as one likes."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import uuid
+from pathlib import Path
+
+from stardag.tracking.address import parse_address
+from stardag.tracking.credential import Credential
+from stardag.tracking.spool import StreamHeader, create_stream, stream_directories
+from stardag.tracking.sync import SyncReport, deliver
+from stardag.v1 import event_pb2
+
+from .conftest import MakeConfig, sender_pids
+from .event_server import EventServer, Journal
+from .tasks import run, types_of_run
+from .test_sender import exactly_once
+from .test_tracker import tracker
+
+NONE = Credential()
+
+
+def abandoned_stream(spool: Path, types: list[int], *, host: str | None = None) -> Path:
+    """Make a stream whose writer is gone, with an event of each type."""
+    here = host is None
+    boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip() if here else "other"
+    who = StreamHeader(
+        str(uuid.uuid4()),
+        "test/1",
+        host or socket.gethostname(),
+        1,
+        boot,
+        None if here else "far:1",
+    )
+    stream = create_stream(spool, who, max_bytes=1 << 20)
+    build = uuid.uuid4().bytes
+    for kind in types:
+        event = event_pb2.NewEvent(
+            build_id=build, type=event_pb2.EventType.Name(kind), event_time_us=5, monotonic_us=5
+        )
+        request = event.SerializeToString()
+        stream.append(b"\x1a" + bytes([len(request)]) + request)
+    stream.release()
+    return stream.directory
+
+
+async def test_offline_builds_are_delivered_once_however_often_one_asks(
+    config: MakeConfig, server: EventServer, journal: Journal, state_dir: Path
+) -> None:
+    observer = tracker(config(None, offline=True, quiet=True))
+    run(observer, 5)
+    address = parse_address(server.address)
+    count = len(types_of_run(5))
+    assert await deliver(state_dir, address, NONE) == SyncReport(delivered=count)
+    assert await deliver(state_dir, address, NONE) == SyncReport()
+    assert exactly_once(journal, types_of_run(5))
+    run(observer, 1)
+    assert await deliver(state_dir, address, NONE) == SyncReport(delivered=len(types_of_run(1)))
+
+
+async def test_a_bad_stream_is_reported_and_the_others_go(
+    server: EventServer, journal: Journal, state_dir: Path
+) -> None:
+    spool = state_dir / "spool" / "local"
+    good = abandoned_stream(spool, [1, 2])
+    bad = abandoned_stream(spool, [1, 2])
+    torn = spool / str(uuid.uuid4())
+    torn.mkdir()
+    server.refuse.add(bad.name)
+    report = await deliver(state_dir, parse_address(server.address), NONE)
+    assert report.delivered == 2
+    assert report.remaining == 2
+    assert set(report.problems) == {bad.name, torn.name}
+    assert report.problems[bad.name] == "request_invalid"
+    assert list(journal.events) == [good.name]
+    assert set(stream_directories(spool)) == {bad, torn}
+
+
+async def test_nothing_is_lost_if_no_server_answers(state_dir: Path) -> None:
+    stream = abandoned_stream(state_dir / "spool" / "local", [1, 2])
+    report = await deliver(state_dir, parse_address("127.0.0.1:1"), NONE)
+    assert (report.delivered, report.remaining) == (0, 2)
+    assert list(report.problems) == [stream.name]
+
+
+async def test_a_wrong_credential_is_said(journal: Journal, state_dir: Path) -> None:
+    server = EventServer(journal, token="right")
+    stream = abandoned_stream(state_dir / "spool" / "local", [1, 2])
+    report = await deliver(state_dir, parse_address(server.address), Credential(token="wrong"))
+    assert report.problems == {stream.name: "credential_invalid"}
+    report = await deliver(state_dir, parse_address(server.address), Credential(token="right"))
+    assert report == SyncReport(delivered=2)
+    server.stop()
+
+
+async def test_a_build_that_died_here_is_closed_and_one_on_another_machine_is_not(
+    server: EventServer, journal: Journal, state_dir: Path
+) -> None:
+    here = abandoned_stream(state_dir / "spool" / "local", [1])
+    copied = abandoned_stream(state_dir / "spool" / "far_1+tls", [1], host="far away")
+    report = await deliver(state_dir, parse_address(server.address), NONE)
+    assert report == SyncReport(delivered=3)
+    kinds = {name: [event.type for event in events] for name, events in journal.events.items()}
+    assert kinds == {here.name: [1, 6], copied.name: [1]}
+
+
+async def test_streams_for_another_server_are_left_alone(
+    config: MakeConfig, server: EventServer, journal: Journal, state_dir: Path
+) -> None:
+    observer = tracker(config("127.0.0.1:1", quiet=True))
+    run(observer, 1)
+    report = await deliver(state_dir, parse_address(server.address), NONE)
+    assert report == SyncReport(elsewhere=1)
+    assert journal.all_events() == []
+
+
+async def test_a_sender_at_work_is_relieved(
+    config: MakeConfig, server: EventServer, journal: Journal, state_dir: Path
+) -> None:
+    server.refuse.clear()
+    observer = tracker(config(server.address, quiet=True))
+    run(observer, 1)
+    observer.wait_delivered(20)
+    assert len(sender_pids(state_dir)) == 1
+    run(observer, 1)
+    report = await deliver(state_dir, parse_address(server.address), Credential(token="secret"))
+    assert report.remaining == 0
+    assert report.problems == {}
+    assert exactly_once(journal, types_of_run(1) * 2)
+
+
+async def test_a_copied_directory_is_delivered_like_the_original(
+    config: MakeConfig, server: EventServer, journal: Journal, state_dir: Path, tmp_path: Path
+) -> None:
+    run(tracker(config(None, offline=True, quiet=True)), 3)
+    copy = tmp_path / "copy"
+    shutil.copytree(state_dir, copy)
+    address = parse_address(server.address)
+    assert (await deliver(copy, address, NONE)).delivered == len(types_of_run(3))
+    assert (await deliver(state_dir, address, NONE)).remaining == 0
+    assert exactly_once(journal, types_of_run(3))

@@ -1,0 +1,252 @@
+"""What a build notices of being tracked: nothing but a line here and there."""
+
+from __future__ import annotations
+
+import json
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from stardag import ConfigError
+from stardag.build.observer import BuildInfo, BuildObserver
+from stardag.tracking import open_tracker
+from stardag.v1 import event_pb2
+
+from .conftest import MakeConfig, sender_pids
+from .event_server import EventServer, Journal
+from .tasks import Step, build_id, run, types_of_run
+from .test_stream import read_events
+from .waiting import until
+
+
+def tracker(config: object) -> BuildObserver:
+    found = open_tracker(config)  # type: ignore[arg-type]
+    assert found is not None
+    return found
+
+
+def test_without_server_or_collector_there_is_nobody_to_tell(config: MakeConfig) -> None:
+    assert open_tracker(config(None)) is None
+
+
+def test_a_build_is_told_to_the_server_in_order(
+    config: MakeConfig, server: EventServer, journal: Journal, capsys: pytest.CaptureFixture[str]
+) -> None:
+    observer = tracker(config(server.address))
+    build = run(observer, 20)
+    observer.wait_delivered(20)
+    assert journal.types() == types_of_run(20)
+    assert {event.build_id for event in journal.all_events()} == {build.bytes}
+    said = capsys.readouterr().err.splitlines()
+    assert said == [f"stardag: build {build} -> {server.address}; see: stardag builds show {build}"]
+
+
+def test_builds_of_one_process_share_its_stream_and_define_a_task_once(
+    config: MakeConfig, server: EventServer, journal: Journal
+) -> None:
+    for _ in range(2):
+        observer = tracker(config(server.address))
+        run(observer, 3)
+    observer.wait_delivered(20)
+    (events,) = journal.events.values()
+    assert len(events) == 2 * len(types_of_run(3))
+    assert sum(event.HasField("definition") for event in events) == 3
+
+
+def test_offline_events_stay_here_and_nothing_is_started(
+    config: MakeConfig, state_dir: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    observer = tracker(config(None, offline=True))
+    run(observer, 2)
+    started = time.monotonic()
+    observer.wait_delivered(60)
+    assert time.monotonic() - started < 30
+    (stream,) = (state_dir / "spool" / "local").iterdir()
+    names = [event_pb2.EventType.Name(event.type) for event in read_events(stream)]
+    assert [name.removeprefix("EVENT_TYPE_") for name in names] == types_of_run(2)
+    assert sender_pids(state_dir) == []
+    assert "stardag sync" in capsys.readouterr().err
+
+
+def test_with_no_server_there_a_build_is_warned_once_and_does_not_wait(
+    config: MakeConfig, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # and does not listen
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        observer = tracker(config(address))
+        run(observer, 2)
+        started = time.monotonic()
+        observer.wait_delivered(60)
+        observer.wait_delivered(60)
+        assert time.monotonic() - started < 30
+    said = capsys.readouterr().err
+    assert said.count("can't be reached") == 1
+    assert "recording locally; uploads resume by themselves" in said
+    assert "8 events still wait" in said
+
+
+def test_a_server_that_is_back_gets_everything_and_the_build_says_so(
+    config: MakeConfig, server: EventServer, journal: Journal, capsys: pytest.CaptureFixture[str]
+) -> None:
+    observer = tracker(config(server.address))
+    server.stop()
+    run(observer, 2)
+    observer.wait_delivered(20)
+    again = EventServer(journal, port=server.port)
+    try:
+        until(lambda: len(journal.all_events()) == len(types_of_run(2)))
+        observer.wait_delivered(20)
+    finally:
+        again.stop()
+    said = capsys.readouterr().err
+    assert said.index("can't be reached") < said.index("is back; uploads have resumed")
+
+
+def test_a_refused_credential_is_named(
+    config: MakeConfig, journal: Journal, capsys: pytest.CaptureFixture[str]
+) -> None:
+    server = EventServer(journal, token="right")
+    try:
+        observer = tracker(config(server.address, token="wrong-token"))
+        run(observer, 1)
+        observer.wait_delivered(20)
+        said = capsys.readouterr().err
+        assert "refuses the credential" in said
+        assert "wrong-token" not in said
+        assert journal.all_events() == []
+    finally:
+        server.stop()
+
+
+def test_the_right_credential_delivers_what_the_wrong_one_left(
+    config: MakeConfig, journal: Journal, state_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = EventServer(journal, token="right")
+    try:
+        observer = tracker(config(server.address, token="wrong"))
+        run(observer, 1)
+        observer.wait_delivered(20)
+        until(lambda: not live(sender_pids(state_dir)))
+        monkeypatch.setattr("stardag.tracking.route._routes", {})
+        observer = tracker(config(server.address, token="right"))
+        run(observer, 1)
+        observer.wait_delivered(20)
+        until(lambda: len(journal.all_events()) == 2 * len(types_of_run(1)))
+    finally:
+        server.stop()
+
+
+def live(pids: list[int]) -> list[int]:
+    return [pid for pid in pids if Path(f"/proc/{pid}/cmdline").read_bytes()]
+
+
+def test_quiet_says_nothing(
+    config: MakeConfig, server: EventServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    observer = tracker(config(server.address, quiet=True))
+    run(observer, 1)
+    observer.wait_delivered(20)
+    assert capsys.readouterr().err == ""
+
+
+class Broken(Step):
+    def identity_json(self) -> str:
+        raise RuntimeError("no identity")
+
+    @property
+    def id(self):
+        return Step(1).id
+
+
+def test_a_fault_of_tracking_is_said_once_and_the_task_is_recorded_all_the_same(
+    config: MakeConfig, server: EventServer, journal: Journal, capsys: pytest.CaptureFixture[str]
+) -> None:
+    observer = tracker(config(server.address))
+    task = Broken(1)
+    observer.build_started(BuildInfo(build_id(), [task]))
+    observer.task_pending(task, [])
+    observer.task_reused(task, [])
+    observer.build_ended("completed", "")
+    observer.wait_delivered(20)
+    assert journal.types() == ["BUILD_STARTED", "TASK_PENDING", "TASK_REUSED", "BUILD_COMPLETED"]
+    assert capsys.readouterr().err.count("no identity") == 1
+
+
+def test_an_unwritable_state_directory_costs_the_record_and_not_the_build(
+    config: MakeConfig, server: EventServer, state_dir: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    state_dir.write_text("a file in the way")
+    observer = tracker(config(server.address))
+    run(observer, 3)
+    observer.wait_delivered(1)
+    assert capsys.readouterr().err.count("not everything of this build is recorded") == 1
+
+
+def test_a_token_is_never_sent_unencrypted_to_another_machine(config: MakeConfig) -> None:
+    with pytest.raises(ConfigError, match="unencrypted"):
+        open_tracker(config("http://10.0.0.7:7465"))
+
+
+def test_every_event_of_the_lifecycle_arrives(
+    config: MakeConfig, server: EventServer, journal: Journal
+) -> None:
+    observer = tracker(config(server.address))
+    one, two, three = Step(1), Step(2), Step(3)
+    observer.build_started(BuildInfo(build_id(), [one], "why", {"team": "x"}))
+    observer.task_pending(one, [two])
+    observer.task_reused(two, [])
+    observer.task_started(one, 1)
+    observer.task_suspended(one, 1, [two, three])
+    observer.task_resumed(one, 1)
+    observer.task_failed(one, 1, ValueError("no"), will_retry=True)
+    observer.task_started(one, 2)
+    observer.task_cancelled(one, 2)
+    observer.task_skipped(three, one)
+    observer.build_ended("cancelled", "by request")
+    observer.wait_delivered(20)
+    assert journal.types() == [
+        "BUILD_STARTED",
+        "TASK_PENDING",
+        "TASK_REUSED",
+        "TASK_STARTED",
+        "TASK_SUSPENDED",
+        "TASK_RESUMED",
+        "TASK_FAILED",
+        "TASK_STARTED",
+        "TASK_CANCELLED",
+        "TASK_SKIPPED",
+        "BUILD_CANCELLED",
+    ]
+
+
+SCRIPT = """
+import json, sys
+import stardag as sd
+
+@sd.task
+def number() -> int:
+    return 1
+
+lazy = [name for name in sys.modules if name.startswith("stardag.tracking")]
+summary = sd.build(number(), flush_timeout=20)
+loaded = [name for name in ("grpc", "google.protobuf", "opentelemetry") if name in sys.modules]
+print(json.dumps([lazy, loaded, str(summary.status)]))
+"""
+
+
+def test_a_process_that_builds_loads_no_grpc_no_protobuf_and_no_opentelemetry(
+    server: EventServer, journal: Journal, state_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STARDAG_SERVER", server.address)
+    monkeypatch.setenv("STARDAG_STATE_DIR", str(state_dir))
+    result = subprocess.run(
+        [sys.executable, "-c", SCRIPT], capture_output=True, text=True, check=True
+    )
+    lazy, loaded, _ = json.loads(result.stdout)
+    assert lazy == []
+    assert loaded == []
+    assert journal.types() == types_of_run(1)
