@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
@@ -67,7 +67,7 @@ def tracked(address: str, directory: Path) -> Callable[[], BuildObserver]:
 
 
 @contextmanager
-def server(directory: Path) -> Iterator[str]:
+def server(directory: Path) -> Generator[str]:
     """Start a server on SQLite, and yield its address."""
     directory.mkdir()
     log = directory / "log"
@@ -85,7 +85,7 @@ def server(directory: Path) -> Iterator[str]:
 
 
 @contextmanager
-def hung() -> Iterator[str]:
+def hung() -> Generator[str]:
     """Listen, and never answer."""
     with socket.create_server(("127.0.0.1", 0), backlog=64) as listener:
         yield f"127.0.0.1:{listener.getsockname()[1]}"
