@@ -212,11 +212,15 @@ def _read_file(path: Path) -> dict[str, Any]:
     base = path.resolve().parent
     for section, key in (("server", "token_file"), ("tracking", "state_dir")):
         if isinstance(text := values.get(section, {}).get(key), str):
-            values[section][key] = base / Path(text).expanduser()
+            values[section][key] = _below(base, text)
     for name, root in values.get("target_roots", {}).items():
         if isinstance(root, str) and "://" not in root:
-            values["target_roots"][name] = str(base / Path(root).expanduser())
+            values["target_roots"][name] = str(_below(base, root))
     return values
+
+
+def _below(base: Path, text: str) -> Path:
+    return Path(os.path.normpath(base / Path(text).expanduser()))
 
 
 def _roots_from_environment() -> dict[str, str]:

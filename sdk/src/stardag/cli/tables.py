@@ -92,14 +92,12 @@ def task_states(states: Sequence[TaskState]) -> Table:
     table.add_column("TASK", overflow="fold")
     table.add_column("ID", no_wrap=True)
     table.add_column("TOOK", no_wrap=True, justify="right")
-    table.add_column("OUTPUT", overflow="fold", style="dim")
     for state in states:
         table.add_row(
             status_text(task_status(state)),
             escape(qualified_name(state)),
             state.task_id,
             duration(state.duration_us),
-            escape(state.output_uri),
         )
     return table
 
