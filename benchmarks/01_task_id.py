@@ -6,6 +6,7 @@ import json
 from uuid import uuid5
 
 from figures import at_most, interleaved, report, seconds
+
 from stardag import AutoTask
 from stardag._identity import NAMESPACE
 

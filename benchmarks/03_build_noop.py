@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from figures import at_most, interleaved, report, seconds
+
 from stardag import (
     AutoTask,
     TargetFactory,

@@ -9,6 +9,7 @@ import tempfile
 from pathlib import Path
 
 from figures import at_most, interleaved, report, seconds
+
 from stardag import AutoTask, TargetFactory, build, target_factory_provider
 
 N = 1000

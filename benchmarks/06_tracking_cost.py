@@ -20,6 +20,7 @@ from functools import partial
 from pathlib import Path
 
 from figures import at_most, interleaved, report, seconds
+
 from stardag import AutoTask, TargetFactory, build_sequential, target_factory_provider
 from stardag.build.builder import observer_provider
 from stardag.build.observer import BuildObserver

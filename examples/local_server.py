@@ -5,7 +5,6 @@ from __future__ import annotations
 import fcntl
 import os
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -39,37 +38,28 @@ class LocalServer:
         """Return the server's process id, or None if it does not run."""
         try:
             with self._pid_file.open() as file:
-                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+                if _locked(file, fcntl.LOCK_SH):
+                    return None
+                return int(file.read() or 0) or None
         except FileNotFoundError:
             return None
-        except BlockingIOError:
-            return int(self._pid_file.read_text() or 0) or None
-        return None
 
     def start(self) -> int:
-        """Start the server, wait until it listens, and return its process id.
+        """Start the server unless it runs, and return its process id once it listens.
 
         Raises `LocalServerError` if it does not come to listen.
         """
-        self._data_dir.mkdir(parents=True, exist_ok=True)
-        with self._pid_file.open("a") as pid_file, self._log_file.open("w") as log:
-            self._lock(pid_file)
-            process = subprocess.Popen(
-                self._command(),
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-                pass_fds=[pid_file.fileno()],  # and with it the lock
-            )
-            pid_file.truncate(0)
-            pid_file.write(f"{process.pid}\n")
-        listening = f"listening on {self.address}"
-        _wait(lambda: listening in self._log() or process.poll() is not None, START_SECONDS)
-        if listening not in self._log():
-            process.kill()
+        if self.pid() is None:
+            self._data_dir.mkdir(parents=True, exist_ok=True)
+            with self._pid_file.open("a") as pid_file:
+                # Held for longer, the lock is that of a server which another process started.
+                if _wait(lambda: _locked(pid_file, fcntl.LOCK_EX), seconds=1.0):
+                    self._launch(pid_file)
+        _wait(lambda: self._listens() or self.pid() is None, START_SECONDS)
+        pid = self.pid()
+        if pid is None or not self._listens():
             raise LocalServerError(f"the server did not start: {self._last_words()}")
-        return process.pid
+        return pid
 
     def stop(self) -> int | None:
         """End the server and return its process id; None if it did not run.
@@ -86,26 +76,35 @@ class LocalServer:
             )
         return pid
 
-    @staticmethod
-    def _lock(pid_file: IO[str]) -> None:
-        try:
-            fcntl.flock(pid_file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise LocalServerError(
-                "the server is being started or looked at by another process: try again"
-            ) from None
-
-    def _command(self) -> list[str]:
+    def _launch(self, pid_file: IO[str]) -> None:
         _, _, port = self.address.rpartition(":")
-        directory = str(self._data_dir)
-        return [sys.executable, "-m", "stardag_server", "--data-dir", directory, "--port", port]
+        command = [sys.executable, "-m", "stardag_server", "--port", port]
+        command += ["--data-dir", str(self._data_dir)]
+        files = [
+            (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+            (os.POSIX_SPAWN_OPEN, 1, self._log_file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600),
+            (os.POSIX_SPAWN_DUP2, 1, 2),
+        ]
+        os.set_inheritable(pid_file.fileno(), True)  # and with the file, the lock
+        pid = os.posix_spawn(command[0], command, os.environ, file_actions=files, setsid=True)
+        pid_file.truncate(0)
+        pid_file.write(f"{pid}\n")
 
-    def _log(self) -> str:
-        return self._log_file.read_text()
+    def _listens(self) -> bool:
+        return f"listening on {self.address}" in self._log_file.read_text()
 
     def _last_words(self) -> str:
-        lines = self._log().strip().splitlines()
+        lines = self._log_file.read_text().strip().splitlines()
         return lines[-1] if lines else "it said nothing"
+
+
+def _locked(file: IO[str], operation: int) -> bool:
+    """Return whether the lock could be taken; it is let go of when the file is closed."""
+    try:
+        fcntl.flock(file, operation | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _wait(condition: Callable[[], bool], seconds: float) -> bool:

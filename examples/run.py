@@ -9,8 +9,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-import stardag as sd
 from local_server import LocalServer, LocalServerError
+
+import stardag as sd
 from stardag.config import get_config
 
 EXAMPLES = Path(__file__).resolve().parent
@@ -75,12 +76,11 @@ def configured_server() -> LocalServer:
 
 
 def start_or_reuse(server: LocalServer) -> None:
-    if pid := server.pid():
-        if stardag("builds", "list", stdout=subprocess.DEVNULL) != 0:
-            raise ExampleError(f"the server (process {pid}) does not answer: `make stop` ends it")
-        say(f"server    {server.address}, running already (process {pid})")
-    else:
-        say(f"server    {server.address}, started (process {server.start()})")
+    reused = server.pid() is not None
+    pid = server.start()
+    if reused and stardag("builds", "list", stdout=subprocess.DEVNULL) != 0:
+        raise ExampleError(f"the server (process {pid}) does not answer: `make stop` ends it")
+    say(f"server    {server.address}, {'running already' if reused else 'started'} (process {pid})")
 
 
 def stop(server: LocalServer) -> None:

@@ -11,6 +11,7 @@ import re
 import sqlalchemy as sa
 from alembic import context
 from sqlalchemy.ext.asyncio import create_async_engine
+
 from stardag_server.store.partitions import NAME_PATTERN
 from stardag_server.store.schema import Base
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated, Any, Protocol, cast
 
 import joblib
+
 import stardag as sd
 
 if TYPE_CHECKING:

@@ -15,8 +15,8 @@
 from collections.abc import Iterable
 
 import pandas as pd
-import stardag as sd
 
+import stardag as sd
 from classifiers import data, models, scores
 from classifiers.classifier import Trained
 from classifiers.data import Side

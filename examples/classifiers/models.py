@@ -10,7 +10,6 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, ClassVar, cast
 
-import stardag as sd
 from pydantic import ConfigDict, PositiveFloat, PositiveInt
 from sklearn import pipeline
 from sklearn.ensemble import GradientBoostingClassifier, RandomForestClassifier
@@ -18,6 +17,7 @@ from sklearn.linear_model import LogisticRegression as LogisticRegressionClassif
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.preprocessing import StandardScaler
 
+import stardag as sd
 from classifiers import data
 
 if TYPE_CHECKING:

@@ -10,9 +10,10 @@ from typing import TypeAlias
 
 import pandas as pd
 import pytest
-import stardag as sd
 from classifiers import class_form, data, decorator_form
 from classifiers.models import GradientBoosting, LogisticRegression, Model, RandomForest, grid
+
+import stardag as sd
 
 Comparison: TypeAlias = Callable[[Iterable[Model]], sd.AutoTask[str]]
 

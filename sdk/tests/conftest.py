@@ -6,6 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 import pytest
+
 from stardag.config import get_config
 from stardag.target import target_factory_provider
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+
 from stardag import ConfigError
 from stardag.config import get_config, load_config
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-import stardag as sd
 from pydantic import ValidationError
+
+import stardag as sd
 
 if TYPE_CHECKING:
     from pathlib import Path

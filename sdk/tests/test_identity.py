@@ -14,10 +14,11 @@ from typing import Annotated, Any
 from uuid import NAMESPACE_DNS, UUID, uuid5
 
 import pytest
-import stardag as sd
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel, Field
+
+import stardag as sd
 
 VECTORS = json.loads(Path(__file__).with_name("vectors.json").read_text())
 

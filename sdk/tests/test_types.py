@@ -7,8 +7,9 @@ import types
 from typing import Any
 
 import pytest
-import stardag as sd
 from pydantic import ValidationError
+
+import stardag as sd
 
 
 class Base(sd.PolymorphicRoot):

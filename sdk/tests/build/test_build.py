@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
 import stardag as sd
 from stardag.build import BuildSummary, FailMode, observer_provider
 from stardag.target.stores.memory import MemoryStore

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from stardag.build.frontier import Frontier, State
 
 graphs = st.integers(1, 12).flatmap(

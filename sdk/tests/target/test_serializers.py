@@ -10,8 +10,9 @@ from typing import Annotated, Any
 
 import pandas as pd
 import pytest
-import stardag as sd
 from pydantic import BaseModel
+
+import stardag as sd
 from stardag.target.serialize import (
     JSONSerializer,
     PlainTextSerializer,

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
 from stardag.target import FileSystemTarget, LocalTarget, TargetFactory
 from stardag.target.serialize import BytesSerializer
 from stardag.target.stores.memory import MemoryStore
