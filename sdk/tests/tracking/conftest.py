@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
+
 from stardag.config import Config, ServerConfig, TrackingConfig
 from stardag.tracking import route
 from stardag.tracking.delivery import read_status

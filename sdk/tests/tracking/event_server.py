@@ -11,6 +11,7 @@ import grpc
 from google.protobuf import any_pb2, duration_pb2
 from google.rpc import code_pb2, error_details_pb2, status_pb2
 from grpc_status import rpc_status
+
 from stardag.v1 import event_pb2, event_service_pb2, event_service_pb2_grpc
 
 
@@ -81,6 +82,16 @@ class EventServer(event_service_pb2_grpc.EventServiceServicer):
             if not self.silent:
                 ack = event_service_pb2.EventAck(committed_sequence=committed)
                 yield event_service_pb2.PublishEventsResponse(ack=ack)
+
+    def PublishEventBatch(
+        self, request: event_service_pb2.PublishEventBatchRequest, context: grpc.ServicerContext
+    ) -> event_service_pb2.PublishEventBatchResponse:
+        context.abort(grpc.StatusCode.UNIMPLEMENTED, "not needed here")
+
+    def WatchBuild(
+        self, request: event_service_pb2.WatchBuildRequest, context: grpc.ServicerContext
+    ) -> Iterator[event_service_pb2.WatchBuildResponse]:
+        context.abort(grpc.StatusCode.UNIMPLEMENTED, "not needed here")
 
     def _open(self, stream: str) -> Iterator[event_service_pb2.PublishEventsResponse]:
         with self.journal.lock:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
+
 from stardag import ConfigError
 from stardag.config import ServerConfig
 from stardag.tracking.address import parse_address

@@ -8,6 +8,7 @@ import uuid
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from stardag.build.observer import BuildInfo
 from stardag.tracking import events, frames, wire
 from stardag.tracking.source import SourceRevision

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from typing import Any, cast
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from stardag.tracking.redaction import MASK, cut, presentable, redact
 
 SECRET = "hunter2-s3cr3t"
@@ -82,8 +84,17 @@ def test_redacting_twice_is_redacting_once(text: str) -> None:
 def test_json_stays_json_of_the_same_shape(value: object) -> None:
     redacted = json.loads(redact(json.dumps(value)))
     assert type(redacted) is type(value)
+    assert names(redacted) == names(value)
+
+
+def names(value: Any) -> list[str]:
+    """Return the names in a JSON value, at any depth, in order."""
     if isinstance(value, dict):
-        assert set(redacted) == set(value)
+        found = cast("dict[str, Any]", value)
+        return [name for key, inner in found.items() for name in (key, *names(inner))]
+    if isinstance(value, list):
+        return [name for inner in cast("list[Any]", value) for name in names(inner)]
+    return []
 
 
 @given(st.text(), st.integers(64, 400))

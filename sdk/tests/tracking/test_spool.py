@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from stardag.tracking import frames, spool
 from stardag.tracking.reader import SpoolReader, last_sequence, segment_path, segment_starts
 from stardag.tracking.spool import (

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
 from stardag.tracking import events, frames, stream
 from stardag.tracking.reader import SpoolReader
 from stardag.tracking.spool import SpoolFullError, read_header, stream_directories, writer_lives

@@ -7,6 +7,7 @@ import socket
 import uuid
 from pathlib import Path
 
+from stardag.tracking import frames
 from stardag.tracking.address import parse_address
 from stardag.tracking.credential import Credential
 from stardag.tracking.spool import StreamHeader, create_stream, stream_directories
@@ -20,9 +21,13 @@ from .test_sender import exactly_once
 from .test_tracker import tracker
 
 NONE = Credential()
+STARTED = [event_pb2.EVENT_TYPE_BUILD_STARTED]
+STARTED_AND_COMPLETED = [*STARTED, event_pb2.EVENT_TYPE_BUILD_COMPLETED]
 
 
-def abandoned_stream(spool: Path, types: list[int], *, host: str | None = None) -> Path:
+def abandoned_stream(
+    spool: Path, types: list[event_pb2.EventType.ValueType], *, host: str | None = None
+) -> Path:
     """Make a stream whose writer is gone, with an event of each type."""
     here = host is None
     boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip() if here else "other"
@@ -37,11 +42,8 @@ def abandoned_stream(spool: Path, types: list[int], *, host: str | None = None) 
     stream = create_stream(spool, who, max_bytes=1 << 20)
     build = uuid.uuid4().bytes
     for kind in types:
-        event = event_pb2.NewEvent(
-            build_id=build, type=event_pb2.EventType.Name(kind), event_time_us=5, monotonic_us=5
-        )
-        request = event.SerializeToString()
-        stream.append(b"\x1a" + bytes([len(request)]) + request)
+        event = event_pb2.NewEvent(build_id=build, type=kind, event_time_us=5, monotonic_us=5)
+        stream.append(frames.body(event.SerializeToString()))
     stream.release()
     return stream.directory
 
@@ -64,8 +66,8 @@ async def test_a_bad_stream_is_reported_and_the_others_go(
     server: EventServer, journal: Journal, state_dir: Path
 ) -> None:
     spool = state_dir / "spool" / "local"
-    good = abandoned_stream(spool, [1, 2])
-    bad = abandoned_stream(spool, [1, 2])
+    good = abandoned_stream(spool, STARTED_AND_COMPLETED)
+    bad = abandoned_stream(spool, STARTED_AND_COMPLETED)
     torn = spool / str(uuid.uuid4())
     torn.mkdir()
     server.refuse.add(bad.name)
@@ -79,7 +81,7 @@ async def test_a_bad_stream_is_reported_and_the_others_go(
 
 
 async def test_nothing_is_lost_if_no_server_answers(state_dir: Path) -> None:
-    stream = abandoned_stream(state_dir / "spool" / "local", [1, 2])
+    stream = abandoned_stream(state_dir / "spool" / "local", STARTED_AND_COMPLETED)
     report = await deliver(state_dir, parse_address("127.0.0.1:1"), NONE)
     assert (report.delivered, report.remaining) == (0, 2)
     assert list(report.problems) == [stream.name]
@@ -87,7 +89,7 @@ async def test_nothing_is_lost_if_no_server_answers(state_dir: Path) -> None:
 
 async def test_a_wrong_credential_is_said(journal: Journal, state_dir: Path) -> None:
     server = EventServer(journal, token="right")
-    stream = abandoned_stream(state_dir / "spool" / "local", [1, 2])
+    stream = abandoned_stream(state_dir / "spool" / "local", STARTED_AND_COMPLETED)
     report = await deliver(state_dir, parse_address(server.address), Credential(token="wrong"))
     assert report.problems == {stream.name: "credential_invalid"}
     report = await deliver(state_dir, parse_address(server.address), Credential(token="right"))
@@ -98,8 +100,8 @@ async def test_a_wrong_credential_is_said(journal: Journal, state_dir: Path) -> 
 async def test_a_build_that_died_here_is_closed_and_one_on_another_machine_is_not(
     server: EventServer, journal: Journal, state_dir: Path
 ) -> None:
-    here = abandoned_stream(state_dir / "spool" / "local", [1])
-    copied = abandoned_stream(state_dir / "spool" / "far_1+tls", [1], host="far away")
+    here = abandoned_stream(state_dir / "spool" / "local", STARTED)
+    copied = abandoned_stream(state_dir / "spool" / "far_1+tls", STARTED, host="far away")
     report = await deliver(state_dir, parse_address(server.address), NONE)
     assert report == SyncReport(delivered=3)
     kinds = {name: [event.type for event in events] for name, events in journal.events.items()}

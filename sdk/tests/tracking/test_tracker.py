@@ -7,11 +7,14 @@ import socket
 import subprocess
 import sys
 import time
+import uuid
 from pathlib import Path
 
 import pytest
+
 from stardag import ConfigError
 from stardag.build.observer import BuildInfo, BuildObserver
+from stardag.config import Config
 from stardag.tracking import open_tracker
 from stardag.v1 import event_pb2
 
@@ -22,8 +25,8 @@ from .test_stream import read_events
 from .waiting import until
 
 
-def tracker(config: object) -> BuildObserver:
-    found = open_tracker(config)  # type: ignore[arg-type]
+def tracker(config: Config) -> BuildObserver:
+    found = open_tracker(config)
     assert found is not None
     return found
 
@@ -47,9 +50,9 @@ def test_a_build_is_told_to_the_server_in_order(
 def test_builds_of_one_process_share_its_stream_and_define_a_task_once(
     config: MakeConfig, server: EventServer, journal: Journal
 ) -> None:
-    for _ in range(2):
-        observer = tracker(config(server.address))
-        run(observer, 3)
+    run(tracker(config(server.address)), 3)
+    observer = tracker(config(server.address))
+    run(observer, 3)
     observer.wait_delivered(20)
     (events,) = journal.events.values()
     assert len(events) == 2 * len(types_of_run(3))
@@ -158,7 +161,7 @@ class Broken(Step):
         raise RuntimeError("no identity")
 
     @property
-    def id(self):
+    def id(self) -> uuid.UUID:
         return Step(1).id
 
 

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
 from stardag.tracking.backoff import Backoff
 from stardag.tracking.window import AckError, Window
 

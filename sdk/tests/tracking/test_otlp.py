@@ -1,0 +1,104 @@
+"""Spans reach a collector, whatever becomes of the sender or the collector meanwhile."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
+
+from stardag.telemetry import ids
+from stardag.tracking.delivery import read_delivery
+from stardag.tracking.spool import stream_directories
+
+from .collector import Collector, attributes
+from .conftest import MakeConfig, sender_pids
+from .event_server import EventServer, Journal
+from .tasks import Step, run, types_of_run
+from .test_sender import BUILDER, builder_environment, spool_of, start_sender
+from .test_tracker import tracker
+from .waiting import until
+
+
+@pytest.fixture
+def collector(monkeypatch: pytest.MonkeyPatch) -> Iterator[Collector]:
+    running = Collector()
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", running.endpoint)
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc")
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "1")
+    yield running
+    running.stop()
+
+
+def test_a_build_is_one_trace_with_and_without_a_server(
+    config: MakeConfig, collector: Collector, server: EventServer, journal: Journal
+) -> None:
+    builds = [run(tracker(config(address, quiet=True)), 3) for address in (server.address, None)]
+    until(lambda: len(collector.spans) == 8)
+    until(lambda: journal.types() == types_of_run(3))
+    for build in builds:
+        spans = [span for span in collector.spans if span.trace_id == build.bytes]
+        (root,) = [span for span in spans if not span.parent_span_id]
+        assert root.span_id == ids.root_span_id(build).to_bytes(8, "big")
+        assert root.kind == Span.SPAN_KIND_SERVER
+        assert attributes(root.attributes)["cicd.pipeline.name"] == "Step"
+        attempts = {span.span_id: span for span in spans if span.parent_span_id}
+        chain = [ids.attempt_span_id(build, Step(n).id, 1).to_bytes(8, "big") for n in range(3)]
+        assert set(attempts) == set(chain)
+        assert {span.parent_span_id for span in attempts.values()} == {root.span_id}
+        links = [[link.span_id for link in attempts[one].links] for one in chain]
+        assert links == [[], [chain[0]], [chain[1]]]
+        assert attempts[chain[0]].status.code == Status.STATUS_CODE_UNSET
+    assert {resource["service.name"] for resource in collector.resources} == {"stardag"}
+
+
+def test_a_collector_that_is_away_holds_up_no_event_and_misses_no_span(
+    config: MakeConfig, collector: Collector, server: EventServer, journal: Journal
+) -> None:
+    collector.stop()
+    observer = tracker(config(server.address, quiet=True))
+    build = run(observer, 3)
+    observer.wait_delivered(20)
+    assert journal.types() == types_of_run(3)
+    again = Collector(port=collector.port)
+    until(lambda: len(again.spans) == 4)
+    assert {span.trace_id for span in again.spans} == {build.bytes}
+    again.stop()
+
+
+def test_a_sender_that_is_replaced_repeats_no_span_and_forgets_no_open_one(
+    config: MakeConfig, collector: Collector, server: EventServer, state_dir: Path
+) -> None:
+    observer = tracker(config(server.address, quiet=True))
+    run(observer, 3)
+    spool = spool_of(state_dir)
+    (stream,) = stream_directories(spool)
+    until(lambda: read_delivery(stream).exported == len(types_of_run(3)))
+    (pid,) = sender_pids(state_dir)
+    os.kill(pid, signal.SIGKILL)
+    os.waitpid(pid, 0)
+    run(observer, 2)
+    with start_sender(spool, server.address) as sender:
+        until(lambda: read_delivery(stream).exported == len(types_of_run(3) + types_of_run(2)))
+        sender.terminate()
+    assert len(collector.spans) == 4 + 3
+    assert len({(span.trace_id, span.span_id) for span in collector.spans}) == 4 + 3
+
+
+def test_a_killed_build_has_an_end_in_its_trace(collector: Collector, state_dir: Path) -> None:
+    environment = builder_environment("", state_dir, "hang")
+    with subprocess.Popen(
+        [sys.executable, "-c", BUILDER], env=environment, stdout=subprocess.PIPE
+    ) as builder:
+        assert builder.stdout is not None
+        builder.stdout.readline()
+        builder.kill()
+    until(lambda: len(collector.spans) == 2)
+    assert {span.status.code for span in collector.spans} == {Status.STATUS_CODE_ERROR}
+    until(lambda: not sender_pids(state_dir))
+    assert stream_directories(spool_of(state_dir)) == []

@@ -1,0 +1,222 @@
+"""Events become the spans that the CI/CD conventions describe."""
+
+from __future__ import annotations
+
+import hashlib
+import uuid
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stardag.telemetry import ids
+from stardag.tracking.spans import Span, SpanFold
+from stardag.v1 import event_pb2, task_pb2
+
+BUILD = uuid.UUID("0190163d-8694-739b-aea5-966c26f8ad91")
+ONE, TWO, THREE = (uuid.UUID(int=number) for number in (1, 2, 3))
+START_US, TICK_US = 1_700_000_000_000_000, 5_000
+
+
+class Recorder:
+    """Makes events one millisecond apart, and folds them."""
+
+    def __init__(self) -> None:
+        self.fold = SpanFold()
+        self.tick = 0
+
+    def add(
+        self, name: str, task: uuid.UUID | None = None, attempt: int = 0, **detail: Any
+    ) -> list[Span]:
+        self.tick += 1
+        event = event_pb2.NewEvent(
+            build_id=BUILD.bytes,
+            task_id=task.bytes if task else b"",
+            type=event_pb2.EventType.Value(f"EVENT_TYPE_{name}"),
+            attempt=attempt,
+            event_time_us=START_US + self.tick * 1000,
+            monotonic_us=TICK_US + self.tick * 1000,
+            **detail,
+        )
+        return self.fold.add(event)
+
+    def start(self) -> None:
+        start = event_pb2.BuildStart(name="Root", root_task_ids=[str(ONE)], host="here")
+        start.source.commit, start.source.ref = "c0ffee", "main"
+        start.labels["team"] = "x"
+        assert self.add("BUILD_STARTED", build_start=start) == []
+
+    def pend(self, task: uuid.UUID, *dependencies: uuid.UUID, name: str = "PENDING") -> None:
+        definition = task_pb2.TaskDefinition(
+            namespace="a.b",
+            name="Train",
+            version="2",
+            output_uri="file:///x",
+            dependency_ids=[str(one) for one in dependencies],
+        )
+        assert self.add(f"TASK_{name}", task, definition=definition) == []
+
+
+def test_ids_are_hashes_of_the_bytes_that_are_documented() -> None:
+    digest = hashlib.blake2b(BUILD.bytes + ONE.bytes + b"\0\0\0\2", digest_size=8).digest()
+    assert ids.attempt_span_id(BUILD, ONE, 2) == int.from_bytes(digest, "big")
+    digest = hashlib.blake2b(BUILD.bytes, digest_size=8).digest()
+    assert ids.root_span_id(BUILD) == int.from_bytes(digest, "big")
+    assert f"{ids.trace_id(BUILD):032x}" == BUILD.hex
+
+
+def test_ids_never_change() -> None:
+    assert f"{ids.root_span_id(BUILD):016x}" == "33417f8661e5adae"
+    assert f"{ids.attempt_span_id(BUILD, ONE, 1):016x}" == "df5f76b7b87a4ca0"
+
+
+def test_a_build_is_a_pipeline_run_and_an_attempt_a_task_run() -> None:
+    recorder = Recorder()
+    recorder.start()
+    recorder.pend(ONE)
+    recorder.add("TASK_STARTED", ONE, 1)
+    (attempt,) = recorder.add("TASK_COMPLETED", ONE, 1)
+    (root,) = recorder.add("BUILD_COMPLETED")
+    assert (root.name, root.parent_id, root.trace_id) == ("BUILD Root", None, BUILD.int)
+    assert root.attributes == {
+        "cicd.pipeline.name": "Root",
+        "cicd.pipeline.run.id": str(BUILD),
+        "cicd.pipeline.action.name": "BUILD",
+        "cicd.pipeline.result": "success",
+        "stardag.client": "",
+        "stardag.root_tasks": [str(ONE)],
+        "stardag.label.team": "x",
+        "stardag.status": "completed",
+        "vcs.ref.head.revision": "c0ffee",
+        "vcs.ref.head.name": "main",
+        "host.name": "here",
+    }
+    assert (attempt.name, attempt.parent_id) == ("a.b.Train", root.span_id)
+    assert attempt.span_id == ids.attempt_span_id(BUILD, ONE, 1)
+    assert attempt.attributes == {
+        "cicd.pipeline.name": "Root",
+        "cicd.pipeline.run.id": str(BUILD),
+        "cicd.pipeline.task.name": "a.b.Train",
+        "cicd.pipeline.task.run.id": str(ONE),
+        "cicd.pipeline.task.run.result": "success",
+        "stardag.attempt": 1,
+        "stardag.namespace": "a.b",
+        "stardag.version": "2",
+        "stardag.status": "completed",
+        "stardag.output.uri": "file:///x",
+    }
+    assert attempt.error is None
+    assert attempt.end_ns - attempt.start_ns == 1_000_000
+    assert root.start_ns <= attempt.start_ns <= attempt.end_ns <= root.end_ns
+    assert root.start_ns == (START_US + 1000) * 1000
+
+
+def test_an_attempt_links_to_what_made_its_inputs_and_names_what_was_reused() -> None:
+    recorder = Recorder()
+    recorder.start()
+    recorder.pend(ONE)
+    recorder.pend(TWO, name="REUSED")
+    recorder.pend(THREE, ONE, TWO)
+    for attempt in (1, 2):
+        recorder.add("TASK_STARTED", ONE, attempt)
+        name = "TASK_FAILED" if attempt == 1 else "TASK_COMPLETED"
+        recorder.add(name, ONE, attempt)
+    recorder.add("TASK_STARTED", THREE, 1)
+    (span,) = recorder.add("TASK_COMPLETED", THREE, 1)
+    assert [(link.span_id, link.task_id) for link in span.links] == [
+        (ids.attempt_span_id(BUILD, ONE, 2), str(ONE))
+    ]
+    assert span.attributes["stardag.reused_inputs"] == [str(TWO)]
+
+
+def test_dynamic_dependencies_are_linked_too_and_the_wait_is_an_event() -> None:
+    recorder = Recorder()
+    recorder.start()
+    recorder.pend(ONE)
+    recorder.add("TASK_STARTED", ONE, 1)
+    recorder.add("TASK_SUSPENDED", ONE, 1, wait=task_pb2.TaskWait(task_ids=[str(TWO)]))
+    recorder.add("TASK_STARTED", TWO, 1)
+    recorder.add("TASK_COMPLETED", TWO, 1)
+    recorder.add("TASK_RESUMED", ONE, 1)
+    (span,) = recorder.add("TASK_COMPLETED", ONE, 1)
+    assert [link.task_id for link in span.links] == [str(TWO)]
+    assert [event.name for event in span.events] == ["suspended", "resumed"]
+
+
+def test_a_failure_is_an_error_with_an_exception_event() -> None:
+    recorder = Recorder()
+    recorder.start()
+    recorder.add("TASK_STARTED", ONE, 1)
+    failure = task_pb2.TaskFailure(kind="ValueError", message="no", stack_trace="Traceback ...")
+    (span,) = recorder.add("TASK_FAILED", ONE, 1, failure=failure)
+    assert span.error == "no"
+    assert span.attributes["error.type"] == "ValueError"
+    assert span.attributes["cicd.pipeline.task.run.result"] == "failure"
+    (event,) = span.events
+    assert event.name == "exception"
+    assert event.attributes == {
+        "exception.type": "ValueError",
+        "exception.message": "no",
+        "exception.stacktrace": "Traceback ...",
+    }
+    (root,) = recorder.add("BUILD_FAILED", build_end=event_pb2.BuildEnd(reason="1 task failed"))
+    assert root.error == "1 task failed"
+    assert root.attributes["cicd.pipeline.result"] == "failure"
+
+
+def test_a_killed_build_ends_its_spans_as_errors() -> None:
+    recorder = Recorder()
+    recorder.start()
+    recorder.add("TASK_STARTED", ONE, 1)
+    spans = recorder.add("PRODUCER_DIED", build_end=event_pb2.BuildEnd(reason="killed"))
+    assert [span.parent_id is None for span in spans] == [False, True]
+    assert [span.error for span in spans] == ["killed", "killed"]
+    assert spans[0].attributes["cicd.pipeline.task.run.result"] == "error"
+    assert spans[1].attributes["cicd.pipeline.result"] == "error"
+
+
+def test_an_attempt_in_another_process_than_its_build_is_a_child_of_the_same_root() -> None:
+    recorder = Recorder()
+    recorder.add("TASK_STARTED", ONE, 1)
+    (span,) = recorder.add("TASK_COMPLETED", ONE, 1)
+    assert span.parent_id == ids.root_span_id(BUILD)
+    assert recorder.fold.end() == []
+    recorder.add("TASK_STARTED", TWO, 1)
+    (cut,) = recorder.fold.end()
+    assert cut.error is not None
+
+
+NAMES = ["STARTED", "SUSPENDED", "RESUMED", "COMPLETED", "FAILED", "CANCELLED", "PENDING", "REUSED"]
+STEP = st.tuples(st.sampled_from(NAMES), st.sampled_from([ONE, TWO, THREE]), st.integers(1, 2))
+
+
+@given(steps=st.lists(STEP, max_size=40), started=st.booleans())
+def test_any_sequence_of_events_ends_each_started_attempt_once(
+    steps: list[tuple[str, uuid.UUID, int]], started: bool
+) -> None:
+    recorder = Recorder()
+    if started:
+        recorder.start()
+    spans = [
+        span
+        for name, task, attempt in steps
+        for span in recorder.add(f"TASK_{name}", task, attempt)
+    ]
+    spans += recorder.fold.end()
+    attempts = [span for span in spans if span.parent_id is not None]
+    starts = {(task, attempt) for name, task, attempt in steps if name == "STARTED"}
+    assert {span.span_id for span in attempts} == {
+        ids.attempt_span_id(BUILD, task, attempt) for task, attempt in starts
+    }
+    assert len(spans) - len(attempts) == started
+    assert all(span.start_ns <= span.end_ns for span in spans)
+
+
+def test_a_name_is_never_missing() -> None:
+    recorder = Recorder()
+    recorder.add("TASK_STARTED", ONE, 1)
+    (span,) = recorder.add("TASK_COMPLETED", ONE, 1)
+    assert span.name == str(ONE)
+    with pytest.raises(KeyError):
+        _ = span.attributes["stardag.namespace"]
