@@ -42,13 +42,13 @@ lint: setup ## Check style, types, imports, the contract and generated code
 	buf lint proto
 	buf breaking proto --against '.git#subdir=proto'
 	scripts/check-generated
-	npx --no-install prettier --check --log-level warn .
+	node_modules/.bin/prettier --check --log-level warn .
 
 .PHONY: format
 format: setup ## Rewrite files in the house style
 	ruff check --fix .
 	ruff format .
-	npx --no-install prettier --write --log-level warn .
+	node_modules/.bin/prettier --write --log-level warn .
 
 .PHONY: test
 test: setup ## Run the tests, on SQLite and on PostgreSQL

@@ -34,13 +34,12 @@ def canonical_json(value: Any) -> str:
 
 def identify(identity_json: str, namespace: UUID = NAMESPACE) -> UUID:
     """Return the id that belongs to an identity JSON (RFC 9562, version 5)."""
-    digest = bytearray(
-        sha1(namespace.bytes + identity_json.encode(), usedforsecurity=False).digest()
-    )
-    digest[6] = digest[6] & 0x0F | 0x50
-    digest[8] = digest[8] & 0x3F | 0x80
-    return UUID(bytes=bytes(digest[:16]))
+    digest = sha1(namespace.bytes + identity_json.encode(), usedforsecurity=False).digest()
+    return UUID(int=int.from_bytes(digest[:16]) & _FREE_BITS | _VERSION_5)
 
+
+_FREE_BITS = ~(0xF << 76 | 0x3 << 62)  # all but version and variant
+_VERSION_5 = 0x5 << 76 | 0x2 << 62
 
 MISSING: Any = object()
 """Stands for "no such default", as None may be one."""
