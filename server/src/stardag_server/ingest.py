@@ -11,7 +11,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from stardag.v1 import event_pb2 as pb
-
 from stardag_server.domain.batch import Batch, Committed
 from stardag_server.domain.event_check import Rejection
 from stardag_server.domain.refusals import Refusal, StorageUnavailable

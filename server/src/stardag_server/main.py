@@ -1,16 +1,18 @@
 """The `stardag-server` command: settings, wiring, serving, and a clean end."""
 
 import asyncio
+import contextlib
 import logging
 import os
 import signal
 import sys
+from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import NoReturn
 
 import cyclopts
-from stardag.v1 import build_service_pb2, event_service_pb2, registry_service_pb2
 
+from stardag.v1 import build_service_pb2, event_service_pb2, registry_service_pb2
 from stardag_server import log, settings
 from stardag_server.auth.principal import Principal
 from stardag_server.auth.token import ensure_token
@@ -131,6 +133,19 @@ async def _serve(loaded: Settings) -> None:
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
     for line in loaded.describe():
         _log.info(line)
+    async with serving(loaded) as port:
+        _greet(loaded, port)
+        await stopping.wait()
+        _log.info("stopping")
+
+
+@contextlib.asynccontextmanager
+async def serving(loaded: Settings) -> AsyncGenerator[int]:
+    """Serve during the block, on the port that it is given; then stop cleanly.
+
+    What was delivered by then is committed and acknowledged, streams and
+    watches end with SERVER_DRAINING, other calls get a few seconds to end.
+    """
     token = ensure_token(loaded.token_file)
     _log.info("the database is at revision %s", await _migrate(loaded))
     store = Store(loaded.database_url)
@@ -138,28 +153,25 @@ async def _serve(loaded: Settings) -> None:
     ingest = Ingest(store, heads.announce)
     publishing = Publishing(store, ingest)
     watching = Watching(store.queries, heads)
-    server = GrpcServer(
-        {
-            build_service_pb2.DESCRIPTOR.services_by_name["BuildService"]: BuildService(
-                store.queries
-            ),
-            event_service_pb2.DESCRIPTOR.services_by_name["EventService"]: EventService(
-                publishing, watching
-            ),
-            registry_service_pb2.DESCRIPTOR.services_by_name["RegistryService"]: RegistryService(
-                store.queries
-            ),
-        },
-        Principal(await store.workspace()),
-        token,
-        loaded.reflection,
-    )
     background = [asyncio.create_task(ingest.run()), asyncio.create_task(heads.poll())]
     try:
-        port = await server.start(loaded.host, loaded.port)
-        _greet(loaded, port)
-        await stopping.wait()
-        _log.info("stopping")
+        server = GrpcServer(
+            {
+                build_service_pb2.DESCRIPTOR.services_by_name["BuildService"]: BuildService(
+                    store.queries
+                ),
+                event_service_pb2.DESCRIPTOR.services_by_name["EventService"]: EventService(
+                    publishing, watching
+                ),
+                registry_service_pb2.DESCRIPTOR.services_by_name[
+                    "RegistryService"
+                ]: RegistryService(store.queries),
+            },
+            Principal(await store.workspace()),
+            token,
+            loaded.reflection,
+        )
+        yield await server.start(loaded.host, loaded.port)
         await server.announce_end()
         publishing.drain()
         watching.drain()

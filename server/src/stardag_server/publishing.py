@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from uuid import UUID
 
 from google.protobuf.duration_pb2 import Duration
+
 from stardag.v1.event_service_pb2 import (
     EventAck,
     EventStreamOpened,
@@ -16,7 +17,6 @@ from stardag.v1.event_service_pb2 import (
     PublishEventsRequest,
     PublishEventsResponse,
 )
-
 from stardag_server.domain import limits
 from stardag_server.domain.batch import Batch, Committed, OpenStream
 from stardag_server.domain.ids import parse_id

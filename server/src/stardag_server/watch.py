@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from uuid import UUID
 
 from google.protobuf.timestamp_pb2 import Timestamp
+
 from stardag.v1.build_pb2 import BUILD_STATUS_RUNNING
 from stardag.v1.event_pb2 import Event
 from stardag.v1.event_service_pb2 import (
@@ -21,7 +22,6 @@ from stardag.v1.event_service_pb2 import (
     WatchBuildResponse,
 )
 from stardag.v1.task_pb2 import TaskState
-
 from stardag_server.domain import limits
 from stardag_server.domain.ids import parse_id
 from stardag_server.domain.opaque import seal, unseal

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 from google.protobuf.unknown_fields import UnknownFieldSet
-from stardag.v1 import event_pb2 as pb
 
+from stardag.v1 import event_pb2 as pb
 from stardag_server.domain.event_check import Rejection
 
 

@@ -4,7 +4,6 @@ from dataclasses import dataclass, field
 
 from stardag.v1 import event_pb2 as pb
 from stardag.v1 import task_pb2
-
 from stardag_server.domain.build_state import BuildState
 from stardag_server.domain.event_check import BUILD_TYPES, TASK_TYPES, Rejection
 from stardag_server.domain.task_state import TERMINAL, TaskState

@@ -13,7 +13,6 @@ from typing import Any
 
 from stardag.v1 import build_pb2
 from stardag.v1 import event_pb2 as pb
-
 from stardag_server.domain import limits
 from stardag_server.domain.event_check import Rejection
 from stardag_server.domain.task_state import STATUS_COUNT

@@ -13,7 +13,6 @@ from uuid import UUID
 
 from stardag.v1 import event_pb2 as pb
 from stardag.v1.task_pb2 import TaskDefinition
-
 from stardag_server.domain import limits
 
 TASK_NAMESPACE = UUID("9ca26b27-f7ee-4044-8b3c-e335dc5778dc")

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 
 from stardag.v1 import event_pb2 as pb
 from stardag.v1 import task_pb2
-
 from stardag_server.domain.event_check import Rejection
 
 TERMINAL = frozenset(

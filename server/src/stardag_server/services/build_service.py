@@ -15,7 +15,6 @@ from stardag.v1.build_service_pb2 import (
     ListTaskStatesResponse,
 )
 from stardag.v1.task_pb2 import TaskState
-
 from stardag_server.auth.principal import caller
 from stardag_server.domain import limits
 from stardag_server.domain.ids import parse_id

@@ -10,7 +10,6 @@ from stardag.v1.event_service_pb2 import (
     WatchBuildRequest,
     WatchBuildResponse,
 )
-
 from stardag_server.auth.principal import caller
 from stardag_server.publishing import Publishing
 from stardag_server.watch import Watching

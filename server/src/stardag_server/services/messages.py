@@ -3,10 +3,10 @@
 from uuid import UUID
 
 from google.protobuf.timestamp_pb2 import Timestamp
+
 from stardag.v1 import event_pb2
 from stardag.v1.build_pb2 import Build, BuildCompleteness, SourceRevision, TaskStatusCount
 from stardag.v1.task_pb2 import Task, TaskFailure, TaskState, TaskStatus
-
 from stardag_server.store.queries import AnyRow
 
 _READ_DETAILS = ("build_end", "output", "failure", "progress", "wait", "events_lost")

@@ -1,7 +1,6 @@
 """stardag.v1.RegistryService."""
 
 from stardag.v1.registry_service_pb2 import GetTaskRequest, GetTaskResponse
-
 from stardag_server.auth.principal import caller
 from stardag_server.domain.ids import parse_id
 from stardag_server.services.messages import task_message

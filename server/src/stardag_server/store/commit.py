@@ -7,9 +7,9 @@ from uuid import UUID
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
+
 from stardag.v1 import event_pb2 as pb
 from stardag.v1.task_pb2 import TaskDefinition
-
 from stardag_server.domain.batch import Batch, Committed, leftover
 from stardag_server.domain.build_fold import BuildFold
 from stardag_server.domain.event_check import (

@@ -11,8 +11,8 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.orm import aliased
-from stardag.v1 import event_pb2 as pb
 
+from stardag.v1 import event_pb2 as pb
 from stardag_server.domain.refusals import BuildNotFound, TaskNotFound
 from stardag_server.store.bulk import Bulk
 from stardag_server.store.database import Database

@@ -18,8 +18,8 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.dialects.sqlite import INTEGER
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
-from stardag.v1.build_pb2 import BUILD_STATUS_RUNNING
 
+from stardag.v1.build_pb2 import BUILD_STATUS_RUNNING
 from stardag_server.domain.task_state import STATUS_COUNT
 
 # SQLite numbers rows by itself only where the type is spelled INTEGER.

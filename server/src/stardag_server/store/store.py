@@ -7,8 +7,8 @@ from uuid import UUID
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
-from stardag.v1.event_service_pb2 import OpenEventStream
 
+from stardag.v1.event_service_pb2 import OpenEventStream
 from stardag_server.domain.batch import Batch, Committed, OpenStream
 from stardag_server.domain.refusals import Refusal
 from stardag_server.store.build_memory import BuildMemory

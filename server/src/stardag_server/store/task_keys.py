@@ -6,8 +6,8 @@ from uuid import UUID
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
-from stardag.v1.task_pb2 import TaskDefinition
 
+from stardag.v1.task_pb2 import TaskDefinition
 from stardag_server.store.bulk import Bulk
 from stardag_server.store.schema import Task, TaskDependency, plain
 

@@ -4,8 +4,8 @@ import grpc
 from google.protobuf import any_pb2
 from google.protobuf.message import Message
 from google.rpc import code_pb2, error_details_pb2, status_pb2
-from stardag.v1 import error_reason_pb2 as reasons
 
+from stardag.v1 import error_reason_pb2 as reasons
 from stardag_server.domain.refusals import Refusal
 
 DOMAIN = "stardag.dev"
