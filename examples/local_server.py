@@ -85,9 +85,9 @@ class LocalServer:
             (os.POSIX_SPAWN_OPEN, 1, self._log_file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600),
             (os.POSIX_SPAWN_DUP2, 1, 2),
         ]
+        pid_file.truncate(0)
         os.set_inheritable(pid_file.fileno(), True)  # and with the file, the lock
         pid = os.posix_spawn(command[0], command, os.environ, file_actions=files, setsid=True)
-        pid_file.truncate(0)
         pid_file.write(f"{pid}\n")
 
     def _listens(self) -> bool:

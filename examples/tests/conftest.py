@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -32,3 +33,11 @@ def targets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     with sd.target_factory_provider.override(sd.TargetFactory({"default": str(root)})):
         yield root
     get_config.cache_clear()
+
+
+@pytest.fixture
+def address() -> str:
+    """Return a loopback address at which nothing listens."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return f"127.0.0.1:{free.getsockname()[1]}"

@@ -23,13 +23,6 @@ FEW_TREES = ["--trees", "10"]
 
 
 @pytest.fixture
-def address() -> str:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return f"127.0.0.1:{free.getsockname()[1]}"
-
-
-@pytest.fixture
 def project(tmp_path: Path, address: str) -> Iterator[Path]:
     """Copy the example into an empty repository; its server is ended afterwards."""
     root = tmp_path / "repository"
@@ -99,13 +92,6 @@ def test_it_builds_shows_the_history_and_reuses(project: Path, address: str) -> 
 def test_stopping_what_does_not_run_is_no_error(project: Path) -> None:
     stopped = run(project, "--stop")
     assert (stopped.returncode, stopped.stdout) == (0, "no server is running\n")
-
-
-def test_a_process_id_of_a_crashed_server_is_not_taken_for_a_server(project: Path) -> None:
-    pid_file = project / ".run" / "server.pid"
-    pid_file.parent.mkdir()
-    pid_file.write_text(f"{os.getpid()}\n")
-    assert run(project, "--stop").stdout == "no server is running\n"
 
 
 def test_a_taken_port_is_one_clear_line(project: Path, address: str) -> None:
