@@ -101,7 +101,7 @@ class BuildRun:
         """End the build after its last task, and return what it did."""
         self._cancel_rest()
         failures = self.summary.failures
-        self._end("failed" if failures else "completed", str(failures[0].error) if failures else "")
+        self._end("failed" if failures else "completed", str(failures[0]) if failures else "")
         return self.summary
 
     def cancel(self, reason: str) -> None:

@@ -38,6 +38,9 @@ class TaskFailure:
         """The error as Python prints it, with causes."""
         return "".join(traceback.format_exception(self.error))
 
+    def __str__(self) -> str:
+        return f"{self.task!r}: {type(self.error).__name__}: {self.error}"
+
 
 @dataclass(frozen=True, slots=True)
 class SkippedTask:
@@ -94,9 +97,7 @@ class BuildSummary:
 
     def __str__(self) -> str:
         lines = [f"build {self.build_id} {self.status} in {self.duration_s:.2f} s: {self.counts}"]
-        for failure in self.failures:
-            kind = type(failure.error).__name__
-            lines.append(f"  failed   {failure.task!r}: {kind}: {failure.error}")
+        lines.extend(f"  failed   {failure}" for failure in self.failures)
         causes = Counter(repr(skip.cause) for skip in self.skipped)
         lines.extend(f"  skipped  {n} tasks because of {cause}" for cause, n in causes.items())
         return "\n".join(lines)
