@@ -39,7 +39,7 @@ def main() -> int:
             start_or_reuse(server)
             build_id, report = build(arguments.trees, arguments.seed)
             show_history(build_id)
-            show_next_steps(build_id, report, arguments.trees)
+            show_next_steps(report, arguments.trees)
     except (LocalServerError, ExampleError, sd.StardagError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
@@ -111,7 +111,7 @@ def show_history(build_id: str) -> None:
             raise ExampleError("the history can't be shown")
 
 
-def show_next_steps(build_id: str, report: str, trees: int) -> None:
+def show_next_steps(report: str, trees: int) -> None:
     python = os.path.relpath(PYTHON, ROOT)
     command = os.path.relpath(STARDAG, EXAMPLES)
     say(f"""
@@ -123,8 +123,8 @@ cat {report}
 make run
 # another size of the forests: only what depends on it runs, the rest is reused
 {python} examples/run.py --trees {trees + 100}
-# follow a build; while one runs, live
-(cd examples && {command} builds watch {build_id})
+# in a second terminal, follow the latest build live
+(cd examples && {command} builds watch latest)
 # stop the server
 make stop""")
 
