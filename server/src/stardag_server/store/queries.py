@@ -139,26 +139,30 @@ class Queries:
         async with self._database.read() as connection:
             return (await connection.execute(query)).all()
 
-    async def edges(self, build: int, task_count: int) -> Sequence[AnyRow]:
+    async def edges(self, build: int, task_count: int) -> list[tuple[int, int]]:
         """Return (upstream, downstream) ordinals among the first so many tasks of a build."""
         upstream, downstream = aliased(BuildTask), aliased(BuildTask)
+        # No range of ordinals on both sides: SQLite would then pair all tasks with all.
         query = (
             sa.select(upstream.ordinal, downstream.ordinal)
             .select_from(downstream)
             .join(TaskDependency, TaskDependency.task_id == downstream.task_id)
             .join(
                 upstream,
-                sa.and_(upstream.task_id == TaskDependency.upstream_id, upstream.build_id == build),
+                sa.and_(
+                    upstream.task_id == TaskDependency.upstream_id,
+                    upstream.build_id == downstream.build_id,
+                ),
             )
-            .where(
-                downstream.build_id == build,
-                downstream.ordinal <= task_count,
-                upstream.ordinal <= task_count,
-            )
-            .order_by(downstream.ordinal, upstream.ordinal)
+            .where(downstream.build_id == build)
         )
         async with self._database.read() as connection:
-            return (await connection.execute(query)).all()
+            rows = await connection.execute(query)
+            return [
+                (upstream, downstream)
+                for upstream, downstream in rows
+                if upstream <= task_count and downstream <= task_count
+            ]
 
     async def task(self, workspace: int, task: UUID) -> tuple[AnyRow, list[UUID], AnyRow | None]:
         """Return a task, its direct dependencies, and its state where last touched.
