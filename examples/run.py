@@ -77,7 +77,10 @@ def configured_server() -> LocalServer:
 
 def start_or_reuse(server: LocalServer) -> None:
     reused = server.pid() is not None
-    pid = server.start()
+    try:
+        pid = server.start()
+    except LocalServerError as error:
+        raise ExampleError(f"{error} (its address is set in examples/stardag.toml)") from None
     if reused and stardag("builds", "list", stdout=subprocess.DEVNULL) != 0:
         raise ExampleError(f"the server (process {pid}) does not answer: `make stop` ends it")
     say(f"server    {server.address}, {'running already' if reused else 'started'} (process {pid})")
