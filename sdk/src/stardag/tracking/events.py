@@ -6,15 +6,16 @@ runtime; a test compares every field with what the generated classes read.
 
 from __future__ import annotations
 
+import functools
 import time
 import traceback
 from typing import TYPE_CHECKING
 
 from stardag.tracking import frames, wire
-from stardag.tracking.redaction import cut, presentable, redact
+from stardag.tracking.redaction import cut, presentable, redact, redact_uri
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from stardag.build.observer import BuildInfo, BuildStatus, ObservedTask
     from stardag.tracking.source import SourceRevision
@@ -55,16 +56,11 @@ _JSON = 256 << 10
 _MANY = 10_000
 _LABELS, _LABEL_KEY, _LABEL_VALUE = 32, 63, 255
 
-# What is the same in all events, made once: the fields of NewEvent up to their values ...
+# What comes before the values of the fields that every event has, made once.
 _ID = wire.varint(16)
 _BUILD, _TASK = wire.tag(1, 2) + _ID, wire.tag(2, 2) + _ID
 _TIME, _MONOTONIC = wire.tag(5, 0), wire.tag(6, 0)
-# ... and type and attempt of what every task goes through, made once
-_HEADS = {
-    (kind, attempt): wire.number(3, kind) + wire.number(4, attempt)
-    for kind in (TASK_PENDING, TASK_REUSED, TASK_STARTED, TASK_COMPLETED)
-    for attempt in (0, 1)
-}
+_DEPENDENCY = wire.tag(7, 2) + wire.varint(36)  # field of TaskDefinition; an id as text
 
 
 def event(build: bytes, task: bytes, kind: int, attempt: int = 0, detail: bytes = b"") -> bytes:
@@ -73,11 +69,16 @@ def event(build: bytes, task: bytes, kind: int, attempt: int = 0, detail: bytes 
     `build` and `task` are raw ids, the latter empty for events about the build;
     `detail` is a field of the oneof, with its tag.
     """
-    head = _HEADS.get((kind, attempt)) or wire.number(3, kind) + wire.number(4, attempt)
+    about = (_BUILD, build, _TASK, task) if task else (_BUILD, build)
     now = wire.varint(time.time_ns() // 1000)
     tick = wire.varint(time.monotonic_ns() // 1000)
-    about = _BUILD + build + _TASK + task if task else _BUILD + build
-    return frames.body(b"".join((about, head, _TIME, now, _MONOTONIC, tick, detail)))
+    return frames.body(b"".join((*about, _head(kind, attempt), now, _MONOTONIC, tick, detail)))
+
+
+@functools.lru_cache(maxsize=256)
+def _head(kind: int, attempt: int) -> bytes:
+    """Return type and attempt, and what comes before the time."""
+    return wire.number(3, kind) + wire.number(4, attempt) + _TIME
 
 
 def build_start(build: BuildInfo, source: SourceRevision, client: str, host: str) -> bytes:
@@ -110,7 +111,7 @@ def build_end(reason: str) -> bytes:
     return wire.message(11, wire.text(1, presentable(reason, _MESSAGE)))
 
 
-def definition(task: ObservedTask, dependencies: Iterable[ObservedTask]) -> bytes:
+def definition(task: ObservedTask, dependencies: Sequence[ObservedTask]) -> bytes:
     """Return the detail that defines a task.
 
     `identity_json` can't be redacted, as the server verifies it by its hash. So if it has
@@ -129,17 +130,24 @@ def definition(task: ObservedTask, dependencies: Iterable[ObservedTask]) -> byte
             "recorded; declare it as pydantic.SecretStr"
         )
     shown = "" if params == identity else redact(params)
-    ids = [str(dependency.id) for dependency in dependencies]
     body = [
-        wire.text(2, cut(task.get_namespace(), _NAME)),
-        wire.text(3, cut(task.get_name(), _NAME)),
-        wire.text(4, task.version[:_VERSION]),
+        _task_type(task.get_namespace(), task.get_name(), task.version),
         wire.text(5, identity),
         wire.text(6, shown),
-        *(wire.text(7, task_id) for task_id in ids[:_MANY]),
-        wire.text(8, redact(task.output_uri() or "")[:_URI]),
+        *(_DEPENDENCY + str(one.id).encode() for one in dependencies[:_MANY]),
+        wire.text(8, redact_uri(task.output_uri() or "")[:_URI]),
     ]
     return wire.message(12, b"".join(body))
+
+
+@functools.lru_cache(maxsize=1024)
+def _task_type(namespace: str, name: str, version: str) -> bytes:
+    """Return the fields of a definition that all tasks of a type share."""
+    return (
+        wire.text(2, cut(namespace, _NAME))
+        + wire.text(3, cut(name, _NAME))
+        + wire.text(4, version[:_VERSION])
+    )
 
 
 def failure(error: BaseException, *, will_retry: bool) -> bytes:

@@ -31,7 +31,9 @@ _crc32c = cast("Callable[[bytes], int]", google_crc32c.value)  # pyright: ignore
 MAX_BODY = (1 << 20) - 64
 """Most bytes of a body: those of a batch, less the batch's own. More is damage."""
 
-_FIRST_SEQUENCE, _EVENTS = 2, 3  # fields of PublishEventsRequest
+# fields of PublishEventsRequest
+_FIRST_SEQUENCE, _EVENTS = 2, 3
+_EVENT_TAG = wire.tag(_EVENTS, 2)
 
 
 class Frame(NamedTuple):
@@ -71,7 +73,7 @@ def decode(data: bytes, sequence: int) -> tuple[list[Frame], int]:
 
 def body(event: bytes) -> bytes:
     """Return the body that carries a serialized NewEvent."""
-    return wire.message(_EVENTS, event)
+    return _EVENT_TAG + wire.varint(len(event)) + event
 
 
 def event(frame_body: bytes) -> bytes:

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 SEGMENT_BYTES = 4 << 20
 _PRIVATE = 0o700
 _UNBOUNDED = 1 << 62  # what is known of a dead writer is little, and must not be lost
-# macOS has no fdatasync
-_force_to_disk = getattr(os, "fdatasync", os.fsync)
+# how a file is forced to disk; macOS has no fdatasync
+force_to_disk = getattr(os, "fdatasync", os.fsync)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,15 +76,16 @@ class Spool:
         if not self.has_room(len(body), reserve=reserve):
             raise SpoolFullError("the stream's share of the disk is used up")
         frame = frames.encode(self.sequence + 1, body)
-        if self._segment < 0 or self._size + len(frame) > SEGMENT_BYTES:
+        size = len(frame)
+        if self._segment < 0 or self._size + size > SEGMENT_BYTES:
             self._next_segment()
         # until the next lines have all run, an interrupt may leave file and numbers apart
         self._intact = False
-        if os.write(self._segment, frame) < len(frame):
+        if os.write(self._segment, frame) < size:
             raise OSError("the disk took only part of the frame")
         self.sequence += 1
-        self._size += len(frame)
-        self.used_bytes += len(frame)
+        self._size += size
+        self.used_bytes += size
         self._intact = True
 
     def has_room(self, body_bytes: int, *, reserve: bool) -> bool:
@@ -95,7 +96,11 @@ class Spool:
     def force(self) -> None:
         """Force what was appended to disk. Raises `OSError` if the disk refuses."""
         if self._segment >= 0:
-            _force_to_disk(self._segment)
+            force_to_disk(self._segment)
+
+    def duplicate_handle(self) -> int:
+        """Return a file descriptor of its own for what was appended last, to force to disk."""
+        return os.dup(self._segment)
 
     def finish(self) -> None:
         """Write the end mark and let go of the stream. Raises `OSError` like `append`."""

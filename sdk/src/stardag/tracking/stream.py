@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from stardag.tracking import events
-from stardag.tracking.spool import Spool, StreamHeader, create_stream
+from stardag.tracking.spool import Spool, StreamHeader, create_stream, force_to_disk
 
 Fsync = Literal["interval", "never", "always"]
 
@@ -65,21 +65,36 @@ class EventStream:
 
         Raises `OSError` if it is kept but the disk, asked to, does not force it.
         """
+        reserve = kind in events.ENDS
         with self._lock:
-            kept = self._append(build, body, kind)
-            due = kept and self._force_is_due()
+            try:
+                spool = self._spool or self._open()
+                # only ahead of what will be kept, or counting would use up the reserve
+                if self._lost and spool.has_room(len(body), reserve=reserve):
+                    self._record_losses(spool)
+                spool.append(body, reserve=reserve)
+            except OSError as error:
+                self._lost[build] = self._lost.get(build, 0) + 1
+                self.failure = error
+                return False
+            due = self._force_is_due()
         if due:
             self.force()
-        return kept
+        return True
 
     def force(self) -> None:
-        """Force all that was appended to disk, unless the policy is `never`.
+        """Force all that was appended to disk, unless the policy is `never`. Raises `OSError`.
 
-        Done without the lock, so that a slow disk delays one thread only. Raises `OSError`.
+        Done without the lock, so that a slow disk delays one thread only.
         """
-        spool = self._spool
-        if spool is not None and self._force_every is not None:
-            spool.force()
+        with self._lock:
+            if self._spool is None or self._force_every is None:
+                return
+            handle = self._spool.duplicate_handle()
+        try:
+            force_to_disk(handle)
+        finally:
+            os.close(handle)
 
     def define(self, task: bytes) -> bool:
         """Return True once for each task in a stream: its definition is to be sent."""
@@ -116,20 +131,6 @@ class EventStream:
         self._defined: set[bytes] = set()
         self._forced_at = time.monotonic()
         self._reopen_at = 0.0
-
-    def _append(self, build: bytes, body: bytes, kind: int) -> bool:
-        try:
-            spool = self._spool or self._open()
-            reserve = kind in events.ENDS
-            # only ahead of what will be kept, or the reserve would be used up by counting
-            if self._lost and spool.has_room(len(body), reserve=reserve):
-                self._record_losses(spool)
-            spool.append(body, reserve=reserve)
-        except OSError as error:
-            self._lost[build] = self._lost.get(build, 0) + 1
-            self.failure = error
-            return False
-        return True
 
     def _open(self) -> Spool:
         now = time.monotonic()

@@ -75,55 +75,50 @@ class Tracker:
         if self._route.launcher is not None:
             self._route.launcher.ensure()
 
-    @_never_raises
     def task_pending(self, task: ObservedTask, dependencies: Sequence[ObservedTask]) -> None:
         """Record that the task belongs to the build."""
-        self._append_defined(task, events.TASK_PENDING, dependencies)
+        self._record_defined(task, events.TASK_PENDING, dependencies)
 
-    @_never_raises
     def task_reused(self, task: ObservedTask, dependencies: Sequence[ObservedTask]) -> None:
         """Record that the task's output existed."""
-        self._append_defined(task, events.TASK_REUSED, dependencies)
+        self._record_defined(task, events.TASK_REUSED, dependencies)
 
-    @_never_raises
     def task_started(self, task: ObservedTask, attempt: int) -> None:
         """Record an attempt's start."""
-        self._append(task.id.bytes, events.TASK_STARTED, attempt)
+        self._record(task, events.TASK_STARTED, attempt)
 
-    @_never_raises
     def task_suspended(
         self, task: ObservedTask, attempt: int, waits_for: Sequence[ObservedTask]
     ) -> None:
         """Record what the attempt waits for."""
-        self._append(task.id.bytes, events.TASK_SUSPENDED, attempt, events.wait(waits_for))
+        self._record(task, events.TASK_SUSPENDED, attempt, lambda: events.wait(waits_for))
 
-    @_never_raises
     def task_resumed(self, task: ObservedTask, attempt: int) -> None:
         """Record that the attempt goes on."""
-        self._append(task.id.bytes, events.TASK_RESUMED, attempt)
+        self._record(task, events.TASK_RESUMED, attempt)
 
-    @_never_raises
     def task_completed(self, task: ObservedTask, attempt: int) -> None:
         """Record that the output is in place."""
-        self._append(task.id.bytes, events.TASK_COMPLETED, attempt)
+        self._record(task, events.TASK_COMPLETED, attempt)
 
-    @_never_raises
     def task_failed(
         self, task: ObservedTask, attempt: int, error: BaseException, will_retry: bool
     ) -> None:
         """Record the attempt's failure, with secrets left out of its texts."""
-        detail = events.failure(error, will_retry=will_retry)
-        self._append(task.id.bytes, events.TASK_FAILED, attempt, detail)
+        self._record(
+            task,
+            events.TASK_FAILED,
+            attempt,
+            lambda: events.failure(error, will_retry=will_retry),
+        )
 
-    @_never_raises
     def task_skipped(self, task: ObservedTask, cause: ObservedTask) -> None:
         """Record what the task was skipped for."""
-        self._append(task.id.bytes, events.TASK_SKIPPED, 0, events.skip(cause))
+        self._record(task, events.TASK_SKIPPED, 0, lambda: events.skip(cause))
 
-    @_never_raises
     def task_cancelled(self, task: ObservedTask, attempt: int) -> None:
         """Record that the task was stopped on request."""
-        self._append(task.id.bytes, events.TASK_CANCELLED, attempt)
+        self._record(task, events.TASK_CANCELLED, attempt)
 
     @_never_raises
     def build_ended(self, status: BuildStatus, reason: str) -> None:
@@ -156,16 +151,21 @@ class Tracker:
             time.sleep(_POLL_S)
         self._look()
 
-    def _append(self, task: bytes, kind: int, attempt: int, detail: bytes = b"") -> bool:
-        body = events.event(self._build, task, kind, attempt, detail)
-        kept = self._stream.append(self._build, body, kind)
-        if not kept and self._stream.failure is not None:
-            self.notices.failed(self._stream.failure)
-        if time.monotonic() > self._look_at:
-            self._look()
-        return kept
+    def _record(
+        self,
+        task: ObservedTask,
+        kind: int,
+        attempt: int,
+        make_detail: Callable[[], bytes] | None = None,
+    ) -> None:
+        try:
+            detail = b"" if make_detail is None else make_detail()
+            self._append(task.id.bytes, kind, attempt, detail)
+        except Exception as error:  # as in `_never_raises`, written out for speed
+            self.notices.failed(error)
 
-    def _append_defined(
+    @_never_raises
+    def _record_defined(
         self, task: ObservedTask, kind: int, dependencies: Sequence[ObservedTask]
     ) -> None:
         task_id = task.id.bytes
@@ -176,6 +176,15 @@ class Tracker:
         finally:  # whatever is wrong with the definition, the task belongs to the build
             if not self._append(task_id, kind, 0, detail):
                 self._stream.forget(task_id)
+
+    def _append(self, task: bytes, kind: int, attempt: int, detail: bytes) -> bool:
+        body = events.event(self._build, task, kind, attempt, detail)
+        kept = self._stream.append(self._build, body, kind)
+        if not kept and self._stream.failure is not None:
+            self.notices.failed(self._stream.failure)
+        if time.monotonic() > self._look_at:
+            self._look()
+        return kept
 
     def _look(self) -> None:
         """See how the sender stands, say what changed, and start it again if it is gone."""
