@@ -95,7 +95,7 @@ def test_a_server_that_hangs_is_left_and_tried_again(
     observer = tracker(config(server.address, quiet=True))
     run(observer, 5)
     spool = spool_of(state_dir)
-    until(lambda: (status := read_status(spool)) and status.state == "unreachable")
+    until(lambda: (status := read_status(spool)) and status.state == "silent")
     status = read_status(spool)
     assert status is not None
     assert "does not answer" in status.detail

@@ -16,6 +16,7 @@ from stardag import ConfigError
 from stardag.build.observer import BuildInfo, BuildObserver
 from stardag.config import Config
 from stardag.tracking import open_tracker
+from stardag.tracking.delivery import read_status
 from stardag.v1 import event_pb2
 
 from .conftest import MakeConfig, sender_pids
@@ -107,6 +108,22 @@ def test_a_server_that_is_back_gets_everything_and_the_build_says_so(
         again.stop()
     said = capsys.readouterr().err
     assert said.index("can't be reached") < said.index("is back; uploads have resumed")
+
+
+def test_a_server_that_comes_back_just_before_the_end_is_waited_for(
+    config: MakeConfig, server: EventServer, journal: Journal, state_dir: Path
+) -> None:
+    observer = tracker(config(server.address, quiet=True))
+    run(observer, 1)
+    observer.wait_delivered(20)
+    server.stop()
+    (spool,) = (state_dir / "spool").iterdir()
+    until(lambda: (status := read_status(spool)) and status.state == "unreachable")
+    again = EventServer(journal, port=server.port)
+    run(observer, 2)
+    observer.wait_delivered(20)
+    assert journal.types() == types_of_run(1) + types_of_run(2)
+    again.stop()
 
 
 def test_a_refused_credential_is_named(

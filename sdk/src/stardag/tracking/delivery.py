@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 if TYPE_CHECKING:
     from pathlib import Path
 
-SenderState = Literal["starting", "connected", "unreachable", "refused"]
+SenderState = Literal["starting", "connected", "unreachable", "silent", "refused"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +23,8 @@ class SenderStatus:
 
     pid: int
     state: SenderState
-    """`unreachable`: no server answers; `refused`: it does not accept the credential."""
+    """`unreachable`: there is no server, or it can't serve; `silent`: it takes connections and
+    does not answer; `refused`: it does not accept the credential."""
     detail: str = ""
     """What is wrong, for people."""
 

@@ -9,7 +9,7 @@ import shutil
 import time
 from typing import TYPE_CHECKING
 
-from stardag.tracking.delivery import SenderStatus, write_status
+from stardag.tracking.delivery import SenderState, SenderStatus, write_status
 from stardag.tracking.route import TRACES_ONLY
 from stardag.tracking.shipment import Shipment
 from stardag.tracking.spool import stream_directories
@@ -19,13 +19,17 @@ from stardag.tracking.verdict import Fault, Verdict
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from stardag.tracking.delivery import SenderState
     from stardag.tracking.uplink import Server
 
 _log = logging.getLogger(__name__)
 
 _SCAN_S, _LINGER_S, _CLEAN_S = 0.1, 2.0, 3600.0
 _SLOTS = 8
+_STATES: dict[Fault, SenderState] = {
+    Fault.SERVER: "unreachable",
+    Fault.SILENCE: "silent",
+    Fault.CREDENTIAL: "refused",
+}
 
 
 class Dispatch:
@@ -113,10 +117,8 @@ class _Witness:
         self._become("connected")
 
     def failed(self, verdict: Verdict) -> None:
-        if verdict.fault is Fault.SERVER:
-            self._become("unreachable", verdict.message)
-        elif verdict.fault is Fault.CREDENTIAL:
-            self._become("refused", verdict.message)
+        if (state := _STATES.get(verdict.fault)) is not None:
+            self._become(state, verdict.message)
 
     def _become(self, state: SenderState, detail: str = "") -> None:
         if state == self._status.state:

@@ -34,7 +34,7 @@ class Notices:
 
     def sender_stands(self, status: SenderStatus) -> None:
         """Say when the server is lost, and when it is back."""
-        if status.state in ("unreachable", "refused"):
+        if status.state in ("unreachable", "silent", "refused"):
             self.server_lost(status.detail, refused=status.state == "refused")
         elif status.state == "connected" and self._down:
             self._down = False

@@ -97,7 +97,7 @@ class Shipment:
                 if self.record.acked > before:
                     silent, answered, refusals = *_backoffs(), 0
                 refusals += verdict.fault is Fault.STREAM
-                silence = verdict.fault is Fault.SERVER and not verdict.answered
+                silence = verdict.fault in (Fault.SERVER, Fault.SILENCE) and not verdict.answered
                 backoff = silent if silence else answered
                 await asyncio.sleep(backoff.failed(verdict.retry_after_s))
 

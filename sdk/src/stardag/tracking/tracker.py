@@ -61,6 +61,7 @@ class Tracker:
         self._stream = route.stream
         self._build = b""
         self._look_at = 0.0
+        self._probe_at = 0.0
 
     @_never_raises
     def build_started(self, build: BuildInfo) -> None:
@@ -196,10 +197,20 @@ class Tracker:
             self.notices.sender_stands(status)
 
     def _may_be_delivered(self, *, probe: bool) -> bool:
+        """Return whether it is worth waiting: the server answers, or may soon."""
         status = read_status(self._route.spool)
-        if status is not None and status.state != "starting":
-            return status.state == "connected"
-        if probe and not self._route.server_listens():
+        state = status.state if status is not None else "starting"
+        if state in ("starting", "unreachable") and probe:
+            # the sender has not tried yet, or will try again within seconds
+            return self._server_listens()
+        return state in ("starting", "connected")
+
+    def _server_listens(self) -> bool:
+        now = time.monotonic()
+        if now < self._probe_at:
+            return True
+        self._probe_at = now + _LOOK_EVERY_S
+        listens = self._route.server_listens()
+        if not listens:
             self.notices.server_lost("nothing answers there")
-            return False
-        return True
+        return listens

@@ -15,6 +15,8 @@ class Fault(Enum):
 
     SERVER = auto()
     """The server can't be reached or can't serve; every stream has the same trouble."""
+    SILENCE = auto()
+    """The server takes connections and does not answer; likewise."""
     CREDENTIAL = auto()
     """The server does not accept the credential; likewise."""
     POSITION = auto()
@@ -51,5 +53,5 @@ def judge(error: Exception) -> Verdict:
             fault = Fault.STREAM
         return Verdict(fault, str(error), error.retry_after_s, answered=bool(error.reason))
     if isinstance(error, TimeoutError):
-        return Verdict(Fault.SERVER, "it accepts connections but does not answer")
+        return Verdict(Fault.SILENCE, "it accepts connections but does not answer")
     return Verdict(Fault.STREAM, str(error))
