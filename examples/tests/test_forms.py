@@ -130,6 +130,19 @@ def test_a_stored_classifier_predicts_as_the_trained_one(targets: Path) -> None:
     assert (classifier.load().predict_proba(measurements) == expected).all()
 
 
+@pytest.mark.parametrize(
+    ("changed", "models"),
+    [
+        (grid(seed=1), {RandomForest, GradientBoosting}),
+        (grid(trees=300), {RandomForest}),
+    ],
+)
+def test_a_parameter_of_the_grid_changes_the_models_it_concerns(
+    changed: list[Model], models: set[type[Model]]
+) -> None:
+    assert {type(model) for model in set(changed) - set(grid())} == models
+
+
 def test_chance_is_a_parameter(targets: Path) -> None:
     def probabilities(seed: int) -> pd.Series[float]:
         rows = decorator_form.clean(raw=decorator_form.load())
