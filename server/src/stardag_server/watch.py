@@ -66,7 +66,7 @@ class Watching:
     def drain(self) -> None:
         """End all watches; begin none any more."""
         self._draining = True
-        self._heads.wake()
+        self._heads.close()
 
     async def watch(
         self, workspace: int, request: WatchBuildRequest

@@ -69,7 +69,7 @@ class PostgresBulk:
         self, column: InstrumentedAttribute[Any], values: Sequence[Any]
     ) -> sa.ColumnElement[bool]:
         """See Bulk."""
-        return column == sa.any_(sa.literal(list(values), sa.ARRAY(column.type)))
+        return column == sa.any_(sa.literal(list(values), sa.ARRAY(column.type, dimensions=1)))
 
     async def append(
         self,
@@ -174,7 +174,7 @@ def _unnested(
     """Return the rows as a query, in their order."""
     types: list[sa.types.TypeEngine[Any]] = [table.__table__.c[name].type for name in columns]
     arrays = [
-        sa.literal(list(values), sa.ARRAY(kind))
+        sa.literal(list(values), sa.ARRAY(kind, dimensions=1))
         for values, kind in zip(zip(*rows, strict=True), types, strict=True)
     ]
     given = (
