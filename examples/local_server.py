@@ -57,8 +57,10 @@ class LocalServer:
                     self._launch(pid_file)
         _wait(lambda: self._listens() or self.pid() is None, START_SECONDS)
         pid = self.pid()
-        if pid is None or not self._listens():
+        if pid is None:
             raise LocalServerError(f"the server did not start: {self._last_words()}")
+        if not self._listens():
+            raise LocalServerError(f"the server (process {pid}) does not listen on {self.address}")
         return pid
 
     def stop(self) -> int | None:

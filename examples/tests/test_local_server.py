@@ -8,8 +8,9 @@ import socket
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
+import local_server
 import pytest
-from local_server import LocalServer
+from local_server import LocalServer, LocalServerError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,6 +45,15 @@ def test_who_starts_it_at_once_shares_one_server(server: LocalServer, tmp_path: 
     with ThreadPoolExecutor() as pool:
         pids = list(pool.map(LocalServer.start, starters))
     assert set(pids) == {server.pid()}
+
+
+def test_one_that_listens_elsewhere_is_not_taken_for_it(
+    server: LocalServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pid = server.start()
+    monkeypatch.setattr(local_server, "START_SECONDS", 0.1)
+    with pytest.raises(LocalServerError, match=rf"process {pid}\) does not listen on 127.0.0.1:1$"):
+        LocalServer("127.0.0.1:1", tmp_path / "server").start()
 
 
 def test_a_killed_server_is_known_to_be_gone(server: LocalServer) -> None:
