@@ -164,6 +164,21 @@ def live(pids: list[int]) -> list[int]:
     return [pid for pid in pids if Path(f"/proc/{pid}/cmdline").read_bytes()]
 
 
+def test_a_relative_state_directory_is_the_same_for_the_sender(
+    config: MakeConfig,
+    server: EventServer,
+    journal: Journal,
+    state_dir: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(state_dir.parent)
+    observer = tracker(config(server.address, state_dir=Path(state_dir.name)))
+    run(observer, 1)
+    monkeypatch.chdir("/")
+    observer.wait_delivered(20)
+    assert journal.types() == types_of_run(1)
+
+
 def test_quiet_says_nothing(
     config: MakeConfig, server: EventServer, capsys: pytest.CaptureFixture[str]
 ) -> None:

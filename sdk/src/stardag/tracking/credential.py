@@ -50,4 +50,4 @@ def configured_credential(server: ServerConfig, address: Address) -> Credential:
     if server.token_file is None and address.is_loopback:
         data = platformdirs.user_data_dir("stardag-server", appauthor=False)
         return Credential(file=Path(data) / "token")
-    return Credential(file=server.token_file)
+    return Credential(file=server.token_file.absolute() if server.token_file else None)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import socket
-from importlib.metadata import version
 from typing import TYPE_CHECKING
 
+import stardag
 from stardag.tracking.address import Address, parse_address
 from stardag.tracking.credential import Credential, configured_credential
 from stardag.tracking.launcher import Launcher, SenderArguments
@@ -70,7 +70,9 @@ def open_route(config: Config) -> Route | None:
     if address is None and not config.tracking.offline and not traces_wanted(os.environ):
         return None
     kept = _KEPT if config.tracking.offline else TRACES_ONLY
-    spool = config.tracking.state_dir / "spool" / (address.slug if address else kept)
+    # absolute, as neither this process nor the sender need stay in this directory
+    state_dir = config.tracking.state_dir.absolute()
+    spool = state_dir / "spool" / (address.slug if address else kept)
     route = _routes.get(spool)
     if route is None:
         # two threads may both make one; neither has touched the disk, and one is kept
@@ -80,7 +82,7 @@ def open_route(config: Config) -> Route | None:
 
 def client_name() -> str:
     """Return what the server is told of this software, such as `stardag-python/0.2.0`."""
-    return f"stardag-python/{version('stardag')}"
+    return f"stardag-python/{stardag.__version__}"
 
 
 def traces_wanted(environment: Mapping[str, str]) -> bool:

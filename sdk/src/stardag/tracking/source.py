@@ -15,18 +15,20 @@ class SourceRevision:
     dirty: bool = False
 
 
-def read_revision(directory: Path) -> SourceRevision:
-    """Return the revision of the git work tree around `directory`; an empty one if there is none.
+def current_revision() -> SourceRevision:
+    """Return the revision of the git work tree around the working directory.
 
-    Only HEAD and the refs are read, in well under a millisecond. Whether there are
-    uncommitted changes would need git to look at every file, so `dirty` is never set here.
+    An empty one if there is none, or it can't be read. Only HEAD and the refs are looked
+    at, which takes well under a millisecond. Whether there are uncommitted changes would
+    need git to look at every file, so `dirty` is never set here.
     """
-    for parent in (directory, *directory.parents):
-        if (parent / ".git").exists():
-            try:
+    try:
+        directory = Path.cwd()
+        for parent in (directory, *directory.parents):
+            if (parent / ".git").exists():
                 return _read_head(_git_directory(parent / ".git"))
-            except (OSError, UnicodeDecodeError):
-                break
+    except (OSError, UnicodeDecodeError):
+        pass  # no directory any more, or not git's files as we know them
     return SourceRevision()
 
 

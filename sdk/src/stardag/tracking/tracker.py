@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import functools
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Concatenate, ParamSpec
 
 from stardag.tracking import events
 from stardag.tracking.delivery import read_delivery, read_status
 from stardag.tracking.notices import Notices
 from stardag.tracking.route import open_route
-from stardag.tracking.source import read_revision
+from stardag.tracking.source import current_revision
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -68,7 +67,7 @@ class Tracker:
         """Record the build's start, and see to it that a sender runs."""
         self._build = build.id.bytes
         self._stream.begin_build()
-        source = read_revision(Path.cwd())
+        source = current_revision()
         detail = events.build_start(build, source, self._route.client, self._route.host)
         self._append(b"", events.BUILD_STARTED, 0, detail)
         self.notices.build_started(build.id)
