@@ -62,6 +62,10 @@ test-all: setup ## Run the tests, the slow ones too
 bench: setup ## Run the benchmarks and render docs/benchmarks.md
 	python benchmarks/run_all.py
 
+.PHONY: changelog
+changelog: setup ## Show what the next release's changelog would say
+	towncrier build --draft
+
 .PHONY: run
 run: setup ## Start a server, build the example, show its history
 	python examples/run.py
@@ -71,5 +75,5 @@ stop: ## Stop the server that `make run` started
 	@test -x $(BIN)/python && python examples/run.py --stop || true
 
 .PHONY: clean
-clean: ## Remove .venv, .run and caches
+clean: stop ## Remove .venv, .run and caches
 	rm -rf .venv .run node_modules .pytest_cache .ruff_cache .hypothesis

@@ -33,7 +33,8 @@ def _isolate(namespace: dict[str, Any]) -> None:
     stack.callback(target_factory_provider.reset)
     stack.callback(get_config.cache_clear)
     # Pydantic looks a class's module up
-    stack.enter_context(patch.dict(sys.modules, {"page": ModuleType("page")}))
+    sys.modules["page"] = ModuleType("page")
+    stack.callback(sys.modules.pop, "page")
     namespace["__name__"] = "page"
     namespace["isolation"] = stack
 

@@ -68,8 +68,42 @@ def test_a_profile_is_laid_over_its_file(isolated: Path, monkeypatch: pytest.Mon
     config = load_config().config
     assert (config.server.address, config.target_root("x")) == ("b:1", "/x")
     monkeypatch.setenv("STARDAG_PROFILE", "nope")
-    with pytest.raises(ConfigError, match=r"no profile 'nope' \(it has: prod\)"):
+    with pytest.raises(ConfigError, match=r"'nope', and there is no such profile \(known: prod\)"):
         load_config()
+
+
+def test_a_profile_of_one_file_need_not_be_in_the_other(
+    isolated: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    user = isolated / "config/stardag/config.toml"
+    user.parent.mkdir(parents=True)
+    user.write_text("[tracking]\nquiet = true")
+    (isolated / "stardag.toml").write_text('[profiles.prod.server]\naddress = "b:1"')
+    monkeypatch.setenv("STARDAG_PROFILE", "prod")
+    assert load_config().config.server.address == "b:1"
+
+
+def test_a_profile_that_no_file_has_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STARDAG_PROFILE", "prodd")
+    with pytest.raises(ConfigError, match=r"'prodd'.*known: none"):
+        load_config()
+
+
+def test_an_empty_root_is_none(monkeypatch: pytest.MonkeyPatch, isolated: Path) -> None:
+    monkeypatch.setenv("STARDAG_TARGET_ROOTS__DEFAULT", "")
+    assert load_config().config.target_root("default") == str(isolated / "data/stardag/targets")
+
+
+def test_a_relative_root_stays_where_it_was_when_loaded(
+    monkeypatch: pytest.MonkeyPatch, isolated: Path
+) -> None:
+    monkeypatch.setenv("STARDAG_TARGET_ROOTS__DEFAULT", "out")
+    assert load_config().config.target_root("default") == str(isolated / "out")
+
+
+def test_a_pyproject_without_settings_of_ours_is_passed_over(isolated: Path) -> None:
+    (isolated / "pyproject.toml").write_text("tool = 3")
+    assert load_config().config.server.address is None
 
 
 def test_target_roots_come_from_json_and_from_single_variables(
@@ -85,9 +119,14 @@ def test_target_roots_come_from_json_and_from_single_variables(
     ("text", "problem"),
     [
         ("[server", "not valid TOML"),
-        ("[server]\naddres = 'x'", r"server.addres \(from .*stardag.toml\): Extra inputs"),
+        ("[server]\naddres = 'x'", r"stardag.toml: server.addres: Extra inputs"),
+        ("server = '127.0.0.1:7465'", r"stardag.toml: server: Input should be"),
+        ("target_roots = 'x'", r"target_roots: Input should be"),
+        ("profiles = 3", r"profiles: Input should be"),
+        ("[profiles]\na = 3", r"profiles.a: Input should be"),
         ("[tracking]\nfsync = 'often'", "tracking.fsync"),
-        ("[target_roots]\ndefault = 3", "target_roots.default"),
+        ("[target_roots]\ndefault = 3", r"target_roots.default: Input should be"),
+        ("[target_roots]\ndefault = ''", r"target_roots.default: String should have"),
     ],
 )
 def test_a_mistake_in_a_file_is_named_with_its_place(
@@ -98,7 +137,7 @@ def test_a_mistake_in_a_file_is_named_with_its_place(
         load_config()
 
 
-@pytest.mark.parametrize("text", ["{", "[1]"])
+@pytest.mark.parametrize("text", ["{", "[1]", '{"a": 3}'])
 def test_target_roots_that_are_no_json_object_are_an_error(
     monkeypatch: pytest.MonkeyPatch, text: str
 ) -> None:
@@ -109,7 +148,7 @@ def test_target_roots_that_are_no_json_object_are_an_error(
 
 def test_a_config_file_that_is_named_must_exist(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STARDAG_CONFIG", "nowhere.toml")
-    with pytest.raises(ConfigError, match=r"nowhere.toml, which does not exist"):
+    with pytest.raises(ConfigError, match=r"nowhere.toml, which is not a file"):
         load_config()
 
 

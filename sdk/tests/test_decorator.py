@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
+import pandas as pd
 import pytest
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
 import stardag as sd
 
@@ -170,3 +172,146 @@ def test_local_types_may_be_annotations() -> None:
     task = make(point=Point(x=3))
     sd.build_sequential(task).raise_for_status()
     assert task.load() == Point(x=3)
+
+
+@sd.task
+def marked(
+    n: int,
+    note: Annotated[str, sd.StardagField(hash_exclude=True)] = "",
+    weight: Annotated[sd.Depends[int] | None, sd.StardagField(compat_default=None)] = None,
+    limit: Annotated[int, Field(gt=0)] = 1,
+) -> int:
+    return n
+
+
+def test_fields_can_be_marked_and_constrained() -> None:
+    assert marked(n=1, note="x").id == marked(n=1).id
+    assert "weight" not in marked(n=1).identity_json()
+    assert marked(n=1, weight=number(n=3)).id != marked(n=1).id
+    with pytest.raises(ValidationError, match="greater than 0"):
+        marked(n=1, limit=0)
+    assert marked(n=1, limit=number(n=3)).limit == number(n=3)  # pyright: ignore
+
+
+def test_a_constrained_list_may_hold_tasks() -> None:
+    @sd.task
+    def longest(values: Annotated[list[sd.Depends[int]], Field(min_length=1)]) -> int:
+        return len(values)
+
+    with pytest.raises(ValidationError, match="at least 1 item"):
+        longest(values=[])
+    task = longest(values=[number(n=1)])
+    sd.build_sequential(task).raise_for_status()
+    assert task.load() == 1
+
+
+class Point(NamedTuple):
+    x: int
+
+
+@sd.task
+def kinds(
+    point: Point, counts: dict[str, int], numbers: sd.HashableSet[int], made: sd.HashableSet[Any]
+) -> list[str]:
+    return [type(value).__name__ for value in (point, counts, numbers)] + [str(point.x)]
+
+
+def test_values_reach_the_function_as_what_they_are() -> None:
+    task = kinds(point=Point(3), counts={"a": 1}, numbers={1}, made=set())
+    sd.build_sequential(task).raise_for_status()
+    assert task.load() == ["Point", "dict", "HashableSet", "3"]
+
+
+def test_a_set_of_tasks_is_received_as_a_set() -> None:
+    @sd.task
+    def add_all(numbers: sd.HashableSet[sd.Depends[int]]) -> int:
+        assert isinstance(numbers, frozenset)
+        return sum(numbers)
+
+    task = add_all(numbers={number(n=1), number(n=2)})
+    sd.build_sequential(task).raise_for_status()
+    assert task.load() == 3
+
+
+class Settings(sd.StardagBaseModel):
+    start: sd.TaskLoads[int]
+
+
+def test_a_task_inside_a_model_is_required() -> None:
+    @sd.task
+    def begin(settings: Settings) -> int:
+        return settings.start.load()
+
+    task = begin(settings=Settings(start=number(n=4)))
+    sd.build_sequential(task).raise_for_status()
+    assert task.load() == 4
+
+
+def test_a_misspelt_parameter_is_an_error() -> None:
+    with pytest.raises(ValidationError, match=r"m\n.*Extra inputs are not permitted"):
+        number(n=1, m=5)
+
+
+def test_a_task_with_a_member_of_a_family_is_rebuilt_from_its_json() -> None:
+    @sd.task
+    def draw(shape: sd.SubClass[Shape]) -> int:
+        return 1
+
+    task = draw(shape=Circle(radius=2))
+    assert sd.BaseTask.model_validate_json(task.model_dump_json()) == task
+
+
+class Shape(sd.PolymorphicRoot):
+    pass
+
+
+class Circle(Shape):
+    radius: int
+
+
+def make(factor: int) -> Any:
+    @sd.task
+    def scaled(x: int) -> int:
+        return factor * x
+
+    return scaled
+
+
+def test_two_functions_of_one_factory_can_not_share_an_id() -> None:
+    first = make(2)
+    with pytest.raises(sd.TypeNameTakenError, match="scaled"):
+        make(3)
+    assert first(x=1).id
+
+
+@pytest.mark.parametrize(
+    ("function", "problem"),
+    [
+        (partial(int, "3"), "makes a task type of a function"),
+        ("name", "options are given by name"),
+    ],
+)
+def test_only_functions_become_task_types(function: Any, problem: str) -> None:
+    with pytest.raises(sd.TaskDefinitionError, match=problem):
+        sd.task(function)
+
+
+def test_positional_only_and_async_are_refused() -> None:
+    def positional(a: int, /) -> int:
+        return a
+
+    async def waits() -> int:
+        return 1
+
+    with pytest.raises(sd.TaskDefinitionError, match="take each parameter by its name"):
+        sd.task(positional)
+    with pytest.raises(sd.TaskDefinitionError, match="async"):
+        sd.task(waits)
+
+
+def test_a_parameter_that_only_a_task_can_give_says_so() -> None:
+    def plain(frame: pd.DataFrame) -> int:
+        return len(frame)
+
+    with pytest.raises(sd.TaskDefinitionError, match=r"'frame' can't be .* Depends\[\.\.\.\]"):
+        sd.task(plain)

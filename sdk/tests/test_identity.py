@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import enum
 import json
 import subprocess
@@ -16,7 +17,7 @@ from uuid import NAMESPACE_DNS, UUID, uuid5
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field, computed_field
 
 import stardag as sd
 
@@ -308,3 +309,91 @@ def test_parts_of_the_path_can_be_overridden(isolated: Path) -> None:
     assert task.output().uri == (
         f"{isolated}/targets/base/of/Placed/v3/extra/{key[:2]}/{key[2:4]}/{key}/data.dat"
     )
+
+
+@dataclasses.dataclass
+class Tagged:
+    tags: set[str]
+
+
+class Loosened(BaseModel):
+    model_config = ConfigDict(extra="allow")
+
+
+class Computed(BaseModel):
+    @computed_field
+    @property
+    def letters(self) -> set[str]:
+        return {"a", "b"}
+
+
+@pytest.mark.parametrize(
+    ("value", "place"),
+    [
+        (Tagged({"a"}), "Loose.value.tags: "),
+        (Loosened.model_validate({"more": {"a"}}), "Loose.value.more: "),
+        (Computed(), "Loose.value.letters: "),
+    ],
+)
+def test_a_set_is_found_wherever_it_hides(value: Any, place: str) -> None:
+    with pytest.raises(sd.IdentityError, match=place):
+        _ = Loose(value=value).id
+
+
+class Grade(enum.Enum):
+    B = 2
+    A = 1
+
+
+class Defaults(sd.AutoTask[int]):
+    numbers: sd.HashableSet[int] = frozenset()
+    grades: sd.HashableSet[Grade] = frozenset()
+
+
+def test_sets_may_be_defaults_and_their_items_need_no_order() -> None:
+    task = Defaults(grades=frozenset(Grade))
+    assert json.loads(task.identity_json())["grades"] == [1, 2]
+    assert json.loads(task.identity_json())["numbers"] == []
+
+
+class Written(sd.AutoTask[int]):
+    a: int = Field(alias="A")
+    added: Annotated[int, sd.StardagField(compat_default=7)]
+
+
+def test_a_body_is_read_by_field_names_and_gets_the_defaults_of_its_time() -> None:
+    task = Written(A=1, added=7)
+    assert sd.BaseTask.model_validate_json(task.model_dump_json()) == task
+    body = {"__namespace": "", "__name": "Written", "version": "", "a": 1}
+    assert sd.BaseTask.model_validate(body) == task
+
+
+def define(annotation: Any, **body: Any) -> Any:
+    body |= {"__annotations__": annotation, "__module__": __name__, "__qualname__": "Unclear"}
+    return types.new_class("Unclear", (sd.AutoTask[int],), {}, lambda own: own.update(body))
+
+
+def test_a_field_that_is_left_out_of_dumps_is_an_error_at_definition() -> None:
+    with pytest.raises(sd.TaskDefinitionError, match="hash_exclude=True"):
+        define({"secret": int}, secret=Field(default=0, exclude=True))
+
+
+def test_extra_fields_are_an_error_at_definition() -> None:
+    with pytest.raises(sd.TaskDefinitionError, match="extra fields"):
+        define({}, model_config=ConfigDict(extra="allow"))
+
+
+@pytest.mark.filterwarnings("ignore:Field name")
+def test_a_field_with_a_name_of_the_tasks_own_is_an_error_at_definition() -> None:
+    with pytest.raises(sd.TaskDefinitionError, match="'requires' is a name that tasks use"):
+        define({"requires": int})
+
+
+class PlainPlaces(sd.AutoTask[int]):
+    _relpath_base = "base"  # pyright: ignore
+    _target_root_key = "cold"  # pyright: ignore
+
+
+def test_places_may_be_plain_attributes() -> None:
+    with sd.target_factory_provider.override(sd.TargetFactory({"cold": "/cold"})):
+        assert PlainPlaces().output().uri.startswith("/cold/base/PlainPlaces/")

@@ -77,8 +77,8 @@ def test_a_task_of_another_type_is_refused_where_one_is_declared() -> None:
     assert Given.get_name() == "Given"
 
 
-def define(module: str, name: str, **options: str) -> Any:
-    namespace = {"__module__": module, "__qualname__": name}
+def define(module: str, name: str, *, __namespace__: str | None = None, **options: str) -> Any:
+    namespace = {"__module__": module, "__qualname__": name, "__namespace__": __namespace__}
     return types.new_class(name, (sd.AutoTask[int],), options, lambda body: body.update(namespace))
 
 
@@ -119,12 +119,8 @@ def test_the_nearest_namespace_counts() -> None:
 
 def test_an_attribute_wins_over_the_module_and_an_override_over_both() -> None:
     sd.auto_namespace("package_e")
-
-    class Attributed(sd.AutoTask[int]):
-        __namespace__ = "attribute"
-
-    Attributed.__module__ = "package_e"
-    assert Attributed.get_namespace() == "attribute"
+    attributed = define("package_e", "Attributed", __namespace__="attribute")
+    assert attributed.get_namespace() == "attribute"
     assert define("package_e", "M").get_namespace() == "package_e"
     assert define("package_e", "O", namespace_override="given").get_namespace() == "given"
 
@@ -196,3 +192,13 @@ def test_a_repr_is_short_however_large_the_task_is() -> None:
     shown = repr(Wide(tasks=[Number()] * 1000, text="x" * 1000))
     assert shown.startswith("Wide(tasks=[Number(...), Number(...), Number(...), ... 997 more]")
     assert len(shown) < 200
+
+
+def test_a_repr_does_not_grow_with_what_is_shared() -> None:
+    class Level(sd.AutoTask[int]):
+        below: dict[str, sd.TaskLoads[int]]
+
+    task: Any = Number()
+    for _ in range(60):
+        task = Level(below={"left": task, "right": task})
+    assert repr(task) == "Level(below={left: Level(...), right: Level(...)})"

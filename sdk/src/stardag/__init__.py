@@ -5,7 +5,7 @@ places its output; `build` makes what is missing.
 """
 
 from stardag._auto_task import AutoTask
-from stardag._decorator import Depends, FunctionTask, task
+from stardag._decorator import FunctionTask, task
 from stardag._errors import (
     BuildFailedError,
     ConfigError,
@@ -26,6 +26,7 @@ from stardag._identified import id_namespace_provider
 from stardag._loads import TaskLoads
 from stardag._polymorphic import Polymorphic, PolymorphicRoot, StardagBaseModel, SubClass
 from stardag._registry import auto_namespace, namespace
+from stardag._signature import Depends
 from stardag._task import BaseTask, Task, TaskStruct, flatten_task_struct
 from stardag.build import (
     BuildSummary,

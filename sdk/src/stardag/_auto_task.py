@@ -32,6 +32,7 @@ class AutoTask(Task[FileSystemTarget[T]], ABC, Generic[T]):
     @classmethod
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
         super().__pydantic_init_subclass__(**kwargs)
+        _take_plain_places(cls)
         cls._loads = _type_argument(cls)
         if not isinstance(cls._loads, TypeVar) and not getattr(cls._loads, "__parameters__", ()):
             try:
@@ -94,6 +95,25 @@ class AutoTask(Task[FileSystemTarget[T]], ABC, Generic[T]):
         if cls._serializer is None:
             cls._serializer = get_serializer(cls._loads)
         return cls._serializer
+
+
+_PLACES = frozenset(
+    {
+        "_target_root_key",
+        "_relpath",
+        "_relpath_base",
+        "_relpath_extra",
+        "_relpath_filename",
+        "_relpath_extension",
+    }
+)
+
+
+def _take_plain_places(cls: type[AutoTask[Any]]) -> None:
+    """Let `_relpath_base = "x"` in a class body do what a property would."""
+    for name in _PLACES & cls.__private_attributes__.keys():
+        value = cls.__private_attributes__.pop(name).get_default()
+        setattr(cls, name, property(lambda self, value=value: value))
 
 
 def _type_argument(cls: type[AutoTask[Any]]) -> Any:

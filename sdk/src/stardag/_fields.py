@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any, TypeVar, get_args
 from pydantic_core import core_schema
 
 from stardag._errors import TaskDefinitionError
-from stardag._identity import MISSING
+from stardag._identity import MISSING, canonical_json
 
 if TYPE_CHECKING:
-    from pydantic import GetCoreSchemaHandler
+    from pydantic import GetCoreSchemaHandler, SerializationInfo, SerializerFunctionWrapHandler
     from pydantic.fields import FieldInfo
     from pydantic_core import CoreSchema
 
@@ -76,12 +76,12 @@ else:
                 _as_list,
                 core_schema.no_info_after_validator_function(cls, items),
                 serialization=core_schema.wrap_serializer_function_ser_schema(
-                    lambda value, dump: dump(sorted(value)), schema=items
+                    _dump_sorted, info_arg=True, schema=items
                 ),
             )
 
         def __repr__(self) -> str:
-            return f"{type(self).__name__}({sorted(self)!r})"
+            return f"{type(self).__name__}({list(self)!r})"
 
     class TaskSet(HashableSet[T]):
         """An unordered set of tasks, written and identified in the order of their ids."""
@@ -91,3 +91,14 @@ def _as_list(value: Any) -> list[Any]:
     if isinstance(value, (list, tuple, set, frozenset)):
         return list(value)  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
     raise ValueError("a set, list or tuple is needed")
+
+
+def _dump_sorted(
+    value: frozenset[Any], dump: SerializerFunctionWrapHandler, info: SerializationInfo
+) -> Any:
+    """Write the items in their own order or, where they have none, in that of their JSON."""
+    try:
+        return dump(sorted(value))
+    except TypeError:
+        items = dump(list(value))
+        return sorted(items, key=canonical_json) if info.mode == "json" else items

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from types import NoneType, UnionType
 from typing import (
     TYPE_CHECKING,
@@ -17,11 +17,11 @@ from typing import (
     get_origin,
 )
 
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, model_serializer
+from pydantic import ConfigDict, Field, PrivateAttr, model_serializer
 from pydantic_core import PydanticSerializationError
 
-from stardag._errors import IdentityError
-from stardag._fields import HashableSet, field_mark
+from stardag._errors import IdentityError, TaskDefinitionError
+from stardag._fields import HashableSet, TaskSet, field_mark
 from stardag._identity import (
     NAMESPACE,
     FieldPlan,
@@ -30,7 +30,14 @@ from stardag._identity import (
     find_unidentifiable,
     identify,
 )
-from stardag._polymorphic import DumpContext, PolymorphicRoot, significant_fields
+from stardag._nesting import children
+from stardag._polymorphic import (
+    DumpContext,
+    PolymorphicRoot,
+    StardagBaseModel,
+    excluded_fields,
+    significant_fields,
+)
 from stardag._provider import Provider
 from stardag._registry import NAME_KEY, NAMESPACE_KEY, TypeRegistry
 
@@ -58,10 +65,16 @@ class Identified(PolymorphicRoot, ABC, metaclass=FrozenModelMeta):  # pyright: i
 
     __slots__ = ("_identity",)
 
-    model_config = ConfigDict(frozen=True)
+    # A misspelt parameter is an error, and not a task without it.
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     _family: ClassVar[TypeRegistry | None] = TypeRegistry("task")
     _plan: ClassVar[IdentityPlan | None] = None
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
+        super().__pydantic_init_subclass__(**kwargs)
+        _check_fields(cls)
 
     @property
     def id(self) -> UUID:
@@ -149,27 +162,25 @@ def nested(model: Identified) -> Iterator[Identified]:
     Raises `IdentityError` for a plain set, which has no order.
     """
     values = model.__dict__
-    for name, exact in _plan_of(type(model)).fields:
+    for name, exact, is_ordered in _plan_of(type(model)).fields:
         value = values[name]
-        if type(value) not in exact:
-            yield from _walk(value, (model, name))
+        if type(value) in exact:
+            continue
+        if is_ordered and isinstance(value, frozenset):
+            value = tuple(cast("frozenset[Any]", value))
+        yield from _walk(value, (model, name))
 
 
 def _walk(value: Any, path: tuple[Any, ...]) -> Iterator[Identified]:
     if isinstance(value, Identified):
         yield value
-    elif isinstance(value, (list, tuple, HashableSet)):
-        for index, item in enumerate(cast("Iterable[Any]", value)):
-            yield from _walk(item, (*path, index))
-    elif isinstance(value, (set, frozenset)):
+        return
+    if isinstance(value, (set, frozenset)) and not isinstance(value, HashableSet):
         raise _error(path, "a plain set has no order; use HashableSet[...] or TaskSet[...]")
-    elif isinstance(value, Mapping):
-        for key, item in cast("Mapping[Any, Any]", value).items():
+    excluded = excluded_fields(type(value)) if isinstance(value, StardagBaseModel) else ()
+    for key, item in children(value) or ():
+        if key not in excluded:
             yield from _walk(item, (*path, key))
-    elif isinstance(value, BaseModel):
-        for name, field in type(value).model_fields.items():
-            if not field_mark(field).excluded:
-                yield from _walk(getattr(value, name), (*path, name))
 
 
 def _identity_text(model: Identified) -> str:
@@ -198,7 +209,7 @@ def _dump(model: Identified, names: set[str]) -> dict[str, Any]:
 
 def _explain(model: Identified, error: Exception) -> IdentityError:
     """Return an error that names the first field whose value can't be identified."""
-    for name, _ in _plan_of(type(model)).fields:
+    for name, *_ in _plan_of(type(model)).fields:
         try:
             dumped = _dump(model, {name}).get(name)
             if (found := find_unidentifiable(dumped, name)) is not None:
@@ -217,6 +228,27 @@ def _error(path: tuple[Any, ...], problem: str) -> IdentityError:
     return IdentityError(f"{where}: {problem}")
 
 
+def _check_fields(cls: type[Identified]) -> None:
+    """Raise `TaskDefinitionError` for what would make a field's part in the id unclear."""
+    ours = [base for base in cls.__mro__ if base.__module__.startswith("stardag._")]
+    taken = {name for base in ours for name in base.__dict__} - Identified.model_fields.keys()
+    for name, field in cls.model_fields.items():
+        if name in taken and name in cls.__annotations__:
+            problem = f"{name!r} is a name that tasks use themselves; rename the field"
+        elif field.exclude:
+            problem = f"{name!r} is left out of every dump; StardagField(hash_exclude=True) " + (
+                "leaves it out of the id"
+            )
+        else:
+            continue
+        raise TaskDefinitionError(f"{cls.__module__}.{cls.__qualname__}: {problem}")
+    if cls.model_config.get("extra") != "forbid":
+        raise TaskDefinitionError(
+            f"{cls.__module__}.{cls.__qualname__}: a task can't have extra fields, as they would "
+            "have no part in its id"
+        )
+
+
 def _plan_of(cls: type[Identified]) -> IdentityPlan:
     plan: IdentityPlan | None = cls.__dict__.get("_plan")
     if plan is None:
@@ -233,7 +265,8 @@ def _field_plans(cls: type[Identified]) -> Iterator[FieldPlan]:
         if mark.excluded:
             continue
         exact = frozenset[type]() if {name, "*"} & custom else _exact_types(field)
-        yield FieldPlan(name, exact, mark.compat_default)
+        is_ordered = get_origin(field.annotation) in (HashableSet, TaskSet)
+        yield FieldPlan(name, exact, mark.compat_default, is_ordered)
 
 
 _SCALARS = frozenset[type]({str, int, float, bool, NoneType})

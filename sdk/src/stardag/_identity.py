@@ -54,6 +54,8 @@ class FieldPlan:
     """Values of exactly these types (such as str or int) are JSON as they are."""
     compat_default: Any = MISSING
     """The field is left out while its value equals this."""
+    is_ordered: bool = False
+    """The field's type gives sets an order, so that a plain one will do as a default."""
 
 
 class IdentityPlan:
@@ -65,8 +67,8 @@ class IdentityPlan:
         """Make a plan from what is the same for all instances, and from the fields."""
         self._head = dict(head)
         self._fields = tuple((f.name, f.exact, f.compat_default) for f in fields)
-        self.fields = tuple((f.name, f.exact) for f in fields)
-        """Name and exact types of each significant field."""
+        self.fields = tuple((f.name, f.exact, f.is_ordered) for f in fields)
+        """Name, exact types and order of sets of each significant field."""
 
     def payload(
         self,

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar, cast, get_ar
 
 from pydantic_core import core_schema
 
-from stardag._registry import NAME_KEY
 from stardag._task import BaseTask, Task
 from stardag._type_check import may_be
 from stardag.target._protocols import LoadableTarget
@@ -103,8 +102,7 @@ def _name(annotation: Any) -> str:
 
 
 def _task_or_value(value: Any) -> str:
-    is_task = isinstance(value, BaseTask) or (type(value) is dict and NAME_KEY in value)
-    return "task" if is_task else "value"
+    return "task" if isinstance(value, BaseTask) or BaseTask.describes(value) else "value"
 
 
 def _dump_task_or_value(

@@ -11,11 +11,12 @@ from __future__ import annotations
 import inspect
 from abc import ABC
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, TypeVar, cast
 
 from pydantic import BaseModel, ConfigDict, model_serializer, model_validator
 
 from stardag._fields import field_mark
+from stardag._identity import MISSING
 from stardag._registry import NAME_KEY, NAMESPACE_KEY, TypeRegistry, module_namespace
 
 if TYPE_CHECKING:
@@ -48,7 +49,10 @@ class StardagBaseModel(BaseModel):
 
     # A field whose type is a base class is written as the class that its value has.
     # NaN and infinities survive JSON; in an id they are an error.
-    model_config = ConfigDict(polymorphic_serialization=True, ser_json_inf_nan="constants")
+    # What is written by field name is read by it, whatever its alias.
+    model_config = ConfigDict(
+        polymorphic_serialization=True, ser_json_inf_nan="constants", validate_by_name=True
+    )
 
     @model_serializer(mode="wrap")
     def _serialize(self, handler: SerializerFunctionWrapHandler, info: SerializationInfo) -> Any:
@@ -65,6 +69,11 @@ def significant_fields(
             if mark.excluded or getattr(model, name) == mark.compat_default:
                 dumped.pop(name, None)
     return dumped
+
+
+def excluded_fields(cls: type[StardagBaseModel]) -> frozenset[str]:
+    """Return the names of the fields that have no part in an id, whatever their value."""
+    return frozenset(n for n, field in cls.model_fields.items() if field_mark(field).excluded)
 
 
 class PolymorphicRoot(StardagBaseModel):
@@ -112,6 +121,14 @@ class PolymorphicRoot(StardagBaseModel):
         """Return the type's namespace, dotted; empty for none."""
         return cls._type_namespace
 
+    @classmethod
+    def describes(cls, body: object) -> bool:
+        """Return whether `body` is a JSON object that names a known member of the family."""
+        if not isinstance(body, dict) or cls._family is None:
+            return False
+        named = cast("dict[str, Any]", body)
+        return cls._family.knows(named.get(NAMESPACE_KEY, ""), named.get(NAME_KEY))
+
     @model_validator(mode="wrap")
     @classmethod
     def _resolve(cls, data: Any, handler: ValidatorFunctionWrapHandler) -> Any:
@@ -126,6 +143,11 @@ class PolymorphicRoot(StardagBaseModel):
         member = cls._family.resolve(body.pop(NAMESPACE_KEY, ""), body.pop(NAME_KEY))
         if not issubclass(member, cls):
             raise ValueError(f"{member.__qualname__} is not a {cls.__qualname__}")
+        for name, field in member.model_fields.items():
+            # a body written before the field was there
+            default = field_mark(field).compat_default
+            if default is not MISSING and not {name, field.alias} & body.keys():
+                body[name] = default
         return handler(body) if member is cls else member.model_validate(body)
 
     @model_serializer(mode="wrap")

@@ -79,7 +79,13 @@ class TypeRegistry:
 
     @staticmethod
     def _is_other(known: type[Any] | None, cls: type[Any]) -> bool:
-        return known is not None and _where(known) != _where(cls)
+        # A definition inside of a function may be one of many, each with its own closure.
+        same = known is not None and _where(known) == _where(cls) and "<locals>" not in _where(cls)
+        return known is not None and not same
+
+    def knows(self, namespace: object, name: object) -> bool:
+        """Return whether an imported class has the name."""
+        return isinstance(name, str) and (namespace, name) in self._types
 
     def resolve(self, namespace: str, name: str) -> type[Any]:
         """Return the class.

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import inspect
 import itertools
 from abc import abstractmethod
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Set, Sized
 from typing import Any, ClassVar, Generic, TypeAlias, TypeVar, cast
 
 from stardag._errors import TaskDefinitionError, VersionMismatchError
 from stardag._identified import Identified
+from stardag._nesting import children
 from stardag.target._protocols import LoadableTarget, Target
 
 T = TypeVar("T")
@@ -26,6 +28,14 @@ class BaseTask(Identified):
     """Version that the code of `run` implements; a task of another version is not run."""
 
     version: str = ""
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
+        super().__pydantic_init_subclass__(**kwargs)
+        if inspect.iscoroutinefunction(cls.run) or inspect.isasyncgenfunction(cls.run):
+            raise TaskDefinitionError(
+                f"{cls.__module__}.{cls.__qualname__}: run can't be async yet"
+            )
 
     @abstractmethod
     def complete(self) -> bool:
@@ -72,17 +82,24 @@ TaskStruct: TypeAlias = BaseTask | Iterable["TaskStruct"] | Mapping[Any, "TaskSt
 _BRIEF_ITEMS, _BRIEF_CHARACTERS = 3, 60
 
 
-def _brief(value: Any) -> str:
-    """Return a short text for a parameter; tasks inside it as their name alone."""
+def _brief(value: Any, depth: int = 2) -> str:
+    """Return a short text for a parameter, however much is in it; tasks as their name alone."""
     if isinstance(value, BaseTask):
         return f"{value.get_name()}(...)"
-    if isinstance(value, (list, tuple)):
-        items = cast("Collection[Any]", value)
-        shown = [_brief(item) for item in itertools.islice(items, _BRIEF_ITEMS)]
-        more = [f"... {len(items) - _BRIEF_ITEMS} more"] if len(items) > _BRIEF_ITEMS else []
-        return f"[{', '.join(shown + more)}]"
-    text = repr(value)
-    return text if len(text) <= _BRIEF_CHARACTERS else f"{text[: _BRIEF_CHARACTERS - 3]}..."
+    items = children(value)
+    if items is None:
+        text = repr(value)
+        return text if len(text) <= _BRIEF_CHARACTERS else f"{text[: _BRIEF_CHARACTERS - 3]}..."
+    if not depth:
+        return f"{type(value).__name__}(...)"
+    named = not isinstance(value, (list, tuple, Set))
+    shown = [
+        f"{key}: {_brief(item, depth - 1)}" if named else _brief(item, depth - 1)
+        for key, item in itertools.islice(items, _BRIEF_ITEMS)
+    ]
+    more = len(value) - _BRIEF_ITEMS if isinstance(value, Sized) else 0
+    shown += [f"... {more} more"] * (more > 0)
+    return f"{{{', '.join(shown)}}}" if named else f"[{', '.join(shown)}]"
 
 
 class Task(BaseTask, Generic[TargetT_co]):

@@ -4,10 +4,11 @@ Sources, a later one winning: the defaults; the user's file (`config.toml` in th
 user's configuration directory); the project's file (`stardag.toml`, or
 `[tool.stardag]` in `pyproject.toml`, in the working directory or the nearest one
 above it that has either; `STARDAG_CONFIG` names another file in its place); the
-environment. `STARDAG_PROFILE=name` lays the file's `[profiles.name]` over the rest
-of that file.
+environment. `STARDAG_PROFILE=name` lays a file's `[profiles.name]` over the rest of that
+file.
 
-Paths in a file are relative to the file's directory.
+Paths in a file are relative to the file's directory, those in variables to the working
+directory. An empty variable unsets what files set.
 """
 
 from __future__ import annotations
@@ -17,11 +18,22 @@ import json
 import os
 import tomllib
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+)
 
 from stardag._errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 DEFAULT_ADDRESS = "127.0.0.1:7465"
 
@@ -45,6 +57,20 @@ def _user_path(kind: Literal["config", "data", "state"], app: str = "stardag") -
     return Path(getattr(platformdirs, f"user_{kind}_dir")(app, appauthor=False))
 
 
+def _absolute(path: Path, info: ValidationInfo) -> Path:
+    """Return a path relative to where its source is, if that is known."""
+    base: Path = info.context["base"] if info.context else Path()
+    return Path(os.path.normpath(base / path.expanduser()))
+
+
+def _absolute_root(root: str, info: ValidationInfo) -> str:
+    return root if "://" in root else str(_absolute(Path(root), info))
+
+
+ConfigPath = Annotated[Path, AfterValidator(_absolute)]
+TargetRoot = Annotated[str, Field(min_length=1), AfterValidator(_absolute_root)]
+
+
 class _Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -56,7 +82,7 @@ class ServerConfig(_Section):
     """`host:port` or a URL; without one nothing is tracked. Off loopback it means TLS."""
     token: SecretStr | None = None
     """The credential itself; prefer `token_file`."""
-    token_file: Path | None = None
+    token_file: ConfigPath | None = None
     """File with the credential; by default the one that a local server writes."""
 
     def read_token(self) -> str | None:
@@ -83,7 +109,7 @@ class ServerConfig(_Section):
 class TrackingConfig(_Section):
     """How events are kept on this machine until the service has them."""
 
-    state_dir: Path = Field(default_factory=lambda: _user_path("state"))
+    state_dir: ConfigPath = Field(default_factory=lambda: _user_path("state"))
     """Directory of the spool and the sender's state."""
     fsync: Literal["interval", "never", "always"] = "interval"
     """When spooled events are forced to disk: each 100 ms, never, or each one."""
@@ -102,7 +128,7 @@ class TrackingConfig(_Section):
 class Config(_Section):
     """All settings. Frozen; `load_config` makes one."""
 
-    target_roots: dict[str, str] = Field(default_factory=dict)
+    target_roots: dict[str, TargetRoot] = Field(default_factory=dict)
     """Target root URI or path by name. `default` has a default; others must be named."""
     server: ServerConfig = Field(default_factory=ServerConfig)
     tracking: TrackingConfig = Field(default_factory=TrackingConfig)
@@ -134,6 +160,12 @@ class LoadedConfig(BaseModel):
     """Dotted name of each value that was set -> the file or variable that set it."""
 
 
+class _File(Config):
+    """What a file may have: the settings, and profiles of them."""
+
+    profiles: dict[str, Config] = Field(default_factory=dict)
+
+
 @functools.cache
 def get_config() -> Config:
     """Return this process's configuration, loaded when it is first asked for."""
@@ -147,48 +179,58 @@ def load_config() -> LoadedConfig:
     """
     values: dict[str, Any] = {}
     sources: dict[str, str] = {}
-    for path in (_user_path("config") / "config.toml", _project_file()):
-        if path is not None and path.is_file():
-            _lay(values, _read_file(path), (), str(path), sources)
-    for name, (section, key) in _VARIABLES.items():
-        if (text := os.environ.get(name)) is not None:
-            _lay(values, {section: {key: text or None}}, (), name, sources)
-    _lay(values, {"target_roots": _roots_from_environment()}, (), _ROOTS, sources)
-    try:
-        return LoadedConfig(config=Config.model_validate(values), sources=sources)
-    except ValidationError as error:
-        raise ConfigError(_describe(error, sources)) from None
+    profile = os.environ.get("STARDAG_PROFILE") or None
+    files = {str(path): _read_file(path) for path in _files()}
+    for name, file in files.items():
+        _lay(values, file.model_dump(exclude_unset=True, exclude={"profiles"}), name, sources)
+        if profile in file.profiles:
+            _lay(values, file.profiles[profile].model_dump(exclude_unset=True), name, sources)
+    known = sorted({name for file in files.values() for name in file.profiles})
+    if profile is not None and profile not in known:
+        raise ConfigError(
+            f"STARDAG_PROFILE is {profile!r}, and there is no such profile "
+            f"(known: {', '.join(known) or 'none'})"
+        )
+    for name, layer in _environment():
+        _lay(values, layer.model_dump(exclude_unset=True), name, sources)
+    return LoadedConfig(config=Config.model_validate(values), sources=sources)
 
 
 def _lay(
     onto: dict[str, Any],
     values: dict[str, Any],
-    path: tuple[str, ...],
     source: str,
     sources: dict[str, str],
+    path: tuple[str, ...] = (),
 ) -> None:
     for key, value in values.items():
         here = (*path, key)
         if isinstance(value, dict):
-            _lay(onto.setdefault(key, {}), value, here, source, sources)  # pyright: ignore[reportUnknownArgumentType]
+            inner = cast("dict[str, Any]", value)
+            _lay(onto.setdefault(key, {}), inner, source, sources, here)
         else:
             onto[key] = value
             sources[".".join(here)] = source
 
 
-def _project_file() -> Path | None:
+def _files() -> Iterator[Path]:
+    """Return the files there are, the one that wins last."""
+    user = _user_path("config") / "config.toml"
+    if user.is_file():
+        yield user
     if named := os.environ.get("STARDAG_CONFIG"):
-        path = Path(named)
-        if not path.is_file():
-            raise ConfigError(f"STARDAG_CONFIG names {path}, which does not exist")
-        return path
+        if not (path := Path(named)).is_file():
+            raise ConfigError(f"STARDAG_CONFIG names {path}, which is not a file")
+        yield path
+        return
     for directory in (Path.cwd(), *Path.cwd().parents):
         if (own := directory / "stardag.toml").is_file():
-            return own
+            yield own
+            return
         pyproject = directory / "pyproject.toml"
-        if pyproject.is_file() and "stardag" in _parse(pyproject).get("tool", {}):
-            return pyproject
-    return None
+        if pyproject.is_file() and _tool_table(_parse(pyproject)) is not None:
+            yield pyproject
+            return
 
 
 def _parse(path: Path) -> dict[str, Any]:
@@ -196,56 +238,53 @@ def _parse(path: Path) -> dict[str, Any]:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path} is not valid TOML: {error}") from None
+    except OSError as error:
+        raise ConfigError(f"{path} can't be read: {error.strerror}") from None
 
 
-def _read_file(path: Path) -> dict[str, Any]:
+def _tool_table(pyproject: dict[str, Any]) -> Any:
+    """Return `[tool.stardag]`, or None if there is none."""
+    tool = pyproject.get("tool")
+    return cast("dict[str, Any]", tool).get("stardag") if isinstance(tool, dict) else None
+
+
+def _read_file(path: Path) -> _File:
     values = _parse(path)
     if path.name == "pyproject.toml":
-        values = values["tool"]["stardag"]
-    profiles: dict[str, dict[str, Any]] = values.pop("profiles", {})
-    if chosen := os.environ.get("STARDAG_PROFILE"):
-        if chosen not in profiles:
-            known = ", ".join(sorted(profiles)) or "none"
-            raise ConfigError(f"{path} has no profile {chosen!r} (it has: {known})")
-        for section, own in profiles[chosen].items():
-            values[section] = {**values.get(section, {}), **own}
-    base = path.resolve().parent
-    for section, key in (("server", "token_file"), ("tracking", "state_dir")):
-        if isinstance(text := values.get(section, {}).get(key), str):
-            values[section][key] = _below(base, text)
-    for name, root in values.get("target_roots", {}).items():
-        if isinstance(root, str) and "://" not in root:
-            values["target_roots"][name] = str(_below(base, root))
-    return values
+        values = _tool_table(values)
+    try:
+        return _File.model_validate(values, context={"base": path.resolve().parent})
+    except ValidationError as error:
+        raise ConfigError(f"{path}: {_describe(error)}") from None
 
 
-def _below(base: Path, text: str) -> Path:
-    return Path(os.path.normpath(base / Path(text).expanduser()))
-
-
-def _roots_from_environment() -> dict[str, str]:
-    roots: dict[str, str] = {}
+def _environment() -> Iterator[tuple[str, Config]]:
+    """Return what each variable sets."""
+    for name, (section, key) in _VARIABLES.items():
+        if (text := os.environ.get(name)) is not None:
+            yield name, _from_variable(name, {section: {key: text or None}})
     if text := os.environ.get(_ROOTS):
         try:
-            parsed = json.loads(text)
+            roots = json.loads(text)
         except ValueError as error:
             raise ConfigError(f"{_ROOTS} is not valid JSON: {error}") from None
-        if not isinstance(parsed, dict):
-            raise ConfigError(f'{_ROOTS} must be a JSON object such as {{"default": "/data"}}')
-        roots.update(parsed)  # pyright: ignore[reportUnknownArgumentType]
+        yield _ROOTS, _from_variable(_ROOTS, {"target_roots": roots})
     prefix = _ROOTS + "__"
-    for name, value in os.environ.items():
-        if name.startswith(prefix):
-            roots[name.removeprefix(prefix).lower()] = value
-    return {
-        name: root if "://" in root else str(Path(root).expanduser()) if root else root
-        for name, root in roots.items()
-    }
+    for name, text in os.environ.items():
+        if name.startswith(prefix) and text:
+            root = {name.removeprefix(prefix).lower(): text}
+            yield name, _from_variable(name, {"target_roots": root})
 
 
-def _describe(error: ValidationError, sources: dict[str, str]) -> str:
-    lines: list[str] = []
-    for problem in error.errors():
-        name = ".".join(str(part) for part in problem["loc"])
-        lines.append(f"{name} (from {sources.get(name, 'defaults')}): {problem['msg']}")
-    return "invalid configuration: " + "; ".join(lines)
+def _from_variable(name: str, values: dict[str, Any]) -> Config:
+    try:
+        return Config.model_validate(values, context={"base": Path.cwd()})
+    except ValidationError as error:
+        raise ConfigError(f"{name}: {_describe(error)}") from None
+
+
+def _describe(error: ValidationError) -> str:
+    return "; ".join(
+        f"{'.'.join(str(part) for part in problem['loc'])}: {problem['msg']}"
+        for problem in error.errors()
+    )

@@ -295,3 +295,70 @@ def test_a_target_root_that_is_not_configured_is_named(isolated: Path) -> None:
 
     with pytest.raises(sd.ConfigError, match="no target root called 'archive'"):
         sd.build_sequential(archived())
+
+
+class Broken(sd.AutoTask[int]):
+    def complete(self) -> bool:
+        raise OSError("disk gone")
+
+    def run(self) -> None: ...
+
+
+class Yields(sd.AutoTask[int]):
+    tasks: list[sd.SubClass[sd.BaseTask]]
+
+    def run(self) -> Iterator[sd.TaskStruct]:
+        yield self.tasks
+        self.output().save(1)
+
+
+@pytest.mark.parametrize("unfit", [Broken(), Elsewhere()])
+def test_a_yield_that_can_not_be_looked_at_harms_nobody_else(
+    build: Build, recorder: Recorder, unfit: Any
+) -> None:
+    bystander = Yields(tasks=[leaf(n=200)])
+    failing_one = Yields(tasks=[leaf(n=100), leaf(n=101), unfit])
+    summary = build([failing_one, bystander], fail_mode=FailMode.CONTINUE)
+    assert [failure.task for failure in summary.failures] == [failing_one]
+    assert bystander.load() == 1
+    assert leaf(n=100) not in recorder.tasks("started")
+
+
+def test_an_error_of_a_task_being_asked_names_the_task(build: Build, recorder: Recorder) -> None:
+    with pytest.raises(OSError, match="disk gone") as caught:
+        build(plus(a=Broken(), b=leaf(n=1)))
+    assert caught.value.__notes__ == ["raised by complete() of Broken()"]
+    assert recorder.ended == "failed"
+
+
+class Stubborn(sd.AutoTask[int]):
+    def run(self) -> Iterator[sd.TaskStruct]:
+        try:
+            yield [leaf(n=1), failing()]
+        finally:
+            raise ValueError("clean-up failed")
+
+
+def test_a_clean_up_that_fails_does_not_lose_the_summary(build: Build, recorder: Recorder) -> None:
+    summary = build(Stubborn())
+    assert summary.status == recorder.ended == "failed"
+    assert str(summary.counts).endswith("2 failed")
+
+
+class OwnBaseException(BaseException):
+    pass
+
+
+def test_whatever_a_task_raises_is_its_failure(build: Build) -> None:
+    @sd.task
+    def raising() -> int:
+        raise OwnBaseException
+
+    assert build(raising()).counts.failed == 1
+
+
+@pytest.mark.parametrize("workers", [0, -1])
+def test_a_build_needs_workers(recorder: Recorder, workers: int) -> None:
+    with pytest.raises(ValueError, match="at least 1"):
+        sd.build(leaf(n=1), max_workers=workers)
+    assert recorder.events == []

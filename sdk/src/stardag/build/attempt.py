@@ -64,6 +64,8 @@ def advance(task: BaseTask, generator: TaskGenerator | None) -> Outcome:
                 f"{task!r} ran without an error, but is not complete"
                 + (f": {place} does not exist" if place else "")
             )
-    except (Exception, SystemExit) as error:  # whatever the task's code raises is its outcome
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # whatever else the task's code raises is its outcome
         return Failed(error)
     return _COMPLETED

@@ -82,8 +82,11 @@ async def build_aio(
     """Do as `build` does, from a coroutine."""
     from stardag.build.concurrent import drive
 
+    workers = min(32, (os.cpu_count() or 1) + 4) if max_workers is None else max_workers
+    if workers < 1:
+        raise ValueError(f"max_workers must be at least 1, not {workers}")
     with _building(tasks, **options) as run:
-        await drive(run, max_workers or min(32, (os.cpu_count() or 1) + 4))
+        await drive(run, workers)
     return run.summary
 
 
@@ -137,6 +140,9 @@ def _building(
         run.start()
         yield run
         run.finish()
+    except BaseException as error:
+        run.abort(error)
+        raise
     finally:
         observer.wait_delivered(_flush_timeout() if flush_timeout is None else flush_timeout)
 

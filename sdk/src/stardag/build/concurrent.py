@@ -19,7 +19,7 @@ async def drive(run: BuildRun, max_workers: int) -> None:
     """Run tasks until there are no more.
 
     When the asyncio task is cancelled (which is how `asyncio.run` passes on Ctrl-C), nothing
-    more is started, what runs is waited for, and the build is cancelled.
+    more is started, and what runs is waited for.
     """
     ended: deque[tuple[int, Outcome]] = deque()
     wake = asyncio.Event()
@@ -29,7 +29,7 @@ async def drive(run: BuildRun, max_workers: int) -> None:
     def work(number: int) -> None:
         try:
             outcome = context.copy().run(run.advance, number)
-        except BaseException as error:  # raised by hand: an interrupt never comes to a thread
+        except KeyboardInterrupt as error:  # raised by hand: a real one never comes to a thread
             outcome = Failed(error)
         ended.append((number, outcome))
         loop.call_soon_threadsafe(wake.set)
@@ -51,5 +51,4 @@ async def drive(run: BuildRun, max_workers: int) -> None:
             pool.shutdown(cancel_futures=True)
             while ended:
                 run.settle(*ended.popleft())
-            run.cancel("interrupted")
             raise

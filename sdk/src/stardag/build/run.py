@@ -7,9 +7,10 @@ ended; what follows from that is decided here, once for both.
 from __future__ import annotations
 
 import time
+from asyncio import CancelledError
 from typing import TYPE_CHECKING
 
-from stardag._errors import CycleError, StardagError, TaskDefinitionError, UpstreamFailedError
+from stardag._errors import CycleError, StardagError, UpstreamFailedError
 from stardag._task import BaseTask
 from stardag._uuid7 import uuid7
 from stardag.build.attempt import Completed, Failed, Outcome, Suspended, TaskGenerator, advance
@@ -47,19 +48,10 @@ class BuildRun:
         self.summary = BuildSummary(self._info.id, "completed")
 
     def start(self) -> None:
-        """Find the tasks and report them.
-
-        Raises what a task's `complete` or `requires` raises, `CycleError`, `IdentityError`,
-        and `TaskDefinitionError` for a task that has to run and has no `run`; the build is
-        then reported as failed.
-        """
+        """Find the tasks and report them. Raises what `Graph.discover` raises."""
         self._started_at = time.monotonic()
         self._observer.build_started(self._info)
-        try:
-            self._discover(self._roots)
-        except BaseException as error:
-            self._end("failed", f"{type(error).__name__}: {error}")
-            raise
+        self._discover(self._roots)
 
     def take(self) -> int | None:
         """Return the number of a task to run now, reported as started; None if there is none."""
@@ -104,10 +96,17 @@ class BuildRun:
         self._end("failed" if failures else "completed", str(failures[0]) if failures else "")
         return self.summary
 
-    def cancel(self, reason: str) -> None:
-        """End the build on request. What was taken and not settled is cancelled as well."""
+    def abort(self, error: BaseException) -> None:
+        """End the build because of what kept its driver from going on.
+
+        An interrupt or a cancellation cancels it; anything else fails it. What was taken and
+        not settled is cancelled.
+        """
         self._cancel_rest()
-        self._end("cancelled", reason)
+        if isinstance(error, (KeyboardInterrupt, CancelledError)):
+            self._end("cancelled", "interrupted")
+        else:
+            self._end("failed", f"{type(error).__name__}: {error}")
 
     def _discover(self, tasks: Sequence[BaseTask]) -> None:
         graph = self._graph
@@ -118,10 +117,6 @@ class BuildRun:
                 self.summary.counts.reused += 1
                 self._observer.task_reused(task, ())
                 continue
-            if type(task).run is BaseTask.run:
-                raise TaskDefinitionError(
-                    f"{task!r} is not complete, and {type(task).__qualname__} has no run to make it"
-                )
             self._observer.task_pending(task, [graph.tasks[n] for n in requires])
             if self._frontier.state(number) is State.SKIPPED:
                 self._note_lost(number, self._cause_among(requires))
@@ -186,7 +181,7 @@ class BuildRun:
     def _cancel_rest(self) -> None:
         for number, begun in self._frontier.cancel():
             if number in self._generators:
-                self._generators.pop(number).close()
+                self._close_generator(number, StardagError("the build ended"))
             self.summary.counts.cancelled += 1
             self._observer.task_cancelled(self._graph.tasks[number], _ATTEMPT if begun else 0)
 

@@ -9,13 +9,6 @@ if TYPE_CHECKING:
 
 
 def drive(run: BuildRun) -> None:
-    """Run tasks until there are no more.
-
-    On KeyboardInterrupt the build is cancelled, and the interrupt goes on its way.
-    """
-    try:
-        while (number := run.take()) is not None:
-            run.settle(number, run.advance(number))
-    except KeyboardInterrupt:
-        run.cancel("interrupted")
-        raise
+    """Run tasks until there are no more. Raises KeyboardInterrupt where it comes."""
+    while (number := run.take()) is not None:
+        run.settle(number, run.advance(number))

@@ -70,7 +70,7 @@ class TaskCounts:
         return ", ".join(f"{count} {name}" for name, count in parts.items() if count) or "no tasks"
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, repr=False)
 class BuildSummary:
     """How a build ended."""
 
@@ -94,6 +94,9 @@ class BuildSummary:
             return
         first = self.failures[0].error if self.failures else None
         raise BuildFailedError(str(self)) from first
+
+    def __repr__(self) -> str:
+        return str(self)
 
     def __str__(self) -> str:
         lines = [f"build {self.build_id} {self.status} in {self.duration_s:.2f} s: {self.counts}"]

@@ -6,15 +6,17 @@ from typing import Annotated
 from uuid import UUID
 
 from cyclopts import App, Parameter
+from cyclopts.validators import Number
 
 builds = App(name="builds", help="List, show and watch builds.")
 
+Limit = Annotated[int, Parameter(validator=Number(gte=1))]
 Json = Annotated[bool, Parameter(name="--json", negative="")]
 BuildId = Annotated[str, Parameter(help="Id of the build, or `latest`.")]
 
 
 @builds.command(name="list")
-def list_builds(*, limit: int = 20, json: Json = False) -> None:
+def list_builds(*, limit: Limit = 20, json: Json = False) -> None:
     """List builds, newest first.
 
     Parameters
@@ -42,7 +44,7 @@ def list_builds(*, limit: int = 20, json: Json = False) -> None:
 
 
 @builds.command
-def show(build: BuildId, *, limit: int = 50, json: Json = False) -> None:
+def show(build: BuildId, *, limit: Limit = 50, json: Json = False) -> None:
     """Show a build: how it ended, what failed, and what became of each task.
 
     Parameters

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from pydantic import TypeAdapter
-from pydantic.errors import PydanticSchemaGenerationError, PydanticUndefinedAnnotation
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic.errors import (
+    PydanticSchemaGenerationError,
+    PydanticUndefinedAnnotation,
+    PydanticUserError,
+)
 from pydantic_core import PydanticSerializationError
 
 from stardag._errors import SerializerError
+from stardag._nesting import children
 
 if TYPE_CHECKING:
     from stardag.target._file import FileSystemTarget
@@ -25,7 +31,7 @@ class JSONSerializer(Generic[T]):
         Raises `SerializerError` if Pydantic can't describe the type.
         """
         try:
-            self._adapter: TypeAdapter[T] = TypeAdapter(annotation)
+            self._adapter: TypeAdapter[T] = _adapter(annotation)
         except PydanticUndefinedAnnotation as error:
             raise NameError(str(error), name=error.name) from None
         except PydanticSchemaGenerationError:
@@ -39,20 +45,53 @@ class JSONSerializer(Generic[T]):
     def dump(self, obj: T, target: FileSystemTarget[Any]) -> None:
         """Write the value as JSON.
 
-        Raises `SerializerError` if it is not a value of the type.
+        Raises `SerializerError` if Pydantic can't write it as the type, or would lose a NaN
+        or an infinity in it.
         """
         try:
             data = self._adapter.dump_json(obj, warnings="error")
         except PydanticSerializationError as error:
             raise SerializerError(f"{target.uri}: the value can't be written: {error}") from None
+        if b"null" in data and (place := _find_non_finite(obj)) is not None:
+            raise SerializerError(
+                f"{target.uri}: the value{place} is NaN or infinite, which its class writes as "
+                'null; set ser_json_inf_nan="constants" in the class\'s model_config (or, for a '
+                "dataclass, __pydantic_config__)"
+            )
         with target.open("wb") as file:
             file.write(data)
 
     def load(self, target: FileSystemTarget[Any]) -> T:
-        """Read the value."""
+        """Read the value.
+
+        Raises `SerializerError` if the content is not JSON of the type.
+        """
         with target.open("rb") as file:
-            return self._adapter.validate_json(file.read())
+            data = file.read()
+        try:
+            return self._adapter.validate_json(data)
+        except ValidationError as error:
+            raise SerializerError(f"{target.uri} can't be read: {error}") from None
 
     def get_default_extension(self) -> str:
         """Return `json`."""
         return "json"
+
+
+def _adapter(annotation: Any) -> TypeAdapter[Any]:
+    try:
+        return TypeAdapter(annotation, config=ConfigDict(ser_json_inf_nan="constants"))
+    except PydanticUserError as error:
+        if error.code != "type-adapter-config-unused":
+            raise
+        return TypeAdapter(annotation)  # the type is a class with a configuration of its own
+
+
+def _find_non_finite(value: Any, path: str = "") -> str | None:
+    """Return the path of the first NaN or infinity, or None."""
+    if isinstance(value, float):
+        return None if math.isfinite(value) else path
+    for key, item in children(value) or ():
+        if (found := _find_non_finite(item, f"{path}[{key!r}]")) is not None:
+            return found
+    return None
