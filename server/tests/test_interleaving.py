@@ -1,7 +1,5 @@
 """However the streams of a build interleave, it ends in one state."""
 
-from dataclasses import dataclass
-
 from hypothesis import given
 from hypothesis import strategies as st
 from producer import Producer
@@ -24,13 +22,6 @@ MIDDLES = [
     pb.EVENT_TYPE_TASK_RESUMED,
     pb.EVENT_TYPE_TASK_BLOCKED,
 ]
-
-
-@dataclass(frozen=True)
-class Attempt:
-    task: str
-    number: int
-    kinds: tuple[int, ...]
 
 
 @st.composite
@@ -61,11 +52,11 @@ def streams(draw: st.DrawFn) -> list[list[pb.NewEvent]]:
     return drawn
 
 
-def interleaved(draw: st.DrawFn, streams: list[list[pb.NewEvent]]) -> BuildFold:
+def interleaved(data: st.DataObject, streams: list[list[pb.NewEvent]]) -> BuildFold:
     fold = BuildFold(BuildState(key=1, create_time=1, update_time=1), {})
     left = [list(own) for own in streams]
     while remaining := [number for number, own in enumerate(left) if own]:
-        number = draw(st.sampled_from(remaining))
+        number = data.draw(st.sampled_from(remaining))
         event = left[number].pop(0)
         fold.apply(event, 0, number + 1, now=1, rejection=check(event))
     return fold
@@ -79,14 +70,14 @@ def outcome(fold: BuildFold) -> tuple[object, ...]:
 @given(st.data())
 def test_the_order_of_streams_does_not_matter(data: st.DataObject):
     drawn = data.draw(streams())
-    first = interleaved(data.draw, drawn)
-    second = interleaved(data.draw, drawn)
+    first = interleaved(data, drawn)
+    second = interleaved(data, drawn)
     assert outcome(first) == outcome(second)
 
 
 @given(st.data())
 def test_the_counts_are_those_of_the_states(data: st.DataObject):
-    fold = interleaved(data.draw, data.draw(streams()))
+    fold = interleaved(data, data.draw(streams()))
     counts = [0] * len(fold.build.task_counts)
     for state in fold.tasks.values():
         counts[state.status] += 1
@@ -99,6 +90,6 @@ def test_the_counts_are_those_of_the_states(data: st.DataObject):
 
 @given(st.data())
 def test_what_is_terminal_has_an_end(data: st.DataObject):
-    fold = interleaved(data.draw, data.draw(streams()))
+    fold = interleaved(data, data.draw(streams()))
     for state in fold.tasks.values():
         assert bool(state.end_time) == (state.status in TERMINAL)

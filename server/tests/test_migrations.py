@@ -4,7 +4,6 @@ import asyncio
 from pathlib import Path
 
 import alembic.command
-import alembic.util
 import pytest
 import sqlalchemy as sa
 from alembic.config import Config

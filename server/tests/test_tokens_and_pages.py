@@ -4,6 +4,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from stardag.v1.build_pb2 import BUILD_STATUS_COMPLETED, BUILD_STATUS_RUNNING
 from stardag.v1.build_service_pb2 import ListBuildsRequest
 from stardag.v1.task_pb2 import TaskFailure
 from stardag_server.domain import limits
@@ -45,11 +46,11 @@ def test_any_other_text_is_refused(text: str):
 
 
 def test_a_page_token_belongs_to_its_query_whatever_the_page_size():
-    token = PageTokens(ListBuildsRequest(page_size=3, statuses=[1])).make(7)
-    again = ListBuildsRequest(page_size=9, page_token=token, statuses=[1])
+    token = PageTokens(ListBuildsRequest(page_size=3, statuses=[BUILD_STATUS_RUNNING])).make(7)
+    again = ListBuildsRequest(page_size=9, page_token=token, statuses=[BUILD_STATUS_RUNNING])
     assert PageTokens(again).parse(token) == 7
     with pytest.raises(PageTokenInvalid):
-        PageTokens(ListBuildsRequest(statuses=[2])).parse(token)
+        PageTokens(ListBuildsRequest(statuses=[BUILD_STATUS_COMPLETED])).parse(token)
 
 
 def test_page_sizes_are_coerced():

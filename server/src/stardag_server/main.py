@@ -6,7 +6,7 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from pathlib import Path
 from typing import NoReturn
 
@@ -33,7 +33,7 @@ _log = logging.getLogger(__name__)
 
 _USAGE = 2
 _FAULT = 3
-_GRACE = 5.0
+_GRACE = 2.0
 """Seconds in which open calls are to end when the server stops."""
 
 app = cyclopts.App(name="stardag-server", help="The tracking service of Stardag.")
@@ -96,10 +96,13 @@ def migrate_command(*, data_dir: Path | None = None, database_url: str | None = 
     return 0
 
 
-def main() -> NoReturn:
-    """Run the command. Exit code 2: a setting can't be used; 3: the server can't serve."""
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run the command, with the arguments of this process by default.
+
+    Exit codes: 2 if a setting can't be used, 3 if the server can't serve.
+    """
     try:
-        code = app(result_action="return_value")
+        code = app(sys.argv[1:] if arguments is None else arguments, result_action="return_value")
     except SettingInvalid as error:
         code = _say(error, _USAGE)
     except StorageUnavailable as error:

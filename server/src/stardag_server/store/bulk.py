@@ -173,13 +173,9 @@ def _unnested(
 ) -> sa.Select[*tuple[Any, ...]]:
     """Return the rows as a query, in their order."""
     types: list[sa.types.TypeEngine[Any]] = [table.__table__.c[name].type for name in columns]
-    arrays = [
+    arrays: list[sa.ColumnElement[Any]] = [
         sa.literal(list(values), sa.ARRAY(kind, dimensions=1))
         for values, kind in zip(zip(*rows, strict=True), types, strict=True)
     ]
-    given = (
-        sa.func.unnest(*arrays)
-        .table_valued(*(sa.column(name) for name in columns), name="given")
-        .render_derived()
-    )
+    given = sa.func.unnest(*arrays).table_valued(*columns, name="given").render_derived()
     return sa.select(*(given.c[name] for name in columns))

@@ -1,7 +1,7 @@
 """Connections: one transaction at a time to write with, many to read."""
 
 import contextlib
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator
 from typing import Any
 
 import asyncpg
@@ -30,6 +30,9 @@ _PASSING_TEXTS = (
     "attempt to write a readonly database",
 )
 
+# The trees in which the drivers raise.
+_FAULTS = (OSError, DBAPIError, PoolTimeout, asyncpg.PostgresError, asyncpg.InterfaceError)
+
 
 class Database:
     """One database, PostgreSQL or SQLite by its URL.
@@ -46,19 +49,13 @@ class Database:
             self._writer = _sqlite_engine(url, connections=1, begin="BEGIN IMMEDIATE")
             self._reader = _sqlite_engine(url, connections=_SQLITE_READERS, begin="BEGIN")
 
-    @contextlib.asynccontextmanager
-    async def write(self) -> AsyncGenerator[AsyncConnection]:
+    def write(self) -> contextlib.AbstractAsyncContextManager[AsyncConnection]:
         """Open a transaction that commits at the end of the block, unless it raises."""
-        with _translated_faults():
-            async with self._writer.begin() as connection:
-                yield connection
+        return _transaction(self._writer.begin())
 
-    @contextlib.asynccontextmanager
-    async def read(self) -> AsyncGenerator[AsyncConnection]:
+    def read(self) -> contextlib.AbstractAsyncContextManager[AsyncConnection]:
         """Open a transaction to read in."""
-        with _translated_faults():
-            async with self._reader.connect() as connection:
-                yield connection
+        return _transaction(self._reader.connect())
 
     async def close(self) -> None:
         """Close all connections."""
@@ -85,16 +82,24 @@ def is_passing(error: BaseException) -> bool:
     return isinstance(error, asyncpg.InterfaceError) and "closed" in str(error)
 
 
-@contextlib.contextmanager
-def _translated_faults() -> Generator[None]:
-    try:
-        yield
-    # A driver raises errors of unrelated trees when its server is away; what is
-    # not one of those is raised as it is.
-    except Exception as error:
-        if is_passing(error):
+@contextlib.asynccontextmanager
+async def _transaction(
+    opening: contextlib.AbstractAsyncContextManager[AsyncConnection],
+) -> AsyncGenerator[AsyncConnection]:
+    async with contextlib.AsyncExitStack() as stack:
+        try:
+            connection = await stack.enter_async_context(opening)
+        except _FAULTS as error:
+            # Whatever keeps us from connecting is no fault of what is to be done.
             raise StorageUnavailable from error
-        raise
+        try:
+            yield connection
+            # The commit, with its faults, belongs to this block.
+            await stack.aclose()
+        except _FAULTS as error:
+            if is_passing(error):
+                raise StorageUnavailable from error
+            raise
 
 
 def _postgres_engine(url: sa.URL) -> AsyncEngine:

@@ -7,6 +7,7 @@ UNKNOWN and Python's text.
 from __future__ import annotations
 
 import contextlib
+import inspect
 import logging
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -86,7 +87,12 @@ class _Call:
     ) -> AsyncIterator[Any]:
         try:
             self._admit(self._details)
-            async with contextlib.aclosing(self._behaviour(_parsed(request), context)) as responses:
+            responses = self._behaviour(_parsed(request), context)
+            # grpc's own health service writes its responses by itself.
+            if inspect.isawaitable(responses):
+                await responses
+                return
+            async with contextlib.aclosing(responses):
                 async for response in responses:
                     yield response
         # As above.

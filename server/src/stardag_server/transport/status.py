@@ -12,7 +12,9 @@ DOMAIN = "stardag.dev"
 
 _PREFIX = "ERROR_REASON_"
 _MAX_VIOLATIONS = 20
-_MAX_TEXT = 1_000
+_MAX_MESSAGE = 1_000
+_MAX_FIELD = 100
+_MAX_RULE = 200
 
 _CODES: dict[int, grpc.StatusCode] = {
     reasons.ERROR_REASON_REQUEST_INVALID: grpc.StatusCode.INVALID_ARGUMENT,
@@ -46,7 +48,7 @@ def refusal_status(refusal: Refusal) -> status_pb2.Status:
             error_details_pb2.BadRequest(
                 field_violations=[
                     error_details_pb2.BadRequest.FieldViolation(
-                        field=violation.field[:_MAX_TEXT], description=violation.rule[:_MAX_TEXT]
+                        field=violation.field[:_MAX_FIELD], description=violation.rule[:_MAX_RULE]
                     )
                     for violation in refusal.violations[:_MAX_VIOLATIONS]
                 ]
@@ -75,4 +77,4 @@ def _status(code: int, message: str, details: list[Message]) -> status_pb2.Statu
     for detail in details:
         packed.append(any_pb2.Any())
         packed[-1].Pack(detail)
-    return status_pb2.Status(code=code, message=message[:_MAX_TEXT], details=packed)
+    return status_pb2.Status(code=code, message=message[:_MAX_MESSAGE], details=packed)

@@ -1,0 +1,62 @@
+"""Settings: where they come from, what is refused, what is never shown."""
+
+from pathlib import Path
+
+import pytest
+
+from stardag_server.settings import SettingInvalid, load
+
+
+def test_the_defaults_are_a_database_and_a_token_in_the_data_folder(tmp_path: Path):
+    loaded = load({"data_dir": tmp_path}, {})
+    assert (loaded.host, loaded.port) == ("127.0.0.1", 7465)
+    assert loaded.database_url.database == str(tmp_path / "stardag.sqlite")
+    assert loaded.token_file == tmp_path / "token"
+    assert loaded.sources["port"] == "default"
+
+
+def test_an_option_goes_before_the_environment(tmp_path: Path):
+    environment = {"STARDAG_SERVER_PORT": "1", "STARDAG_SERVER_DATA_DIR": str(tmp_path)}
+    loaded = load({"port": 2, "host": None}, environment)
+    assert (loaded.port, loaded.data_dir) == (2, tmp_path)
+    assert (loaded.sources["port"], loaded.sources["data_dir"]) == ("option", "environment")
+
+
+def test_what_is_shown_has_no_password(tmp_path: Path):
+    url = "postgresql://user:hunter2@db/name"
+    loaded = load({"data_dir": tmp_path, "database_url": url}, {})
+    assert loaded.database_url.drivername == "postgresql+asyncpg"
+    shown = "\n".join(loaded.describe())
+    assert "user" in shown and "hunter2" not in shown
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.8.8.8", "::1", "localhost"])
+def test_loopback_may_be_listened_on(host: str):
+    assert load({"host": host}, {}).host == host
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("host", "0.0.0.0"),
+        ("host", "::"),
+        ("host", "192.168.1.1"),
+        ("host", "example.com"),
+        ("port", "-1"),
+        ("port", "65536"),
+        ("port", "http"),
+        ("database_url", "hunter2"),
+        ("database_url", "mysql://user:hunter2@db/name"),
+        ("database_url", "postgresql+psycopg2://user:hunter2@db/name"),
+        ("database_url", "postgresql://user:hunter2@db"),
+        ("database_url", "sqlite://"),
+        ("database_url", "sqlite:///:memory:"),
+        ("reflection", "perhaps"),
+        ("log_level", "loud"),
+    ],
+)
+def test_what_can_not_be_used_is_refused_by_name(name: str, value: str):
+    with pytest.raises(SettingInvalid) as caught:
+        load({}, {f"STARDAG_SERVER_{name.upper()}": value})
+    assert str(caught.value).startswith(name)
+    assert "hunter2" not in str(caught.value)
