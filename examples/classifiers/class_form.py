@@ -1,4 +1,4 @@
-# ruff: noqa: D102 - what requires and run promise is said once, by sd.BaseTask
+
 """The pipeline as classes, for tasks that need more than a function: the same DAG.
 
 A class says itself what `@sd.task` reads from a function's parameters and return type:

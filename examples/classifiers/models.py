@@ -1,4 +1,4 @@
-# ruff: noqa: D102 - what the models' methods promise is said once, by Model
+
 """The models that are compared: their hyper-parameters, and how they are trained.
 
 `Model` begins a family: a task parameter declared as `SubClass[Model]` takes an object of
