@@ -14,8 +14,8 @@ from stardag.v1 import event_pb2 as pb
 from stardag_server.domain.batch import Batch, Committed
 from stardag_server.domain.event_check import Rejection
 from stardag_server.domain.refusals import Refusal, StorageUnavailable
-from stardag_server.store.database import sqlstate
-from stardag_server.store.store import CommitResult, Store
+from stardag_server.store.database import may_be_poison, sqlstate
+from stardag_server.store.store import Store
 
 _log = logging.getLogger(__name__)
 
@@ -110,24 +110,21 @@ class Ingest:
 
     async def _store_batches(self, batches: Sequence[Batch]) -> list[Committed | Refusal]:
         """Commit the batches; if something in them can't be stored, all but that."""
-        result = await self._try(batches)
-        while isinstance(result, Exception) and sqlstate(result) in _DEADLOCK_SQLSTATES:
-            result = await self._try(batches)
-        if isinstance(result, Exception):
-            return await self._store_by_halves(batches, result)
-        self._announce(result.heads)
-        return result.outcomes
-
-    async def _try(self, batches: Sequence[Batch]) -> CommitResult | Exception:
-        """Commit the batches; return what they are to blame for, if they are."""
-        try:
-            return await self._store.commit(batches)
-        except StorageUnavailable:
-            raise
-        # A fault of the code that folds poisons a group as much as one of the
-        # statement that stores it: what is to blame is found by halving.
-        except Exception as error:
-            return error
+        while True:
+            try:
+                result = await self._store.commit(batches)
+            # A fault of the code that folds poisons a group as much as one of
+            # the statement that stores it: what is to blame is found by halving.
+            except Exception as error:
+                if sqlstate(error) in _DEADLOCK_SQLSTATES:
+                    continue
+                if not may_be_poison(error):
+                    raise
+                poisoned = error
+                break
+            self._announce(result.heads)
+            return result.outcomes
+        return await self._store_by_halves(batches, poisoned)
 
     async def _store_by_halves(
         self, batches: Sequence[Batch], error: Exception

@@ -7,7 +7,7 @@ from uuid import UUID
 from google.protobuf.unknown_fields import UnknownFieldSet
 
 from stardag.v1 import event_pb2 as pb
-from stardag_server.domain.event_check import Rejection
+from stardag_server.domain.event_check import Rejection, check
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +20,7 @@ class OpenStream:
     committed_sequence: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Batch:
     """Consecutive events of one stream; event i has `first_sequence` + i.
 
@@ -33,6 +33,12 @@ class Batch:
     events: Sequence[pb.NewEvent]
     poison: Rejection | None = None
     """Why these events are stored without being looked at, if they are."""
+    rejections: list[Rejection | None] = field(init=False)
+    """For each event, what is wrong with it whatever the state; None for nothing."""
+
+    def __post_init__(self) -> None:
+        # Here and not in the commit, so that it is done while another commit waits.
+        self.rejections = [self.poison or check(event) for event in self.events]
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from stardag.v1 import event_pb2 as pb
-from stardag.v1.task_pb2 import TaskDefinition
 from stardag_server.domain import limits
 
 TASK_NAMESPACE = UUID("9ca26b27-f7ee-4044-8b3c-e335dc5778dc")
@@ -65,20 +64,6 @@ def _problem(event: pb.NewEvent) -> str | None:
     if kind == pb.EVENT_TYPE_TASK_STARTED and event.attempt == 0:
         return "attempt is not set"
     return None
-
-
-def definition_of(event: pb.NewEvent) -> TaskDefinition | None:
-    """Return the definition the event carries, if its type is one that may."""
-    if event.type in _DEFINING_TYPES and event.HasField("definition"):
-        return event.definition
-    return None
-
-
-def dynamic_dependencies_of(event: pb.NewEvent) -> Iterable[str]:
-    """Return the ids that the event's task turned out to depend on while running."""
-    if event.type == pb.EVENT_TYPE_TASK_SUSPENDED and event.HasField("wait"):
-        return event.wait.task_ids
-    return ()
 
 
 def _invalid(message: str) -> Rejection:
@@ -190,7 +175,8 @@ BUILD_TYPES = frozenset(range(pb.EVENT_TYPE_BUILD_STARTED, pb.EVENT_TYPE_EVENTS_
 TASK_TYPES = frozenset(range(pb.EVENT_TYPE_TASK_PENDING, pb.EVENT_TYPE_TASK_CANCELLED + 1))
 """Known types of events about a task."""
 
-_DEFINING_TYPES = (pb.EVENT_TYPE_TASK_PENDING, pb.EVENT_TYPE_TASK_REUSED)
+DEFINING_TYPES = (pb.EVENT_TYPE_TASK_PENDING, pb.EVENT_TYPE_TASK_REUSED)
+"""Types of events that may carry the task's definition."""
 _BUILD_END = ("build_end", _check_build_end)
 _DEFINITION = ("definition", _check_definition)
 _FAILURE = ("failure", _check_failure)

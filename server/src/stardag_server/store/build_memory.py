@@ -34,6 +34,6 @@ class BuildMemory:
         fold.changed.clear()
         self._folds[build] = fold
         self._states += len(fold.tasks)
-        while self._states > _MAX_STATES and len(self._folds) > 1:
+        while self._states > _MAX_STATES:
             _, oldest = self._folds.popitem(last=False)
             self._states -= len(oldest.tasks)

@@ -12,12 +12,7 @@ from stardag.v1 import event_pb2 as pb
 from stardag.v1.task_pb2 import TaskDefinition
 from stardag_server.domain.batch import Batch, Committed, leftover
 from stardag_server.domain.build_fold import BuildFold
-from stardag_server.domain.event_check import (
-    Rejection,
-    check,
-    definition_of,
-    dynamic_dependencies_of,
-)
+from stardag_server.domain.event_check import DEFINING_TYPES, Rejection
 from stardag_server.domain.refusals import Refusal, SequenceGap, StreamSuperseded
 from stardag_server.domain.sequence import already_committed
 from stardag_server.store.build_rows import BuildRows
@@ -91,8 +86,7 @@ class Commit:
         outcomes: list[Committed | Refusal] = []
         entries: list[_Entry] = []
         for batch in batches:
-            outcome = _admit(batch, streams[batch.stream.uuid], entries)
-            outcomes.append(outcome)
+            outcomes.append(_admit(batch, streams.get(batch.stream.uuid), entries))
         await self._store(entries)
         for entry in entries:
             if entry.rejection:
@@ -160,17 +154,19 @@ class Commit:
             states = folds[build].tasks
             for entry in entries:
                 event = entry.event
-                if event.type == pb.EVENT_TYPE_PRODUCER_DIED:
+                kind = event.type
+                if kind == pb.EVENT_TYPE_PRODUCER_DIED:
                     dying.add(build)
                 if entry.rejection or not (task := event.task_id):
                     continue
                 if task not in states:
                     missing[build].add(task)
-                if definition := definition_of(event):
-                    definitions.setdefault(task, definition)
+                if kind in DEFINING_TYPES and event.HasField("definition"):
+                    definitions.setdefault(task, event.definition)
                     defining.append(entry)
-                for upstream in dynamic_dependencies_of(event):
-                    yielded.setdefault(task, set()).add(UUID(upstream).bytes)
+                elif kind == pb.EVENT_TYPE_TASK_SUSPENDED:
+                    upstreams = yielded.setdefault(task, set())
+                    upstreams.update(UUID(upstream).bytes for upstream in event.wait.task_ids)
         keys = TaskKeys(self.connection, self.bulk, self.workspace, self.now)
         await keys.resolve(
             {task for tasks in missing.values() for task in tasks}, definitions, yielded
@@ -236,9 +232,11 @@ _CONFLICT = Rejection(
 )
 
 
-def _admit(batch: Batch, stream: _LockedStream, entries: list[_Entry]) -> Committed | Refusal:
+def _admit(
+    batch: Batch, stream: _LockedStream | None, entries: list[_Entry]
+) -> Committed | Refusal:
     """Add what is new of the batch to the entries, and advance its stream."""
-    if batch.stream.generation != stream.generation:
+    if stream is None or batch.stream.generation != stream.generation:
         return StreamSuperseded(batch.stream.uuid)
     try:
         old = already_committed(stream.watermark, batch.first_sequence, len(batch.events))
@@ -246,16 +244,9 @@ def _admit(batch: Batch, stream: _LockedStream, entries: list[_Entry]) -> Commit
         return gap
     last = max(stream.watermark, batch.first_sequence + len(batch.events) - 1)
     outcome = Committed(last)
+    key, first = stream.key, batch.first_sequence
     for index in range(old, len(batch.events)):
-        event = batch.events[index]
-        entries.append(
-            _Entry(
-                event,
-                stream.key,
-                batch.first_sequence + index,
-                batch.poison or check(event),
-                outcome,
-            )
-        )
+        event, rejection = batch.events[index], batch.rejections[index]
+        entries.append(_Entry(event, key, first + index, rejection, outcome))
     stream.watermark = last
     return outcome

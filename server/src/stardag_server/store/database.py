@@ -7,7 +7,7 @@ from typing import Any
 import asyncpg
 import sqlalchemy as sa
 from sqlalchemy import event
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
@@ -19,8 +19,10 @@ _SQLITE_BUSY_TIMEOUT_MS = 10_000
 _SQLITE_READERS = 4
 _POSTGRES_POOL = 8
 
-# Connection faults, resources exhausted, shutting or starting: not the statement's fault.
-_PASSING_SQLSTATES = ("08", "53", "57P")
+# Connection faults, a standby, resources exhausted, an operator's hand.
+_PASSING_SQLSTATES = ("08", "25006", "53", "57")
+# Cardinality, data, constraints, limits of a row.
+_DATA_SQLSTATES = ("21", "22", "23", "54")
 _PASSING_TEXTS = (
     "connection is closed",
     "database is locked",
@@ -80,6 +82,19 @@ def is_passing(error: BaseException) -> bool:
         text = str(error.orig).lower()
         return error.connection_invalidated or any(part in text for part in _PASSING_TEXTS)
     return isinstance(error, asyncpg.InterfaceError) and "closed" in str(error)
+
+
+def may_be_poison(error: BaseException) -> bool:
+    """Tell whether the error may be the fault of what was to be stored.
+
+    A missing table, a lack of rights or of space never is; an error that is not
+    the database's may be.
+    """
+    if (state := sqlstate(error)) is not None:
+        return state.startswith(_DATA_SQLSTATES)
+    return isinstance(error, DataError | IntegrityError) or not isinstance(
+        error, (*_FAULTS, StorageUnavailable)
+    )
 
 
 @contextlib.asynccontextmanager
