@@ -17,10 +17,13 @@ from sybil.parsers.markdown import PythonCodeBlockParser, SkipParser
 
 def _isolate(namespace: dict[str, Any]) -> None:
     """Give a page an empty working directory and a configuration of its own."""
+    from stardag import BaseTask
     from stardag.config import get_config
     from stardag.target import target_factory_provider
 
     stack = ExitStack()
+    assert BaseTask._family is not None
+    stack.enter_context(BaseTask._family.isolated())
     directory = stack.enter_context(TemporaryDirectory())
     settings = {name: value for name, value in os.environ.items() if "STARDAG" not in name}
     settings["STARDAG_TARGET_ROOTS__DEFAULT"] = f"{directory}/targets"

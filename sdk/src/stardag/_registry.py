@@ -7,13 +7,14 @@ imported, unpickled or evaluated because some data names it.
 from __future__ import annotations
 
 import gc
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
 from stardag._errors import TaskDefinitionError, TypeNameTakenError, UnknownTypeError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator, Iterator
 
 NAMESPACE_KEY = "__namespace"
 NAME_KEY = "__name"
@@ -101,6 +102,15 @@ class TypeRegistry:
                 f"that defines it first (known: {', '.join(alike) or 'none'})"
             )
         return found
+
+    @contextmanager
+    def isolated(self) -> Generator[None]:
+        """Know no types at the beginning of a `with` block, and after it those from before."""
+        known, self._types = self._types, WeakValueDictionary()
+        try:
+            yield
+        finally:
+            self._types = known
 
     def __iter__(self) -> Iterator[type[Any]]:
         return iter(list(self._types.values()))
