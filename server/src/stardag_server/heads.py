@@ -84,6 +84,9 @@ class Heads:
                 self.announce(await self._queries.heads([*self._followed]))
             except StorageUnavailable as error:
                 _log.warning("can't look for news of watched builds: %s", error.__cause__)
+            # Nobody would notice that this ended, and watchers would wait for ever.
+            except Exception:
+                _log.exception("can't look for news of watched builds")
 
     def _rouse(self, followed: _Followed) -> None:
         followed.moved.set()
