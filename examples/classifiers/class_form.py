@@ -1,4 +1,3 @@
-
 """The pipeline as classes, for tasks that need more than a function: the same DAG.
 
 A class says itself what `@sd.task` reads from a function's parameters and return type:

@@ -1,4 +1,3 @@
-
 """The models that are compared: their hyper-parameters, and how they are trained.
 
 `Model` begins a family: a task parameter declared as `SubClass[Model]` takes an object of
