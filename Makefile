@@ -33,6 +33,10 @@ lock: ## Renew the locked versions (requirements.lock)
 gen: setup ## Generate the Python stubs from proto/
 	scripts/generate
 
+.PHONY: migration
+migration: setup ## Write a migration from the tables (m="what changes")
+	scripts/new-migration "$(m)"
+
 .PHONY: lint
 lint: setup ## Check style, types, imports, the contract and generated code
 	ruff check .
