@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.server import ServerProcess
+from server_process import ServerProcess
 from support.waiting import until
 
 PIPELINES = Path(__file__).with_name("pipelines.py")
@@ -34,7 +34,7 @@ class Workplace:
         return {
             **kept,
             "STARDAG_SERVER": self.server.address,
-            "STARDAG_TOKEN_FILE": str(self.server.token_file),
+            "STARDAG_TOKEN_FILE": str(self.server.data_dir / "token"),
             "STARDAG_STATE_DIR": str(self.state),
             "STARDAG_TARGET_ROOTS__DEFAULT": str(self.directory / "targets"),
             "STARDAG_FLUSH_TIMEOUT": "20",
@@ -106,7 +106,6 @@ def finished(process: subprocess.Popen[str]) -> Built:
 def workplace(tmp_path: Path) -> Iterator[Workplace]:
     """A place to work, with a server that runs."""
     place = Workplace(tmp_path)
-    place.server.start()
-    yield place
-    place.server.stop()
+    with place.server:
+        yield place
     place.end_senders()

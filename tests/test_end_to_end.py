@@ -22,7 +22,7 @@ def events_of(workplace: Workplace, build_id: str) -> list[Any]:
     from stardag.tracking.credential import Credential
     from stardag.v1.event_service_pb2 import WATCH_MODE_EVENTS
 
-    credential = Credential(None, workplace.server.token_file)
+    credential = Credential(None, workplace.server.data_dir / "token")
     with Client(parse_address(workplace.server.address), credential) as client:
         responses = client.watch_build(build_id, WATCH_MODE_EVENTS)
         return [event for response in responses for event in response.events]
@@ -216,7 +216,7 @@ def test_a_mistake_gets_one_clear_line(
 
 
 def test_an_absent_server_is_named(workplace: Workplace) -> None:
-    workplace.server.stop()
+    workplace.server.terminate()
     done = workplace.stardag("builds", "list")
     assert done.returncode == 3
     assert workplace.server.address in done.stderr
@@ -224,4 +224,4 @@ def test_an_absent_server_is_named(workplace: Workplace) -> None:
 
 
 def test_a_server_stops_cleanly(workplace: Workplace) -> None:
-    assert workplace.server.stop() == 0
+    assert workplace.server.terminate() == 0
