@@ -397,3 +397,24 @@ class PlainPlaces(sd.AutoTask[int]):
 def test_places_may_be_plain_attributes() -> None:
     with sd.target_factory_provider.override(sd.TargetFactory({"cold": "/cold"})):
         assert PlainPlaces().output().uri.startswith("/cold/base/PlainPlaces/")
+
+
+class Shapes(sd.AutoTask[int]):
+    bare: list = Field(default_factory=list)  # type: ignore[type-arg]  # pyright: ignore
+    pair: tuple[Leaf, Leaf] | None = None
+    nested: dict[str, list[sd.TaskLoads[int]]] = Field(default_factory=dict)
+    either: list[int | sd.TaskLoads[int]] = Field(default_factory=list)  # pyright: ignore
+    tasks: sd.TaskSet[sd.TaskLoads[int]] = frozenset()
+
+
+def test_tasks_are_found_in_every_shape_of_field() -> None:
+    a, b = Leaf(n=1), Leaf(n=2)
+    task = Shapes(bare=[a], pair=(a, b), nested={"k": [b]}, either=[3, a], tasks=frozenset([b]))
+    ra, rb = {"id": str(a.id)}, {"id": str(b.id)}
+    found = json.loads(task.identity_json())
+    assert found["bare"] == [ra]
+    assert found["pair"] == [ra, rb]
+    assert found["nested"] == {"k": [rb]}
+    assert found["either"] == [3, ra]
+    assert found["tasks"] == [rb]
+    assert sd.BaseTask.model_validate_json(task.model_dump_json(exclude={"bare"})) != task

@@ -4,28 +4,18 @@ from __future__ import annotations
 
 from abc import ABC
 from collections.abc import Callable, Iterator
-from types import NoneType, UnionType
-from typing import (
-    TYPE_CHECKING,
-    Annotated,
-    Any,
-    ClassVar,
-    Union,
-    cast,
-    dataclass_transform,
-    get_args,
-    get_origin,
-)
+from typing import TYPE_CHECKING, Any, ClassVar, dataclass_transform
 
 from pydantic import ConfigDict, Field, PrivateAttr, model_serializer
 from pydantic_core import PydanticSerializationError
 
-from stardag._errors import IdentityError, TaskDefinitionError
-from stardag._fields import HashableSet, TaskSet, field_mark
+from stardag._errors import IdentityError
+from stardag._field_plan import check_fields, field_plans
+from stardag._fields import HashableSet
 from stardag._identity import (
     NAMESPACE,
-    FieldPlan,
     IdentityPlan,
+    Shape,
     canonical_json,
     find_unidentifiable,
     identify,
@@ -46,7 +36,6 @@ if TYPE_CHECKING:
 
     from pydantic import SerializationInfo, SerializerFunctionWrapHandler
     from pydantic._internal._model_construction import ModelMetaclass
-    from pydantic.fields import FieldInfo
 
     @dataclass_transform(
         frozen_default=True, kw_only_default=True, field_specifiers=(Field, PrivateAttr)
@@ -68,13 +57,15 @@ class Identified(PolymorphicRoot, ABC, metaclass=FrozenModelMeta):  # pyright: i
     # A misspelt parameter is an error, and not a task without it.
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    __task_like__: ClassVar[bool] = True
+
     _family: ClassVar[TypeRegistry | None] = TypeRegistry("task")
     _plan: ClassVar[IdentityPlan | None] = None
 
     @classmethod
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
         super().__pydantic_init_subclass__(**kwargs)
-        _check_fields(cls)
+        check_fields(cls, Identified.model_fields)
 
     @property
     def id(self) -> UUID:
@@ -162,13 +153,20 @@ def nested(model: Identified) -> Iterator[Identified]:
     Raises `IdentityError` for a plain set, which has no order.
     """
     values = model.__dict__
-    for name, exact, is_ordered in _plan_of(type(model)).fields:
-        value = values[name]
-        if type(value) in exact:
+    for field in _plan_of(type(model)).holders:
+        value = values[field.name]
+        if type(value) in field.exact:
             continue
-        if is_ordered and isinstance(value, frozenset):
-            value = tuple(cast("frozenset[Any]", value))
-        yield from _walk(value, (model, name))
+        if isinstance(value, Identified):
+            yield value
+        elif field.shape is Shape.TASKS or field.shape is Shape.TASK_SET:
+            yield from value
+        elif field.shape is Shape.TASK_MAP:
+            yield from value.values()
+        elif field.shape is Shape.ORDERED_SET:
+            yield from _walk(tuple(value), (model, field.name))
+        else:
+            yield from _walk(value, (model, field.name))
 
 
 def _walk(value: Any, path: tuple[Any, ...]) -> Iterator[Identified]:
@@ -186,14 +184,16 @@ def _walk(value: Any, path: tuple[Any, ...]) -> Iterator[Identified]:
 def _identity_text(model: Identified) -> str:
     plan = _plan_of(type(model))
     try:
-        payload = plan.payload(model.__dict__, _reference, lambda names: _dump(model, names))
+        payload = plan.payload(
+            model.__dict__, id_text, _is_identified, lambda names: _dump(model, names)
+        )
         return canonical_json(payload)
     except (PydanticSerializationError, ValueError, TypeError) as error:
         raise _explain(model, error) from error
 
 
-def _reference(value: Any) -> str | None:
-    return id_text(value) if isinstance(value, Identified) else None
+def _is_identified(value: Any) -> bool:
+    return isinstance(value, Identified)
 
 
 def _dump(model: Identified, names: set[str]) -> dict[str, Any]:
@@ -209,7 +209,7 @@ def _dump(model: Identified, names: set[str]) -> dict[str, Any]:
 
 def _explain(model: Identified, error: Exception) -> IdentityError:
     """Return an error that names the first field whose value can't be identified."""
-    for name, *_ in _plan_of(type(model)).fields:
+    for name in _plan_of(type(model)).names:
         try:
             dumped = _dump(model, {name}).get(name)
             if (found := find_unidentifiable(dumped, name)) is not None:
@@ -228,71 +228,9 @@ def _error(path: tuple[Any, ...], problem: str) -> IdentityError:
     return IdentityError(f"{where}: {problem}")
 
 
-def _check_fields(cls: type[Identified]) -> None:
-    """Raise `TaskDefinitionError` for what would make a field's part in the id unclear."""
-    ours = [base for base in cls.__mro__ if base.__module__.startswith("stardag._")]
-    taken = {name for base in ours for name in base.__dict__} - Identified.model_fields.keys()
-    for name, field in cls.model_fields.items():
-        if name in taken and name in cls.__annotations__:
-            problem = f"{name!r} is a name that tasks use themselves; rename the field"
-        elif field.exclude:
-            problem = f"{name!r} is left out of every dump; StardagField(hash_exclude=True) " + (
-                "leaves it out of the id"
-            )
-        else:
-            continue
-        raise TaskDefinitionError(f"{cls.__module__}.{cls.__qualname__}: {problem}")
-    if cls.model_config.get("extra") != "forbid":
-        raise TaskDefinitionError(
-            f"{cls.__module__}.{cls.__qualname__}: a task can't have extra fields, as they would "
-            "have no part in its id"
-        )
-
-
 def _plan_of(cls: type[Identified]) -> IdentityPlan:
     plan: IdentityPlan | None = cls.__dict__.get("_plan")
     if plan is None:
         head = {NAMESPACE_KEY: cls.get_namespace(), NAME_KEY: cls.get_name()}
-        plan = cls._plan = IdentityPlan(head, tuple(_field_plans(cls)))
+        plan = cls._plan = IdentityPlan(head, tuple(field_plans(cls)))
     return plan
-
-
-def _field_plans(cls: type[Identified]) -> Iterator[FieldPlan]:
-    decorators = cls.__pydantic_decorators__.field_serializers.values()
-    custom = {name for decorator in decorators for name in decorator.info.fields}
-    for name, field in cls.model_fields.items():
-        mark = field_mark(field)
-        if mark.excluded:
-            continue
-        exact = frozenset[type]() if {name, "*"} & custom else _exact_types(field)
-        is_ordered = get_origin(field.annotation) in (HashableSet, TaskSet)
-        yield FieldPlan(name, exact, mark.compat_default, is_ordered)
-
-
-_SCALARS = frozenset[type]({str, int, float, bool, NoneType})
-
-
-def _exact_types(field: FieldInfo) -> frozenset[type]:
-    """Return the types whose values this field dumps as they are.
-
-    None, unless its type is a plain scalar, or a union of plain scalars and tasks: anything
-    else may have a serializer of its own.
-    """
-    if any(hasattr(m, "__get_pydantic_core_schema__") for m in field.metadata):
-        return frozenset()
-    annotation: Any = field.annotation
-    if getattr(get_origin(annotation), "__task_or_value__", False):
-        (annotation,) = get_args(annotation)
-    union = get_origin(annotation) in (Union, UnionType)
-    members = set[Any](get_args(annotation) if union else (annotation,))
-    scalars = _SCALARS & members
-    return scalars if all(m in scalars or _is_task_type(m) for m in members) else frozenset()
-
-
-def _is_task_type(annotation: Any) -> bool:
-    if get_origin(annotation) is Annotated:
-        return _is_task_type(get_args(annotation)[0])
-    cls: Any = get_origin(annotation) or annotation
-    return getattr(cls, "__task_loads__", False) or (
-        isinstance(cls, type) and issubclass(cls, Identified)
-    )

@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import dataclass
+from enum import Enum
 from hashlib import sha1
 from typing import TYPE_CHECKING, Any, cast
 from uuid import UUID
@@ -45,6 +46,23 @@ MISSING: Any = object()
 """Stands for "no such default", as None may be one."""
 
 
+class Shape(Enum):
+    """What kind of value a field holds, as far as its type tells."""
+
+    SCALAR = "scalar"
+    """Nothing but plain scalars."""
+    ANY = "any"
+    """Whatever it is, a task among others."""
+    TASKS = "tasks"
+    """A list or tuple of tasks."""
+    TASK_SET = "task set"
+    """An ordered set of tasks."""
+    TASK_MAP = "task map"
+    """A dict of tasks by string."""
+    ORDERED_SET = "ordered set"
+    """A set that its type gives an order."""
+
+
 @dataclass(frozen=True, slots=True)
 class FieldPlan:
     """How one significant field enters the identity."""
@@ -52,50 +70,56 @@ class FieldPlan:
     name: str
     exact: frozenset[type]
     """Values of exactly these types (such as str or int) are JSON as they are."""
+    shape: Shape = Shape.ANY
     compat_default: Any = MISSING
     """The field is left out while its value equals this."""
-    is_ordered: bool = False
-    """The field's type gives sets an order, so that a plain one will do as a default."""
 
 
 class IdentityPlan:
     """How instances of one class become identity JSON; compiled once a class."""
 
-    __slots__ = ("_fields", "_head", "fields")
+    __slots__ = ("_fields", "_head", "holders", "names")
 
     def __init__(self, head: Mapping[str, str], fields: tuple[FieldPlan, ...]) -> None:
         """Make a plan from what is the same for all instances, and from the fields."""
         self._head = dict(head)
-        self._fields = tuple((f.name, f.exact, f.compat_default) for f in fields)
-        self.fields = tuple((f.name, f.exact, f.is_ordered) for f in fields)
-        """Name, exact types and order of sets of each significant field."""
+        self._fields = tuple((f.name, f.exact, f.shape, f.compat_default) for f in fields)
+        self.names = tuple(f.name for f in fields)
+        """The significant fields."""
+        self.holders = tuple(f for f in fields if f.shape is not Shape.SCALAR)
+        """Those that may hold tasks, or sets."""
 
     def payload(
         self,
         values: Mapping[str, Any],
-        reference: Callable[[Any], str | None],
+        reference: Callable[[Any], str],
+        is_task: Callable[[Any], bool],
         dump: Callable[[set[str]], Mapping[str, Any]],
     ) -> dict[str, Any]:
         """Return the identity of one instance as a JSON object.
 
-        `values` are the instance's field values; `reference` returns the id of a value
-        that is a task, or None; `dump` dumps the named fields in JSON mode.
+        `values` are the instance's field values; `reference` returns the id of a task;
+        `dump` dumps the named fields in JSON mode.
         """
         payload: dict[str, Any] = {**self._head}
-        others: set[str] | None = None
-        for name, exact, compat_default in self._fields:
+        others: set[str] = set()
+        for name, exact, shape, compat_default in self._fields:
             value = values[name]
             if compat_default is not MISSING and value == compat_default:
                 continue
             if type(value) in exact:
                 payload[name] = value
-            elif (task_id := reference(value)) is not None:
-                payload[name] = {"id": task_id}
-            elif others is None:
-                others = {name}
+            elif shape is Shape.TASKS:
+                payload[name] = [{"id": reference(task)} for task in value]
+            elif shape is Shape.TASK_MAP:
+                payload[name] = {key: {"id": reference(task)} for key, task in value.items()}
+            elif shape is Shape.TASK_SET:
+                payload[name] = [{"id": key} for key in sorted(map(reference, value))]
+            elif is_task(value):
+                payload[name] = {"id": reference(value)}
             else:
                 others.add(name)
-        if others is not None:
+        if others:
             payload.update(dump(others))
         return payload
 

@@ -27,7 +27,7 @@ else:
         Checked when the task with the field is made, as far as types can tell.
         """
 
-        __task_loads__ = True
+        __task_like__ = True
 
         @classmethod
         def __get_pydantic_core_schema__(

@@ -138,9 +138,7 @@ def _replace_depends(annotation: Any) -> Any:
 
 def _takes_tasks(annotation: Any) -> bool:
     """Return whether the function asks for tasks themselves."""
-    if getattr(get_origin(annotation), "__task_loads__", False):
-        return True
-    if isinstance(annotation, type) and issubclass(annotation, BaseTask):
+    if getattr(get_origin(annotation) or annotation, "__task_like__", False):
         return True
     return any(_takes_tasks(argument) for argument in get_args(annotation))
 
