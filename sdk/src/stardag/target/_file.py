@@ -2,47 +2,39 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import os
-import shutil
-import tempfile
-from contextlib import contextmanager
-from pathlib import Path
+from contextlib import ExitStack, contextmanager
 from typing import IO, TYPE_CHECKING, Generic, Literal, TypeVar, overload
 
 from stardag._errors import SerializerError, TargetNotFoundError
+from stardag.target._stored import StoredTarget
 from stardag.target.stores.local import LocalStore
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Callable, Generator, Mapping
     from contextlib import AbstractContextManager
+    from pathlib import Path
 
-    from stardag.target._protocols import Serializer, Store
+    from stardag.target._protocols import Serializer
+    from stardag.target._store import Store
 
 T = TypeVar("T")
+R = TypeVar("R")
 
 _LOCAL = LocalStore()
 
 
-class FileSystemTarget(Generic[T]):
+class FileSystemTarget(StoredTarget, Generic[T]):
     """One object in a store. Every write is atomic: readers see all of it or nothing."""
 
-    __slots__ = ("path", "serializer", "store")
+    __slots__ = ("serializer",)
 
     def __init__(self, store: Store, path: str, serializer: Serializer[T] | None = None) -> None:
         """Make the target of `path` in `store`; `load` and `save` need a serializer."""
-        self.store = store
-        self.path = path
+        super().__init__(store, path)
         self.serializer = serializer
-
-    @property
-    def uri(self) -> str:
-        """Where the object is: a path or a URI."""
-        return self.store.uri(self.path)
-
-    def exists(self) -> bool:
-        """Return whether the object is there, which means the whole of it."""
-        return self.store.exists(self.path)
 
     @overload
     def open(self, mode: Literal["r"] = "r") -> AbstractContextManager[IO[str]]: ...
@@ -60,33 +52,46 @@ class FileSystemTarget(Generic[T]):
         """
         match mode:
             case "rb":
-                return self._reading()
+                return self._found(self.store.reader)
             case "wb":
                 return self.store.writer(self.path)
             case "r":
-                return _as_text(self._reading())
+                return _as_text(self._found(self.store.reader))
             case "w":
                 return _as_text(self.store.writer(self.path))
             case _:
                 raise ValueError(f"mode must be 'r', 'w', 'rb' or 'wb', not {mode!r}")
 
-    @contextmanager
-    def _reading(self) -> Generator[IO[bytes]]:
-        try:
-            reader = self.store.reader(self.path)
-        except FileNotFoundError:
-            raise TargetNotFoundError(
-                f"{self.uri} does not exist: was the task that makes it built?"
-            ) from None
-        with reader as file:
-            yield file
+    def proxy_path(self, mode: Literal["r", "w"] = "r") -> AbstractContextManager[Path]:
+        """Give the object a path on the local disk for a `with` block.
+
+        For libraries that read or write files by name; the path ends in the object's own name.
+        "r": the path has the content, and must not be changed. "w": the file that is at the
+        path when the block ends becomes the object, unless it ends with an exception. Reading
+        what does not exist raises `TargetNotFoundError`, writing nothing `FileNotFoundError`.
+        """
+        match mode:
+            case "r":
+                return self._found(self.store.path_for_reading)
+            case "w":
+                return self.store.path_for_writing(self.path)
+            case _:
+                raise ValueError(f"mode must be 'r' or 'w', not {mode!r}")
 
     def load(self) -> T:
         """Return the value that the object holds.
 
         Raises `TargetNotFoundError` if there is no object.
         """
-        return self._needed_serializer().load(self)
+        serializer = self._needed_serializer()
+        try:
+            return serializer.load(self)
+        except TargetNotFoundError:
+            for extension, older in self._older_formats().items():
+                target = FileSystemTarget(self.store, self._with_extension(extension), older)
+                if target.exists():
+                    return target.load()
+            raise
 
     def save(self, obj: T) -> None:
         """Write `obj` as the whole of the object.
@@ -94,6 +99,29 @@ class FileSystemTarget(Generic[T]):
         Raises `SerializerError` if the serializer can't write it.
         """
         self._needed_serializer().dump(obj, self)
+
+    async def load_aio(self) -> T:
+        """Do as `load`, in a thread."""
+        return await asyncio.to_thread(self.load)
+
+    async def save_aio(self, obj: T) -> None:
+        """Do as `save`, in a thread."""
+        await asyncio.to_thread(self.save, obj)
+
+    def substitutes(self) -> list[str]:
+        """Return the paths of the object in the formats that its type was written in before."""
+        return [self._with_extension(extension) for extension in self._older_formats()]
+
+    def _older_formats(self) -> Mapping[str, Serializer[T]]:
+        """Return the serializers of older files by their extension, if this is named as newer."""
+        formats = getattr(self.serializer, "older_formats", None)
+        if formats is None or self.serializer is None:
+            return {}
+        extension = self.serializer.get_default_extension()
+        return formats() if self.path.endswith(f".{extension}") else {}
+
+    def _with_extension(self, extension: str) -> str:
+        return f"{self.path.rpartition('.')[0]}.{extension}"
 
     def _needed_serializer(self) -> Serializer[T]:
         if self.serializer is None:
@@ -103,31 +131,16 @@ class FileSystemTarget(Generic[T]):
         return self.serializer
 
     @contextmanager
-    def proxy_path(self, mode: Literal["r", "w"] = "r") -> Generator[Path]:
-        """Give the object a path on the local disk for a `with` block.
-
-        For libraries that read or write files by name. "r": the path has the content. "w":
-        what is at the path when the block ends becomes the object.
-        """
-        with tempfile.TemporaryDirectory(prefix="stardag-") as directory:
-            path = Path(directory, os.path.basename(self.path) or "object")  # noqa: PTH119
-            if mode == "r":
-                with self.open("rb") as source, path.open("wb") as copy:
-                    shutil.copyfileobj(source, copy)
-                yield path
-            else:
-                yield path
-                with path.open("rb") as source, self.open("wb") as published:
-                    shutil.copyfileobj(source, published)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, FileSystemTarget) and self.uri == other.uri  # pyright: ignore[reportUnknownVariableType]
-
-    def __hash__(self) -> int:
-        return hash(self.uri)
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}({self.uri!r})"
+    def _found(self, opened: Callable[[str], AbstractContextManager[R]]) -> Generator[R]:
+        """Open the object, with an error for people if it is missing."""
+        with ExitStack() as stack:
+            try:
+                content = stack.enter_context(opened(self.path))
+            except FileNotFoundError:
+                raise TargetNotFoundError(
+                    f"{self.uri} does not exist: was the task that makes it built?"
+                ) from None
+            yield content
 
 
 class LocalTarget(FileSystemTarget[T]):
@@ -136,22 +149,13 @@ class LocalTarget(FileSystemTarget[T]):
     __slots__ = ()
 
     def __init__(
-        self, path: str | os.PathLike[str], serializer: Serializer[T] | None = None
+        self,
+        path: str | os.PathLike[str],
+        serializer: Serializer[T] | None = None,
+        store: LocalStore = _LOCAL,
     ) -> None:
-        """Make the target of the file at `path`."""
-        super().__init__(_LOCAL, os.fspath(path), serializer)
-
-    @contextmanager
-    def proxy_path(self, mode: Literal["r", "w"] = "r") -> Generator[Path]:
-        """Give the file's own path for reading; for writing, as any target does."""
-        if mode == "w":
-            with super().proxy_path("w") as path:
-                yield path
-        elif not self.exists():
-            with self._reading():
-                pass  # raises: there is nothing to read
-        else:
-            yield Path(self.path)
+        """Make the target of the file at `path`; `store` says how it is written."""
+        super().__init__(store, os.fspath(path), serializer)
 
 
 @contextmanager

@@ -1,12 +1,10 @@
-"""What the rest of Stardag asks of a target, of a store and of a serializer."""
+"""What the rest of Stardag asks of a target and of a serializer."""
 
 from __future__ import annotations
 
-from typing import IO, TYPE_CHECKING, Any, Protocol, TypeVar, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar, runtime_checkable
 
 if TYPE_CHECKING:
-    from contextlib import AbstractContextManager
-
     from stardag.target._file import FileSystemTarget
 
 T = TypeVar("T")
@@ -34,48 +32,41 @@ class LoadableTarget(Target, Protocol[T_co]):
         ...
 
 
-class Store(Protocol):
-    """Objects by path. One contract suite runs on every store.
+class Serializer(Protocol[T]):
+    """Writes a value to a target and reads it back.
 
-    Every write is atomic: a reader sees the whole object or none, an exception within the
-    `with` block leaves nothing behind, and of two writers at once one wins whole.
+    One that can also read formats that its type was written in before has a method
+    `older_formats()` returning the serializer of each by its file name extension: a target whose
+    own file is missing is then read from a file beside it that has such an extension.
     """
 
-    def uri(self, path: str) -> str:
-        """Return how the object at `path` is called outside the process."""
-        ...
+    def dump(self, obj: T, target: FileSystemTarget[Any]) -> None:
+        """Write `obj` as the whole content of `target`.
 
-    def exists(self, path: str) -> bool:
-        """Return whether there is an object at `path`."""
-        ...
-
-    def reader(self, path: str) -> AbstractContextManager[IO[bytes]]:
-        """Open the object for reading.
-
-        Raises `FileNotFoundError` if there is none.
+        Raises `SerializerError` if it can't be written so that `load` would return the same.
         """
         ...
 
-    def writer(self, path: str) -> AbstractContextManager[IO[bytes]]:
-        """Open a new object, published when the `with` block ends without an exception."""
-        ...
-
-    def delete(self, path: str) -> None:
-        """Remove the object, if there is one."""
-        ...
-
-
-class Serializer(Protocol[T]):
-    """Writes a value to a target and reads it back."""
-
-    def dump(self, obj: T, target: FileSystemTarget[Any]) -> None:
-        """Write `obj` as the whole content of `target`."""
-        ...
-
     def load(self, target: FileSystemTarget[Any]) -> T:
-        """Return the value that the content of `target` stands for."""
+        """Return the value that the content of `target` stands for.
+
+        Raises `SerializerError` if the content is something else.
+        """
         ...
 
     def get_default_extension(self) -> str | None:
         """Return the file name extension for this format, without a dot, or None."""
+        ...
+
+
+class SelfSerializing(Protocol):
+    """A class whose values write and read themselves: no serializer need be named for it."""
+
+    def dump(self, target: FileSystemTarget[Any]) -> None:
+        """Write the value as the whole content of `target`."""
+        ...
+
+    @classmethod
+    def load(cls, target: FileSystemTarget[Any]) -> Self:
+        """Return the value that the content of `target` stands for."""
         ...

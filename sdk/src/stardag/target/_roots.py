@@ -4,15 +4,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from stardag._errors import ConfigError
 from stardag._provider import Provider
+from stardag.target._directory import DirectoryTarget
 from stardag.target._file import FileSystemTarget, LocalTarget
-from stardag.target.stores.memory import MemoryStore
+from stardag.target._registered_stores import (
+    StoreSettings,
+    as_prefix,
+    longest_prefix,
+    open_store,
+)
+from stardag.target.stores.local import LocalStore
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from stardag.target._protocols import Serializer, Store
+    from stardag.target._protocols import Serializer
+    from stardag.target._store import Store
 
 T = TypeVar("T")
 
@@ -24,14 +31,18 @@ class TargetFactory:
         self,
         target_roots: Mapping[str, str] | None = None,
         stores: Mapping[str, Store] | None = None,
+        settings: StoreSettings | None = None,
     ) -> None:
         """Make a factory.
 
-        `target_roots` are roots by name, by default those of the configuration; `stores`
-        are stores by URI scheme, beside `memory`.
+        `target_roots` are roots by name, by default those of the configuration. `stores` are
+        stores by URI prefix, a scheme alone standing for all of its URIs; they come before
+        those that `register_store` knows. `settings` are for the stores that the factory makes.
         """
         self._roots = dict(target_roots) if target_roots is not None else None
-        self._stores: dict[str, Store] = {"memory": MemoryStore(), **(stores or {})}
+        self._settings = settings or StoreSettings()
+        self._local = LocalStore(write_once=self._settings.write_once, fsync=self._settings.fsync)
+        self._stores = {as_prefix(prefix): store for prefix, store in (stores or {}).items()}
         self._bases: dict[str, str] = {}
 
     def get_target(
@@ -45,16 +56,38 @@ class TargetFactory:
         A full path or a URI is used as it is. Raises `ConfigError` if there is no such root,
         or no store for its scheme.
         """
+        store, path = self._place(relpath, target_root_key)
+        if isinstance(store, LocalStore):
+            return LocalTarget(path, serializer, store)
+        return FileSystemTarget(store, path, serializer)
+
+    def get_directory_target(
+        self, relpath: str, target_root_key: str = "default"
+    ) -> DirectoryTarget:
+        """Return the target of all that is below `relpath`, itself below a root.
+
+        A full path or a URI is used as it is. Raises `ConfigError` as `get_target` does.
+        """
+        return DirectoryTarget(*self._place(relpath, target_root_key))
+
+    def _place(self, relpath: str, key: str) -> tuple[Store, str]:
         if relpath.startswith("/") or "://" in relpath:
             full = relpath
         else:
-            full = f"{self._base(target_root_key)}/{relpath}"
+            full = f"{self._base(key)}/{relpath}"
         scheme, separator, path = full.partition("://")
         if not separator:
-            return LocalTarget(full, serializer)
+            return self._local, full
         if scheme == "file":
-            return LocalTarget(path, serializer)
-        return FileSystemTarget(self._store(scheme, full), path, serializer)
+            return self._local, path
+        return self._store(full), path
+
+    def _store(self, uri: str) -> Store:
+        prefix = longest_prefix(uri, self._stores)
+        if prefix not in self._stores:
+            # in one step: of threads that ask at once, all get the same store
+            self._stores.setdefault(prefix, open_store(prefix, self._settings))
+        return self._stores[prefix]
 
     def _base(self, key: str) -> str:
         base = self._bases.get(key)
@@ -69,15 +102,6 @@ class TargetFactory:
             return get_config().target_root(key)
         return Config(target_roots=self._roots).target_root(key)
 
-    def _store(self, scheme: str, uri: str) -> Store:
-        try:
-            return self._stores[scheme]
-        except KeyError:
-            known = ", ".join(sorted(f"{s}://" for s in self._stores))
-            raise ConfigError(
-                f"there is no store for {uri} (known: local paths, file://, {known})"
-            ) from None
-
 
 target_factory_provider: Provider[TargetFactory] = Provider(TargetFactory)
 """The factory behind `get_target` and every task's output; override it in tests."""
@@ -88,3 +112,8 @@ def get_target(
 ) -> FileSystemTarget[Any]:
     """Return the target at `relpath` below a named root; see `TargetFactory.get_target`."""
     return target_factory_provider.get().get_target(relpath, target_root_key, serializer)
+
+
+def get_directory_target(relpath: str, target_root_key: str = "default") -> DirectoryTarget:
+    """Return the directory at `relpath` below a named root."""
+    return target_factory_provider.get().get_directory_target(relpath, target_root_key)

@@ -1,0 +1,133 @@
+"""Directory targets: many objects that are complete together."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
+
+from stardag._errors import TargetNotFoundError
+from stardag.target._file import FileSystemTarget
+from stardag.target._store import CONCURRENT_REQUESTS, scratch_path
+from stardag.target._stored import StoredTarget
+from stardag.target.stores.local import LocalStore
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+    from contextlib import AbstractContextManager
+
+    from stardag.target._protocols import Serializer
+    from stardag.target._store import Store
+
+T = TypeVar("T")
+
+MARK = "_SUCCESS"
+"""Name of the object that says that a directory is complete, as Hadoop and Spark name it."""
+
+
+class DirectoryTarget(StoredTarget):
+    """Many objects below one path. The target exists once `mark_done` has said so.
+
+    Each object is written atomically; the mark is written last, and lists their names. Of two
+    writers at once each object is one of the two's: what they write should be the same.
+    """
+
+    __slots__ = ("_names",)
+
+    def __init__(self, store: Store, path: str) -> None:
+        """Make the target of the objects below `path` in `store`."""
+        super().__init__(store, path.rstrip("/"))
+        self._names: set[str] = set()
+
+    def get_sub_target(
+        self, name: str, serializer: Serializer[T] | None = None
+    ) -> FileSystemTarget[T]:
+        """Return the target called `name` in the directory; a `/` in it makes folders.
+
+        Raises `ValueError` if the name leads out of the directory or is that of the mark.
+        """
+        parts = name.split("/")
+        if name == MARK or any(part in ("", ".", "..") for part in parts):
+            raise ValueError(f"{name!r} can't be the name of a target in a directory")
+        self._names.add(name)
+        return FileSystemTarget(self.store, f"{self.path}/{name}", serializer)
+
+    def __truediv__(self, name: str) -> FileSystemTarget[Any]:
+        """Return the target called `name` in the directory, as `get_sub_target` does."""
+        return self.get_sub_target(name)
+
+    def mark_done(self) -> None:
+        """Say that the directory is complete: from now on, the target exists.
+
+        It has what was written to targets that this object made, in this process.
+        """
+        names = sorted(self._names)
+        there = self.store.exists_many([f"{self.path}/{name}" for name in names])
+        written = [name for name, exists in zip(names, there, strict=True) if exists]
+        with self.store.writer(self.evidence()) as file:
+            file.write(json.dumps(written, ensure_ascii=False, indent=0).encode())
+
+    def names(self) -> list[str]:
+        """Return the names of the objects in the directory, sorted.
+
+        Raises `TargetNotFoundError` if it is not complete.
+        """
+        try:
+            with self.store.reader(self.evidence()) as file:
+                return json.load(file)
+        except FileNotFoundError:
+            raise TargetNotFoundError(
+                f"{self.uri} does not exist, or its writer has not marked it as done"
+            ) from None
+
+    def proxy_path(self, mode: Literal["r", "w"] = "r") -> AbstractContextManager[Path]:
+        """Give the directory a path on the local disk for a `with` block.
+
+        "r": the path has the objects, and must not be changed; raises `TargetNotFoundError` if
+        the directory is not complete. "w": the files below the path when the block ends become
+        the objects, and the directory is marked as done, unless it ends with an exception.
+        """
+        match mode:
+            case "r":
+                return self._path_for_reading()
+            case "w":
+                return self._path_for_writing()
+            case _:
+                raise ValueError(f"mode must be 'r' or 'w', not {mode!r}")
+
+    @contextmanager
+    def _path_for_reading(self) -> Generator[Path]:
+        names = self.names()
+        if isinstance(self.store, LocalStore):
+            yield Path(self.path)
+            return
+        with scratch_path(self.path) as local, ThreadPoolExecutor(CONCURRENT_REQUESTS) as pool:
+            local.mkdir()
+            list(pool.map(self._download, names, [local / name for name in names]))
+            yield local
+
+    @contextmanager
+    def _path_for_writing(self) -> Generator[Path]:
+        with scratch_path(self.path) as local, ThreadPoolExecutor(CONCURRENT_REQUESTS) as pool:
+            local.mkdir()
+            yield local
+            files = [path for path in local.rglob("*") if path.is_file()]
+            names = [path.relative_to(local).as_posix() for path in files]
+            list(pool.map(self._upload, names, files))
+            self.mark_done()
+
+    def evidence(self) -> str:
+        """Return the path of the mark."""
+        return f"{self.path}/{MARK}"
+
+    def _download(self, name: str, local: Path) -> None:
+        local.parent.mkdir(parents=True, exist_ok=True)
+        with self.get_sub_target(name).open("rb") as source, local.open("wb") as copy:
+            shutil.copyfileobj(source, copy)
+
+    def _upload(self, name: str, local: Path) -> None:
+        with local.open("rb") as source, self.get_sub_target(name).open("wb") as copy:
+            shutil.copyfileobj(source, copy)

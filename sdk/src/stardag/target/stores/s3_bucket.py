@@ -1,0 +1,57 @@
+"""A client of one bucket, configured by the standard AWS variables."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from obstore.store import S3Store
+
+from stardag._errors import ConfigError
+
+if TYPE_CHECKING:
+    from obstore.store import S3Config, S3CredentialProvider
+
+# With one of these, obstore finds the credentials by itself.
+_OWN_CREDENTIALS = (
+    "AWS_ACCESS_KEY_ID",
+    "AWS_WEB_IDENTITY_TOKEN_FILE",
+    "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+    "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+    "AWS_SKIP_SIGNATURE",
+)
+
+
+def connect(bucket: str) -> S3Store:
+    """Return the client that the AWS variables configure; nothing is sent yet.
+
+    Credentials come from the variables, or else, where boto3 is installed, from wherever it
+    finds some: AWS_PROFILE and the files of the AWS command, SSO, the machine's role. Without
+    boto3, from the machine's role.
+
+    Raises `ConfigError` if boto3 finds none.
+    """
+    endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
+    provider = None if any(map(os.environ.get, _OWN_CREDENTIALS)) else _found_by_boto3()
+    config: S3Config = {"endpoint": endpoint} if endpoint else {}
+    allow_http = bool(endpoint and endpoint.startswith("http://"))
+    return S3Store(
+        bucket,
+        config=config,
+        client_options={"allow_http": allow_http},
+        credential_provider=provider,
+    )
+
+
+def _found_by_boto3() -> S3CredentialProvider | None:
+    try:
+        from obstore.auth.boto3 import Boto3CredentialProvider
+    except ModuleNotFoundError:
+        return None
+    try:
+        return Boto3CredentialProvider()
+    except ValueError:
+        raise ConfigError(
+            "there are no AWS credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, "
+            "or AWS_PROFILE"
+        ) from None
