@@ -14,6 +14,8 @@ from unittest.mock import patch
 from sybil import Sybil
 from sybil.parsers.markdown import PythonCodeBlockParser, SkipParser
 
+pytest_plugins = ["stardag.testing"]
+
 
 def _isolate(namespace: dict[str, Any]) -> None:
     """Give a page an empty working directory and a configuration of its own."""

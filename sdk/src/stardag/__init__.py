@@ -5,6 +5,7 @@ places its output; `build` makes what is missing.
 """
 
 from stardag._auto_task import AutoTask
+from stardag._dag_json import dag_from_json, dag_to_json
 from stardag._decorator import FunctionTask, task
 from stardag._errors import (
     BuildFailedError,
@@ -21,6 +22,7 @@ from stardag._errors import (
     UpstreamFailedError,
     VersionMismatchError,
 )
+from stardag._explain import Difference, Explanation, differences, explain
 from stardag._fields import HashableSet, StardagField, TaskSet
 from stardag._identified import id_namespace_provider
 from stardag._loads import TaskLoads
@@ -53,6 +55,8 @@ __all__ = [
     "ConfigError",
     "CycleError",
     "Depends",
+    "Difference",
+    "Explanation",
     "FailMode",
     "FileSystemTarget",
     "FunctionTask",
@@ -82,6 +86,10 @@ __all__ = [
     "build",
     "build_aio",
     "build_sequential",
+    "dag_from_json",
+    "dag_to_json",
+    "differences",
+    "explain",
     "flatten_task_struct",
     "get_target",
     "id_namespace_provider",

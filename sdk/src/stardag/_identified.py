@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, dataclass_transform
 from pydantic import ConfigDict, Field, PrivateAttr, model_serializer
 from pydantic_core import PydanticSerializationError
 
-from stardag._errors import IdentityError
+from stardag._errors import IdentityError, TaskDefinitionError
 from stardag._field_plan import check_fields, field_plans
 from stardag._fields import HashableSet
 from stardag._identity import (
@@ -231,6 +231,12 @@ def _error(path: tuple[Any, ...], problem: str) -> IdentityError:
 def _plan_of(cls: type[Identified]) -> IdentityPlan:
     plan: IdentityPlan | None = cls.__dict__.get("_plan")
     if plan is None:
+        if cls.__pydantic_generic_metadata__["args"]:
+            # How a type is spelled differs between versions of Python: it can't be in an id.
+            raise TaskDefinitionError(
+                f"{cls.__name__} has no name of its own: give it one, as "
+                f"class MyTask({cls.__name__}): ..."
+            )
         head = {NAMESPACE_KEY: cls.get_namespace(), NAME_KEY: cls.get_name()}
         plan = cls._plan = IdentityPlan(head, tuple(field_plans(cls)))
     return plan

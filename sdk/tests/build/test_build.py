@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import stardag as sd
-from stardag.build import BuildSummary, FailMode, observer_provider
+from stardag.build import BuildSummary, FailMode
 from stardag.target.stores.memory import MemoryStore
-
-from .recorder import Recorder
+from stardag.testing import BuildRecord
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,17 +25,13 @@ def build(request: pytest.FixtureRequest) -> Build:
 
 
 @pytest.fixture
-def recorder() -> Iterator[Recorder]:
-    recorder = Recorder()
-    with observer_provider.override(lambda: recorder):
-        yield recorder
+def recorder(build_record: BuildRecord) -> BuildRecord:
+    return build_record
 
 
 @pytest.fixture(autouse=True)
-def in_memory() -> Iterator[None]:
-    factory = sd.TargetFactory({"default": "memory://root"}, {"memory": MemoryStore()})
-    with sd.target_factory_provider.override(factory):
-        yield
+def in_memory(in_memory_targets: MemoryStore) -> MemoryStore:
+    return in_memory_targets
 
 
 @sd.task
@@ -55,7 +50,7 @@ def failing(n: int = 0) -> int:
 
 
 def test_what_is_missing_is_made_once_and_dependencies_come_first(
-    build: Build, recorder: Recorder
+    build: Build, recorder: BuildRecord
 ) -> None:
     shared = leaf(n=1)
     root = plus(a=plus(a=shared, b=leaf(n=2)), b=shared)
@@ -68,7 +63,7 @@ def test_what_is_missing_is_made_once_and_dependencies_come_first(
     assert started.index(shared) < started.index(root)
 
 
-def test_a_second_build_does_nothing(build: Build, recorder: Recorder) -> None:
+def test_a_second_build_does_nothing(build: Build, recorder: BuildRecord) -> None:
     root = plus(a=leaf(n=1), b=leaf(n=2))
     build(root)
     recorder.events.clear()
@@ -87,14 +82,14 @@ def test_discovery_stops_at_what_is_complete(build: Build) -> None:
     assert (summary.counts.completed, summary.counts.reused) == (2, 1)
 
 
-def test_fail_fast_starts_nothing_after_a_failure(recorder: Recorder) -> None:
+def test_fail_fast_starts_nothing_after_a_failure(recorder: BuildRecord) -> None:
     summary = sd.build_sequential([failing(), leaf(n=1)])
     assert (summary.status, summary.counts.failed, summary.counts.cancelled) == ("failed", 1, 1)
     assert recorder.tasks("started") == [failing()]
     assert recorder.tasks("cancelled") == [leaf(n=1)]
 
 
-def test_continue_builds_all_that_can_be_built(build: Build, recorder: Recorder) -> None:
+def test_continue_builds_all_that_can_be_built(build: Build, recorder: BuildRecord) -> None:
     lost = plus(a=failing(), b=leaf(n=1))
     further = plus(a=lost, b=leaf(n=2))
     summary = build([further, leaf(n=3)], fail_mode=FailMode.CONTINUE)
@@ -131,7 +126,7 @@ class Forgetful(sd.AutoTask[int]):
 def test_a_promised_output_that_is_missing_is_a_failure(build: Build) -> None:
     summary = build(Forgetful())
     assert isinstance(summary.failures[0].error, sd.OutputMissingError)
-    assert "memory://root/Forgetful" in str(summary.failures[0].error)
+    assert "memory://default/Forgetful" in str(summary.failures[0].error)
 
 
 class Outdated(sd.AutoTask[int]):
@@ -176,7 +171,7 @@ class Pong(sd.AutoTask[int]):
     def run(self) -> None: ...
 
 
-def test_a_circle_is_refused_with_its_path(build: Build, recorder: Recorder) -> None:
+def test_a_circle_is_refused_with_its_path(build: Build, recorder: BuildRecord) -> None:
     with pytest.raises(sd.CycleError, match=r"Ping\(\) -> Pong\(\) -> Ping\(\)"):
         build(Ping())
     assert recorder.ended == "failed"
@@ -195,7 +190,9 @@ class Chooses(sd.AutoTask[int]):
         self.output().save(first.load() + more["x"].load())  # pyright: ignore
 
 
-def test_what_a_task_yields_is_complete_when_it_goes_on(build: Build, recorder: Recorder) -> None:
+def test_what_a_task_yields_is_complete_when_it_goes_on(
+    build: Build, recorder: BuildRecord
+) -> None:
     task = Chooses(n=10)
     summary = build(task)
     assert task.load() == 21
@@ -250,7 +247,7 @@ class Interrupted(sd.AutoTask[int]):
         raise KeyboardInterrupt
 
 
-def test_an_interrupt_is_put_on_record_and_goes_on(recorder: Recorder) -> None:
+def test_an_interrupt_is_put_on_record_and_goes_on(recorder: BuildRecord) -> None:
     with pytest.raises(KeyboardInterrupt):
         sd.build_sequential([Interrupted(), leaf(n=1)])
     assert recorder.ended == "cancelled"
@@ -314,7 +311,7 @@ class Yields(sd.AutoTask[int]):
 
 @pytest.mark.parametrize("unfit", [Broken(), Elsewhere()])
 def test_a_yield_that_can_not_be_looked_at_harms_nobody_else(
-    build: Build, recorder: Recorder, unfit: Any
+    build: Build, recorder: BuildRecord, unfit: Any
 ) -> None:
     bystander = Yields(tasks=[leaf(n=200)])
     failing_one = Yields(tasks=[leaf(n=100), leaf(n=101), unfit])
@@ -324,7 +321,7 @@ def test_a_yield_that_can_not_be_looked_at_harms_nobody_else(
     assert leaf(n=100) not in recorder.tasks("started")
 
 
-def test_an_error_of_a_task_being_asked_names_the_task(build: Build, recorder: Recorder) -> None:
+def test_an_error_of_a_task_being_asked_names_the_task(build: Build, recorder: BuildRecord) -> None:
     with pytest.raises(OSError, match="disk gone") as caught:
         build(plus(a=Broken(), b=leaf(n=1)))
     assert caught.value.__notes__ == ["raised by complete() of Broken()"]
@@ -339,7 +336,9 @@ class Stubborn(sd.AutoTask[int]):
             raise ValueError("clean-up failed")
 
 
-def test_a_clean_up_that_fails_does_not_lose_the_summary(build: Build, recorder: Recorder) -> None:
+def test_a_clean_up_that_fails_does_not_lose_the_summary(
+    build: Build, recorder: BuildRecord
+) -> None:
     summary = build(Stubborn())
     assert summary.status == recorder.ended == "failed"
     assert str(summary.counts).endswith("2 failed")
@@ -358,7 +357,7 @@ def test_whatever_a_task_raises_is_its_failure(build: Build) -> None:
 
 
 @pytest.mark.parametrize("workers", [0, -1])
-def test_a_build_needs_workers(recorder: Recorder, workers: int) -> None:
+def test_a_build_needs_workers(recorder: BuildRecord, workers: int) -> None:
     with pytest.raises(ValueError, match="at least 1"):
         sd.build(leaf(n=1), max_workers=workers)
     assert recorder.events == []

@@ -1,0 +1,118 @@
+"""Why an id is what it is, and why two ids differ."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, cast
+
+from stardag._identified import nested
+from stardag._nesting import children
+from stardag._registry import NAME_KEY, NAMESPACE_KEY
+from stardag._task import BaseTask
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from uuid import UUID
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """What a task's id is made of."""
+
+    id: UUID
+    identity_json: str
+    """The exact text that is hashed."""
+    ingredients: dict[str, Any]
+    """The same as a JSON object: namespace, name, version and significant fields."""
+    inputs: dict[str, BaseTask]
+    """The tasks among the ingredients, by id: what each `{"id": ...}` stands for."""
+
+    def __str__(self) -> str:
+        lines = [f"{self.id} is the UUIDv5 of", f"  {self.identity_json}"]
+        lines.extend(f"  {key} is {task!r}" for key, task in self.inputs.items())
+        return "\n".join(lines)
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One ingredient in which two tasks differ."""
+
+    path: str
+    """Where it is, from the outer tasks down: `model.depth`, `inputs[0].limit`."""
+    left: Any
+    """Its value in the first task; MISSING if it has none."""
+    right: Any
+    """Its value in the second task; MISSING if it has none."""
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.left!r} -> {self.right!r}"
+
+
+class _Missing:
+    def __repr__(self) -> str:
+        return "missing"
+
+
+MISSING: Any = _Missing()
+
+
+def explain(task: BaseTask) -> Explanation:
+    """Return what a task's id is made of. Raises `IdentityError` if it has none."""
+    text = task.identity_json()
+    inputs = {str(t.id): t for t in cast("Iterator[BaseTask]", nested(task))}
+    return Explanation(task.id, text, json.loads(text), inputs)
+
+
+def differences(left: BaseTask, right: BaseTask) -> list[Difference]:
+    """Return every ingredient in which two tasks differ, down through the tasks they need.
+
+    Tasks of two types differ in their type alone. Of two inputs that differ, the
+    ingredients are given and not the ids; a pair that occurs many times is looked into once.
+    """
+    found: list[Difference] = []
+    seen: set[tuple[str, str]] = set()
+    pending: list[tuple[str, BaseTask, BaseTask]] = [("", left, right)]
+    while pending:
+        path, a, b = pending.pop()
+        pair = (str(a.id), str(b.id))
+        if a == b or pair in seen:
+            continue
+        seen.add(pair)
+        ours, theirs = explain(a), explain(b)
+        if _type_of(ours) != _type_of(theirs):
+            found.append(Difference(path or "type", _type_of(ours), _type_of(theirs)))
+            continue
+        for place, x, y in _unequal(ours.ingredients, theirs.ingredients, path):
+            task_x, task_y = _as_task(x, ours), _as_task(y, theirs)
+            if task_x is not None and task_y is not None:
+                pending.append((place, task_x, task_y))
+            else:
+                found.append(Difference(place, task_x or x, task_y or y))
+    return sorted(found, key=lambda difference: difference.path)
+
+
+def _type_of(explanation: Explanation) -> str:
+    namespace, name = (explanation.ingredients[key] for key in (NAMESPACE_KEY, NAME_KEY))
+    return f"{namespace}.{name}" if namespace else name
+
+
+def _as_task(value: Any, explanation: Explanation) -> BaseTask | None:
+    if isinstance(value, dict) and value.keys() == {"id"}:  # pyright: ignore[reportUnknownMemberType]
+        return explanation.inputs.get(cast("dict[str, str]", value)["id"])
+    return None
+
+
+def _unequal(left: Any, right: Any, path: str) -> Iterator[tuple[str, Any, Any]]:
+    """Return the innermost places at which two JSON values differ."""
+    if left == right and type(left) is type(right):
+        return
+    is_reference = isinstance(left, dict) and left.keys() == {"id"}  # pyright: ignore[reportUnknownMemberType]
+    if type(left) is not type(right) or is_reference or (items := children(left)) is None:
+        yield path, left, right
+        return
+    ours: dict[Any, Any] = dict(items)
+    theirs: dict[Any, Any] = dict(children(cast("object", right)) or ())
+    for key in {**ours, **theirs}:
+        here = f"{path}[{key}]" if isinstance(left, list) else f"{path}.{key}".lstrip(".")
+        yield from _unequal(ours.get(key, MISSING), theirs.get(key, MISSING), here)
