@@ -7,7 +7,6 @@ ended; what follows from that is decided here, once for both.
 from __future__ import annotations
 
 import time
-from asyncio import CancelledError
 from typing import TYPE_CHECKING
 
 from stardag._errors import CycleError, StardagError, UpstreamFailedError
@@ -102,6 +101,8 @@ class BuildRun:
         An interrupt or a cancellation cancels it; anything else fails it. What was taken and
         not settled is cancelled.
         """
+        from asyncio import CancelledError  # not before: it takes as long to import as the rest
+
         self._cancel_rest()
         if isinstance(error, (KeyboardInterrupt, CancelledError)):
             self._end("cancelled", "interrupted")
