@@ -11,9 +11,11 @@ from cyclopts import App, Parameter
 
 from stardag._errors import ConfigError
 from stardag.cli.builds import builds
+from stardag.cli.config import config
 
 app = App(name="stardag", help="See what builds made, and what they are doing now.")
 app.command(builds)
+app.command(config)
 
 _server = App(
     name="server",

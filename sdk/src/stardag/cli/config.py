@@ -1,0 +1,47 @@
+"""`stardag config`: every setting, its value, and where it was set."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import App, Parameter
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+config = App(name="config", help="Show the configuration.")
+
+
+@config.command
+def show(*, json: Annotated[bool, Parameter(name="--json", negative="")] = False) -> None:
+    """Show every setting and where it was set; the values of secrets are hidden.
+
+    Parameters
+    ----------
+    json
+        Print a JSON object of `{name: {"value": ..., "source": ...}}`.
+    """
+    from rich.table import Table
+
+    from stardag.cli import output
+    from stardag.config import load_config
+
+    loaded = load_config()
+    values = dict(_flat(loaded.config.model_dump(mode="json")))
+    values.setdefault("target_roots.default", loaded.config.target_root("default"))
+    sources = {name: loaded.sources.get(name, "default") for name in values}
+    if json:
+        output.print_json({n: {"value": v, "source": sources[n]} for n, v in values.items()})
+        return
+    table = Table("SETTING", "VALUE", "SOURCE", box=None, pad_edge=False, header_style="bold")
+    for name, value in values.items():
+        table.add_row(name, "" if value is None else str(value), sources[name])
+    output.console().print(table)
+
+
+def _flat(values: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for name, value in values.items():
+        if isinstance(value, dict):
+            yield from _flat(value, f"{prefix}{name}.")  # pyright: ignore[reportUnknownArgumentType]
+        else:
+            yield prefix + name, value

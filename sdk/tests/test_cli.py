@@ -1,0 +1,65 @@
+"""The `stardag` command where it needs no server."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+STARDAG = Path(sys.executable).with_name("stardag")
+
+
+def stardag(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([STARDAG, *arguments], capture_output=True, text=True, check=False)
+
+
+def test_help_lists_the_commands() -> None:
+    done = stardag("--help")
+    assert done.returncode == 0
+    for command in ("builds", "config", "server", "sync"):
+        assert command in done.stdout
+
+
+def test_settings_are_shown_with_their_sources(
+    isolated: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (isolated / "stardag.toml").write_text('[server]\naddress = "host:1"\ntoken = "s3cret"')
+    monkeypatch.setenv("STARDAG_TARGET_ROOTS__COLD", "/cold")
+    shown = json.loads(stardag("config", "show", "--json").stdout)
+    assert shown["server.address"] == {
+        "value": "host:1",
+        "source": str(isolated / "stardag.toml"),
+    }
+    assert shown["target_roots.cold"] == {"value": "/cold", "source": "STARDAG_TARGET_ROOTS__COLD"}
+    assert shown["tracking.fsync"] == {"value": "interval", "source": "default"}
+    for done in (stardag("config", "show"), stardag("config", "show", "--json")):
+        assert "s3cret" not in done.stdout
+        assert "server.token" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["builds", "list"], "no server is configured; set STARDAG_SERVER"),
+        (["builds", "show", "latest"], "no server is configured"),
+        (["sync"], "no server is configured"),
+        (["builds", "list", "--limit", "0"], "Must be >= 1"),
+        (["nonsense"], "nonsense"),
+    ],
+)
+def test_a_mistake_is_told_without_a_traceback(arguments: list[str], message: str) -> None:
+    done = stardag(*arguments)
+    assert done.returncode == 2
+    assert message in done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_mistake_in_a_file_is_told_without_a_traceback(isolated: Path) -> None:
+    (isolated / "stardag.toml").write_text('server = "127.0.0.1:7465"')
+    done = stardag("builds", "list")
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"stardag: {isolated}/stardag.toml: server: ")
+    assert done.stderr.count("\n") == 1
