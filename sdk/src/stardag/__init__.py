@@ -4,6 +4,7 @@ A task is a frozen model; its parameters, other tasks included, hash to its id; 
 places its output; `build` makes what is missing.
 """
 
+from stardag._alias import AliasedMetadata, AliasTask
 from stardag._auto_task import AutoTask
 from stardag._dag_json import dag_from_json, dag_to_json
 from stardag._decorator import FunctionTask, task
@@ -37,6 +38,7 @@ from stardag.build import (
     build_aio,
     build_sequential,
 )
+from stardag.registry import registry_provider
 from stardag.target import (
     FileSystemTarget,
     LocalTarget,
@@ -48,6 +50,8 @@ from stardag.target import (
 __version__ = "0.2.0"
 
 __all__ = [
+    "AliasTask",
+    "AliasedMetadata",
     "AutoTask",
     "BaseTask",
     "BuildFailedError",
@@ -94,6 +98,7 @@ __all__ = [
     "get_target",
     "id_namespace_provider",
     "namespace",
+    "registry_provider",
     "target_factory_provider",
     "task",
 ]

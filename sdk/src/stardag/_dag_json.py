@@ -2,9 +2,8 @@
 
     {"roots": ["<id>", ...], "tasks": {"<id>": {"__namespace": ..., "__name": ..., ...}, ...}}
 
-Tasks are in an order in which those a task refers to, as `{"id": "<id>"}`, come before it. A
-task's own `model_dump_json` writes every nested task in full instead, and again wherever it
-occurs.
+A task refers to others as `{"id": "<id>"}`. Its own `model_dump_json` writes every nested task in
+full instead, and again wherever it occurs.
 """
 
 from __future__ import annotations
@@ -12,11 +11,14 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, cast
 
+from pydantic import ValidationError
+
 from stardag._identified import id_text, nested
+from stardag._nesting import children
 from stardag._task import BaseTask, TaskStruct, flatten_task_struct
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
 
 def dag_to_json(tasks: TaskStruct) -> str:
@@ -37,37 +39,76 @@ def dag_from_json(text: str | bytes) -> list[BaseTask]:
         roots, bodies = content["roots"], content["tasks"]
     except (KeyError, TypeError):
         raise ValueError("the text has no `roots` and `tasks`") from None
+    return tasks_from_bodies(roots, bodies)
+
+
+def tasks_from_bodies(roots: Iterable[str], bodies: Mapping[str, Any]) -> list[BaseTask]:
+    """Return tasks by id, given the bodies of all that they refer to, in any order.
+
+    Raises `ValueError` as `dag_from_json`.
+    """
     made: dict[str, BaseTask] = {}
-    for key, body in bodies.items():
-        task = BaseTask.model_validate(_with_tasks(body, made))
-        if id_text(task) != key:
-            raise ValueError(f"{task!r} was written as {key}, and has the id {task.id} here")
-        made[key] = task
+    begun: set[str] = set()
+    stack = list(roots)
+    while stack:
+        key = stack[-1]
+        below = [k for k in references(bodies[key]) if k in bodies and k not in made]
+        if below and key not in begun:
+            begun.add(key)
+            stack.extend(below)
+            continue
+        stack.pop()
+        if key not in made:
+            made[key] = _make(key, bodies[key], made)
     return [made[root] for root in roots]
+
+
+def references(value: Any) -> Iterator[str]:
+    """Return the ids in a JSON value that stand, as `{"id": "..."}`, for tasks."""
+    if isinstance(value, dict):
+        item = cast("dict[str, Any]", value)
+        if item.keys() == {"id"} and isinstance(item["id"], str):
+            yield item["id"]
+    for _, inner in children(value) or ():
+        yield from references(inner)
+
+
+def _make(key: str, body: Any, made: Mapping[str, BaseTask]) -> BaseTask:
+    try:
+        task = BaseTask.model_validate(_with_tasks(body, made))
+    except ValidationError as error:
+        raise ValueError(
+            f"{key} can't be made of its body: {error}\n(AliasTask stands for the output of a task "
+            "whose class has changed)"
+        ) from None
+    if id_text(task) != key:
+        raise ValueError(f"{task!r} was written as {key}, and has the id {task.id} here")
+    return task
 
 
 def _bottom_up(roots: list[BaseTask]) -> Iterator[BaseTask]:
     """Return each task once, after those in its parameters; iterative, as DAGs are deep."""
     seen: set[str] = set()
     stack: list[tuple[BaseTask, Iterator[BaseTask]]] = []
+
+    def enter(task: BaseTask) -> None:
+        if id_text(task) not in seen:
+            seen.add(id_text(task))
+            stack.append((task, cast("Iterator[BaseTask]", nested(task))))
+
     for root in roots:
-        pending: BaseTask | None = root
-        while pending is not None or stack:
-            if pending is not None:
-                if id_text(pending) not in seen:
-                    seen.add(id_text(pending))
-                    stack.append((pending, cast("Iterator[BaseTask]", nested(pending))))
-                pending = None
-            if not stack:
-                break
+        enter(root)
+        while stack:
             task, below = stack[-1]
-            pending = next(below, None)
-            if pending is None:
+            child = next(below, None)
+            if child is not None:
+                enter(child)
+            else:
                 stack.pop()
                 yield task
 
 
-def _with_tasks(value: Any, made: dict[str, BaseTask]) -> Any:
+def _with_tasks(value: Any, made: Mapping[str, BaseTask]) -> Any:
     """Return a JSON value with the tasks in place of references to them."""
     if isinstance(value, dict):
         item = cast("dict[str, Any]", value)

@@ -97,22 +97,24 @@ def _type_of(explanation: Explanation) -> str:
     return f"{namespace}.{name}" if namespace else name
 
 
+def _is_reference(value: Any) -> bool:
+    return isinstance(value, dict) and cast("dict[str, Any]", value).keys() == {"id"}
+
+
 def _as_task(value: Any, explanation: Explanation) -> BaseTask | None:
-    if isinstance(value, dict) and value.keys() == {"id"}:  # pyright: ignore[reportUnknownMemberType]
-        return explanation.inputs.get(cast("dict[str, str]", value)["id"])
-    return None
+    return explanation.inputs.get(value["id"]) if _is_reference(value) else None
 
 
 def _unequal(left: Any, right: Any, path: str) -> Iterator[tuple[str, Any, Any]]:
     """Return the innermost places at which two JSON values differ."""
     if left == right and type(left) is type(right):
         return
-    is_reference = isinstance(left, dict) and left.keys() == {"id"}  # pyright: ignore[reportUnknownMemberType]
-    if type(left) is not type(right) or is_reference or (items := children(left)) is None:
+    ours, theirs = children(left), children(right)
+    if type(left) is not type(right) or ours is None or theirs is None or _is_reference(left):
         yield path, left, right
         return
-    ours: dict[Any, Any] = dict(items)
-    theirs: dict[Any, Any] = dict(children(cast("object", right)) or ())
-    for key in {**ours, **theirs}:
-        here = f"{path}[{key}]" if isinstance(left, list) else f"{path}.{key}".lstrip(".")
-        yield from _unequal(ours.get(key, MISSING), theirs.get(key, MISSING), here)
+    is_list = isinstance(left, list)
+    left_items, right_items = dict(ours), dict(theirs)
+    for key in {**left_items, **right_items}:
+        here = f"{path}[{key}]" if is_list else f"{path}.{key}".lstrip(".")
+        yield from _unequal(left_items.get(key, MISSING), right_items.get(key, MISSING), here)

@@ -80,6 +80,17 @@ class Identified(PolymorphicRoot, ABC, metaclass=FrozenModelMeta):  # pyright: i
         _identity_of(self)
         return _identity_text(self)
 
+    def _make_id(self, namespace: UUID) -> UUID:
+        """Compute the id; called once, when those of all models below are known."""
+        cls = type(self)
+        if cls.__pydantic_generic_metadata__["args"]:
+            # How a type is spelled differs between versions of Python: it can't be in an id.
+            raise TaskDefinitionError(
+                f"{cls.__name__} has no name of its own: give it one, as "
+                f"class MyTask({cls.__name__}): ..."
+            )
+        return identify(_identity_text(self), namespace)
+
     def params_json(self) -> str:
         """Return every parameter as a JSON object, nested tasks as `{"id": ...}`."""
         context = DumpContext(self, identity=False)
@@ -129,7 +140,7 @@ def _identity_of(model: Identified) -> tuple[UUID, str]:
         stack.pop()
         known = _known_identity(current)
         if known is None:
-            found = identify(_identity_text(current), namespace)
+            found = current._make_id(namespace)
             known = (found, str(found))
             object.__setattr__(current, "_identity", known)
     assert known is not None, "the model itself is the last to leave the stack"
@@ -231,12 +242,6 @@ def _error(path: tuple[Any, ...], problem: str) -> IdentityError:
 def _plan_of(cls: type[Identified]) -> IdentityPlan:
     plan: IdentityPlan | None = cls.__dict__.get("_plan")
     if plan is None:
-        if cls.__pydantic_generic_metadata__["args"]:
-            # How a type is spelled differs between versions of Python: it can't be in an id.
-            raise TaskDefinitionError(
-                f"{cls.__name__} has no name of its own: give it one, as "
-                f"class MyTask({cls.__name__}): ..."
-            )
         head = {NAMESPACE_KEY: cls.get_namespace(), NAME_KEY: cls.get_name()}
         plan = cls._plan = IdentityPlan(head, tuple(field_plans(cls)))
     return plan

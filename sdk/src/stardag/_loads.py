@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar, cast, get_ar
 
 from pydantic_core import core_schema
 
+from stardag._alias import AliasTask
 from stardag._task import BaseTask, Task
 from stardag._type_check import may_be
 from stardag.target._protocols import LoadableTarget
@@ -89,6 +90,9 @@ def _check_loads(task: BaseTask, expected: Any) -> BaseTask:
         actual = loaded_type(type(task))
     except TypeError as error:
         raise ValueError(str(error)) from None
+    if issubclass(type(task), AliasTask) and isinstance(actual, TypeVar):
+        # read from JSON, which does not say how it loads
+        return cast("Any", AliasTask)[expected](aliased=cast("Any", task).aliased)
     if not may_be(actual, expected):
         raise ValueError(
             f"a task that loads as {_name(expected)} is needed, and "

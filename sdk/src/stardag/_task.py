@@ -6,12 +6,16 @@ import inspect
 import itertools
 from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Set, Sized
-from typing import Any, ClassVar, Generic, TypeAlias, TypeVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeAlias, TypeVar, cast
 
 from stardag._errors import TaskDefinitionError, VersionMismatchError
 from stardag._identified import Identified
 from stardag._nesting import children
 from stardag.target._protocols import LoadableTarget, Target
+
+if TYPE_CHECKING:
+    from typing import Self
+    from uuid import UUID
 
 T = TypeVar("T")
 TargetT_co = TypeVar("TargetT_co", bound=Target, covariant=True)
@@ -36,6 +40,20 @@ class BaseTask(Identified):
             raise TaskDefinitionError(
                 f"{cls.__module__}.{cls.__qualname__}: run can't be async yet"
             )
+
+    @classmethod
+    def from_registry(cls, task_id: UUID) -> Self:
+        """Return the task that the tracking service has under an id.
+
+        Raises `stardag.client.NotFoundError` if it has none, `ValueError` if its class has
+        not been imported, and `TypeError` if it is no task of this class.
+        """
+        from stardag.registry import rebuild
+
+        task = rebuild(task_id)
+        if not isinstance(task, cls):
+            raise TypeError(f"{task!r} is not a {cls.__qualname__}")
+        return task
 
     @abstractmethod
     def complete(self) -> bool:

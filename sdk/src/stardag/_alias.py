@@ -1,0 +1,71 @@
+"""AliasTask: the output of a task that can no longer be made, under its old id."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Generic, TypeVar
+from uuid import UUID
+
+from stardag._auto_task import AutoTask
+from stardag._polymorphic import StardagBaseModel
+
+if TYPE_CHECKING:
+    from typing import Self
+
+T = TypeVar("T")
+
+
+class AliasedMetadata(StardagBaseModel):
+    """What is known of the task that an alias stands for."""
+
+    id: UUID
+    output_uri: str
+    namespace: str = ""
+    name: str = ""
+    version: str = ""
+    identity_json: str = ""
+    """The text that was hashed into the id, if it is known."""
+
+
+class AliasTask(AutoTask[T], Generic[T]):
+    """Stands for an output whose task's class is gone or has changed.
+
+    It has the id of that task, so what depends on it keeps its own, and loads as `T`:
+    `AliasTask[int].from_registry(id)`. It is complete when the output exists, and can't be
+    made.
+    """
+
+    aliased: AliasedMetadata
+
+    @classmethod
+    def from_registry(cls, task_id: UUID) -> Self:
+        """Return the alias of the task that the tracking service has under an id.
+
+        Raises `stardag.client.NotFoundError` if it has none.
+        """
+        from stardag.registry import registry_provider
+
+        record = registry_provider.get().get(task_id)
+        return cls(
+            aliased=AliasedMetadata(
+                id=task_id,
+                output_uri=record.output_uri,
+                namespace=record.namespace,
+                name=record.name,
+                version=record.version,
+                identity_json=record.identity_json,
+            )
+        )
+
+    def identity_json(self) -> str:
+        """Return the text that was hashed into the aliased task's id; empty if not known."""
+        return self.aliased.identity_json
+
+    def _make_id(self, namespace: UUID) -> UUID:
+        return self.aliased.id
+
+    @property
+    def _relpath(self) -> str:
+        return self.aliased.output_uri
+
+    def __repr__(self) -> str:
+        return f"AliasTask({self.aliased.name} {self.aliased.id})"
