@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from rich.markup import escape
+from rich import markup
 from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
@@ -16,6 +16,7 @@ from stardag.v1.task_pb2 import TaskState, TaskStatus
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from google.protobuf.internal.enum_type_wrapper import _EnumTypeWrapper as EnumTypeWrapper
     from google.protobuf.timestamp_pb2 import Timestamp
 
 _COLOURS = {
@@ -43,7 +44,7 @@ def builds(found: Sequence[Build]) -> Table:
         table.add_row(
             build.build_id,
             status_text(build_status(build)),
-            escape(build.name),
+            safe(build.name),
             moment(build.start_time),
             duration(build.duration_us),
             counts(build),
@@ -57,16 +58,16 @@ def build_facts(build: Build) -> Table:
     facts = {
         "build": build.build_id,
         "status": status_text(build_status(build)),
-        "name": escape(build.name),
-        "description": escape(build.description),
-        "reason": escape(build.reason),
+        "name": safe(build.name),
+        "description": safe(build.description),
+        "reason": safe(build.reason),
         "started": moment(build.start_time),
         "took": duration(build.duration_us),
         "tasks": counts(build),
         "trace": build.trace_id,
-        "host": escape(build.host),
-        "code": escape(_source(build)),
-        "labels": escape(", ".join(f"{k}={v}" for k, v in sorted(build.labels.items()))),
+        "host": safe(build.host),
+        "code": safe(_source(build)),
+        "labels": safe(", ".join(f"{k}={v}" for k, v in sorted(build.labels.items()))),
         "incomplete": _incompleteness(build),
     }
     for name, fact in facts.items():
@@ -82,7 +83,7 @@ def failures(states: Sequence[TaskState]) -> Iterator[Panel]:
             failure = state.failure
             text = failure.stack_trace.rstrip() or f"{failure.kind}: {failure.message}"
             title = f"{qualified_name(state)}  {state.task_id}"
-            yield Panel(escape(text), title=escape(title), title_align="left", border_style="red")
+            yield Panel(safe(text), title=safe(title), title_align="left", border_style="red")
 
 
 def task_states(states: Sequence[TaskState]) -> Table:
@@ -95,7 +96,7 @@ def task_states(states: Sequence[TaskState]) -> Table:
     for state in states:
         table.add_row(
             status_text(task_status(state)),
-            escape(qualified_name(state)),
+            safe(qualified_name(state)),
             state.task_id,
             duration(state.duration_us),
         )
@@ -104,12 +105,19 @@ def task_states(states: Sequence[TaskState]) -> Table:
 
 def build_status(build: Build) -> str:
     """Return the status as a word."""
-    return BuildStatus.Name(build.status).removeprefix("BUILD_STATUS_")
+    return _word(BuildStatus, build.status)
 
 
 def task_status(state: TaskState) -> str:
     """Return the status as a word."""
-    return TaskStatus.Name(state.status).removeprefix("TASK_STATUS_")
+    return _word(TaskStatus, state.status)
+
+
+def _word(enum: EnumTypeWrapper[Any], number: int) -> str:
+    """Return a status as a word; one of a newer server as its number."""
+    value = enum.DESCRIPTOR.values_by_number.get(number)
+    prefix = enum.DESCRIPTOR.values[0].name.removesuffix("UNSPECIFIED")
+    return value.name.removeprefix(prefix) if value is not None else str(number)
 
 
 def status_text(status: str) -> Text:
@@ -124,18 +132,36 @@ def qualified_name(state: TaskState) -> str:
 
 def counts(build: Build) -> str:
     """Return the number of tasks by status, as `3 completed, 1 failed`."""
-    named = (
-        (count.count, TaskStatus.Name(count.status).removeprefix("TASK_STATUS_").lower())
-        for count in build.task_counts
-    )
+    named = ((count.count, _word(TaskStatus, count.status).lower()) for count in build.task_counts)
     return ", ".join(f"{count} {name}" for count, name in named)
 
 
 def moment(timestamp: Timestamp) -> str:
-    """Return a time in this machine's zone; empty for none."""
+    """Return a time in this machine's zone; empty for none, and as it came if out of range."""
     if not timestamp.seconds:
         return ""
-    return datetime.fromtimestamp(timestamp.seconds).strftime("%Y-%m-%d %H:%M:%S")
+    try:
+        return datetime.fromtimestamp(timestamp.seconds).strftime("%Y-%m-%d %H:%M:%S")
+    except (ValueError, OverflowError, OSError):
+        return timestamp.ToJsonString()
+
+
+def printable(text: str) -> str:
+    """Return text that came over the wire, with what could control the terminal shown instead."""
+    shown = (
+        c if c in "\n\t" or c.isprintable() else c.encode("unicode_escape").decode() for c in text
+    )
+    return "".join(shown)
+
+
+def one_line(text: str) -> str:
+    """Return `printable` text without line breaks."""
+    return printable(text).replace("\n", "\\n")
+
+
+def safe(text: str) -> str:
+    """Return `printable` text of which nothing is taken for Rich's markup."""
+    return markup.escape(printable(text))
 
 
 def duration(microseconds: int) -> str:

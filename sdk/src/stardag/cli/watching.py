@@ -89,7 +89,8 @@ def _print_lines(responses: Iterator[WatchBuildResponse]) -> None:
         for state in response.task_states:
             now = datetime.now().strftime("%H:%M:%S")
             took = tables.duration(state.duration_us)
-            words = (now, tables.task_status(state), tables.qualified_name(state), state.task_id)
+            name = tables.one_line(tables.qualified_name(state))
+            words = (now, tables.task_status(state), name, state.task_id)
             print(*words, took, flush=True)
         if response.HasField("build"):
             build = response.build
