@@ -7,6 +7,9 @@ import socket
 import uuid
 from pathlib import Path
 
+import pytest
+
+from stardag import ConfigError
 from stardag.tracking import frames
 from stardag.tracking.address import parse_address
 from stardag.tracking.credential import Credential
@@ -85,6 +88,13 @@ async def test_nothing_is_lost_if_no_server_answers(state_dir: Path) -> None:
     report = await deliver(state_dir, parse_address("127.0.0.1:1"), NONE)
     assert (report.delivered, report.remaining) == (0, 2)
     assert list(report.problems) == [stream.name]
+
+
+async def test_a_token_is_never_sent_unencrypted_to_another_machine(state_dir: Path) -> None:
+    stream = abandoned_stream(state_dir / "spool" / "local", STARTED_AND_COMPLETED)
+    with pytest.raises(ConfigError, match="unencrypted"):
+        await deliver(state_dir, parse_address("http://10.0.0.7:1"), Credential(token="t"))
+    assert stream.exists()
 
 
 async def test_a_wrong_credential_is_said(journal: Journal, state_dir: Path) -> None:

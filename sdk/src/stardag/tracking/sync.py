@@ -57,7 +57,8 @@ async def deliver(state_dir: Path, address: Address, credential: Credential) -> 
     trouble does not hold up the others.
 
     A sender at work on a spool is asked to leave it first; the builds that need one start
-    it again. Raises `OSError` if `state_dir` can't be read.
+    it again. Raises `OSError` if `state_dir` can't be read, and `ConfigError` if the
+    credential would travel unencrypted to another machine.
     """
     report = SyncReport()
     server = Server(address, credential)

@@ -47,10 +47,18 @@ class Progress(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """Where to connect, and how to show who one is."""
+    """Where to connect, and how to show who one is.
+
+    There is none by which a credential would travel unencrypted to another machine:
+    making one raises `ConfigError`.
+    """
 
     address: Address
     credential: Credential
+
+    def __post_init__(self) -> None:
+        """Refuse to be what would leak the credential."""
+        self.address.require_safe_for(self.credential)
 
 
 async def publish(
