@@ -1,4 +1,4 @@
-"""Which of many keys there are, by pages of an ordered listing: the rules, without the requests."""
+"""Which of many keys there are, from pages of an ordered listing where they are dense."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from itertools import takewhile
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
 PAGE = 1000
 """Keys on a full page of a listing."""
@@ -15,8 +15,31 @@ WORTH_A_PAGE = 12
 """Keys that a page must settle to have been worth it; S3 charges a page as 12.5 heads."""
 
 
+def present(
+    keys: Sequence[str],
+    pages: Callable[[Sequence[Sequence[str]]], Iterable[Sequence[str]]],
+    heads: Callable[[Sequence[str]], Iterable[bool]],
+) -> set[str]:
+    """Return which of the sorted `keys` there are, in few requests.
+
+    `pages` returns for each of some runs of sorted keys the page of the listing that starts at
+    or shortly before the run's first key; one with fewer than `PAGE` keys is the listing's last.
+    `heads` returns for each key whether it is there.
+    """
+    found: set[str] = set()
+    sparse: list[str] = []
+    runs: list[Sequence[str]] = [keys[i : i + PAGE] for i in range(0, len(keys), PAGE)]
+    while runs:
+        settled = [settle(run, page) for run, page in zip(runs, pages(runs), strict=True)]
+        found.update(*(run.found for run in settled))
+        sparse += [key for run in settled if not run.dense for key in run.rest]
+        runs = [run.rest for run in settled if run.dense and run.rest]
+    found.update(key for key, there in zip(sparse, heads(sparse), strict=True) if there)
+    return found
+
+
 class Settled(NamedTuple):
-    """What one page says about the keys asked for."""
+    """What one page says about a run of keys."""
 
     found: set[str]
     """Those that there are, of the keys up to the page's end."""
@@ -26,23 +49,15 @@ class Settled(NamedTuple):
     """Whether another page is the way to settle the rest."""
 
 
-def slices(keys: Sequence[str]) -> list[Sequence[str]]:
-    """Return sorted keys in runs, each of which one page settles if nothing else is between."""
-    return [keys[i : i + PAGE] for i in range(0, len(keys), PAGE)]
+def settle(run: Sequence[str], page: Sequence[str]) -> Settled:
+    """Return what a page that starts at or before the run's first key says about the run."""
+    end = len(run) if len(page) < PAGE else bisect_right(run, page[-1])
+    return Settled(set(run[:end]).intersection(page), run[end:], end >= WORTH_A_PAGE)
 
 
-def settle(wanted: Sequence[str], page: Sequence[str]) -> Settled:
-    """Return what `page` says about the sorted keys `wanted`, the first of which it reaches.
-
-    A page with fewer than `PAGE` keys is the listing's last.
-    """
-    end = len(wanted) if len(page) < PAGE else bisect_right(wanted, page[-1])
-    return Settled(set(wanted[:end]).intersection(page), wanted[end:], end >= WORTH_A_PAGE)
-
-
-def folder_of(wanted: Sequence[str]) -> str | None:
-    """Return the deepest folder that all sorted keys are in, or None if they share none."""
-    first, last = (key.split("/")[:-1] for key in (wanted[0], wanted[-1]))
+def folder_of(run: Sequence[str]) -> str | None:
+    """Return the deepest folder that all keys of the run are in, or None if they share none."""
+    first, last = (key.split("/")[:-1] for key in (run[0], run[-1]))
     shared = takewhile(lambda pair: pair[0] == pair[1], zip(first, last, strict=False))
     return "/".join(name for name, _ in shared) or None
 

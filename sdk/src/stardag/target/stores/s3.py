@@ -14,13 +14,13 @@ import obstore
 from obstore.exceptions import AlreadyExistsError
 
 from stardag.target._store import CONCURRENT_REQUESTS, scratch_path
-from stardag.target.stores.listing import PAGE, folder_of, offset_before, settle, slices
+from stardag.target.stores.listing import PAGE, folder_of, offset_before, present
 from stardag.target.stores.remote import MEMORY_LIMIT, RemoteStore
 from stardag.target.stores.s3_bucket import connect
 from stardag.target.stores.s3_errors import explained
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Sequence
+    from collections.abc import Callable, Generator, Iterable, Sequence
     from pathlib import Path
 
     from obstore import ObjectMeta
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 PART = 8 * 2**20
 """Bytes of a part of an upload; larger where 10,000 parts, the most there may be, would not do."""
+PARTS_AT_ONCE = 8
+"""Parts under way, and in memory, at once."""
 FEW = 64
 """Objects that are asked for one by one, at once; a listing pays above."""
 
@@ -72,39 +74,36 @@ class S3Store(RemoteStore):
         for path in paths:
             bucket, _, key = path.partition("/")
             keys_by_bucket.setdefault(bucket, set()).add(key)
-        present: set[str] = set()
+        there: set[str] = set()
         with ThreadPoolExecutor(CONCURRENT_REQUESTS) as pool:
             for bucket, keys in keys_by_bucket.items():
-                present.update(f"{bucket}/{key}" for key in self._present(pool, bucket, keys))
-        return [path in present for path in paths]
+                found = self._present(pool, bucket, sorted(keys))
+                there.update(f"{bucket}/{key}" for key in found)
+        return [path in there for path in paths]
 
-    def _present(self, pool: ThreadPoolExecutor, bucket: str, keys: set[str]) -> set[str]:
-        """Return which of the keys there are."""
-        present: set[str] = set()
-        # a directory bucket (its name ends so) doesn't list in order
+    def _present(self, pool: ThreadPoolExecutor, bucket: str, keys: list[str]) -> set[str]:
+        """Return which of the sorted keys there are."""
+
+        def pages(runs: Sequence[Sequence[str]]) -> Iterable[Sequence[str]]:
+            return pool.map(self._page, repeat(bucket), runs)
+
+        def heads(keys: Sequence[str]) -> Iterable[bool]:
+            return pool.map(self.exists, (f"{bucket}/{key}" for key in keys))
+
+        # a directory bucket, whose name ends so, doesn't list in order
         if len(keys) <= FEW or bucket.endswith("--x-s3"):
-            pending, sparse = list[Sequence[str]](), list(keys)
-        else:
-            pending, sparse = slices(sorted(keys)), list[str]()
-        while pending:
-            pages = pool.map(self._page, repeat(bucket), pending)
-            settled = [settle(wanted, page) for wanted, page in zip(pending, pages, strict=True)]
-            present.update(*(s.found for s in settled))
-            sparse += [key for s in settled if not s.dense for key in s.rest]
-            pending = [s.rest for s in settled if s.dense and s.rest]
-        heads = pool.map(self.exists, (f"{bucket}/{key}" for key in sparse))
-        present.update(key for key, there in zip(sparse, heads, strict=True) if there)
-        return present
+            return {key for key, there in zip(keys, heads(keys), strict=True) if there}
+        return present(keys, pages, heads)
 
-    def _page(self, bucket: str, wanted: Sequence[str]) -> list[str]:
-        """Return the page of the bucket's keys that starts right before the first wanted one."""
+    def _page(self, bucket: str, run: Sequence[str]) -> list[str]:
+        """Return the page of the bucket's keys that starts shortly before the run's first."""
         listing = obstore.list(
             self._bucket(bucket),
-            folder_of(wanted),
-            offset=offset_before(wanted[0]),
+            folder_of(run),
+            offset=offset_before(run[0]),
             chunk_size=PAGE,
         )
-        with explained(f"s3://{bucket}/{wanted[0]}"):
+        with explained(f"s3://{bucket}/{run[0]}"):
             return [entry["path"] for entry in next(iter(listing), ())]
 
     def fetch(self, path: str, into: IO[bytes]) -> str:
@@ -149,6 +148,7 @@ class S3Store(RemoteStore):
                 mode="create" if self._write_once else "overwrite",
                 use_multipart=size > PART and not self._write_once,
                 chunk_size=max(PART, -(-size // 10_000)),
+                max_concurrency=PARTS_AT_ONCE,
             )
 
     def delete(self, path: str) -> None:

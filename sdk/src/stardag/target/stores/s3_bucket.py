@@ -44,14 +44,16 @@ def connect(bucket: str) -> S3Store:
 
 
 def _found_by_boto3() -> S3CredentialProvider | None:
+    """Return what boto3 finds, or None without boto3."""
     try:
+        from botocore.exceptions import BotoCoreError
         from obstore.auth.boto3 import Boto3CredentialProvider
     except ModuleNotFoundError:
         return None
     try:
         return Boto3CredentialProvider()
-    except ValueError:
+    except (ValueError, BotoCoreError) as error:
         raise ConfigError(
-            "there are no AWS credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, "
-            "or AWS_PROFILE"
+            f"there are no AWS credentials ({error}): set AWS_ACCESS_KEY_ID and "
+            "AWS_SECRET_ACCESS_KEY, or AWS_PROFILE"
         ) from None

@@ -1,0 +1,102 @@
+"""Directories of many objects that are complete together, on every store."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import stardag as sd
+from stardag.target import DirectoryTarget, TargetFactory, exists_many, get_directory_target
+from stardag.target.serialize import get_serializer
+
+
+@pytest.fixture
+def directory(factory: TargetFactory) -> DirectoryTarget:
+    return factory.get_directory_target("models/net")
+
+
+def test_it_exists_once_it_is_marked_as_done(directory: DirectoryTarget) -> None:
+    with (directory / "weights.bin").open("wb") as file:
+        file.write(b"\x00")
+    directory.get_sub_target("parts/é 1.json", get_serializer(list[int])).save([1])
+    assert not directory.exists()
+    assert exists_many([directory, directory / "weights.bin"]) == [False, True]
+    directory.mark_done()
+    assert directory.exists()
+    assert exists_many([directory]) == [True]
+
+
+def test_another_process_finds_what_was_written(
+    directory: DirectoryTarget, factory: TargetFactory
+) -> None:
+    directory.get_sub_target("parts/é 1.json", get_serializer(list[int])).save([1])
+    _ = directory / "never written"
+    directory.mark_done()
+    found = factory.get_directory_target("models/net/")
+    assert found == directory
+    assert found.names() == ["parts/é 1.json"]
+    assert found.get_sub_target(found.names()[0], get_serializer(list[int])).load() == [1]
+
+
+def test_an_empty_directory_can_be_complete(directory: DirectoryTarget) -> None:
+    directory.mark_done()
+    assert directory.exists()
+    assert directory.names() == []
+
+
+def test_a_local_path_stands_for_the_directory_both_ways(
+    directory: DirectoryTarget, factory: TargetFactory
+) -> None:
+    with directory.proxy_path("w") as path:
+        (path / "parts").mkdir()
+        (path / "parts" / "1").write_text("one")
+        (path / "index").write_text("index")
+        assert not directory.exists()
+    assert directory.exists()
+    with factory.get_directory_target("models/net").proxy_path("r") as path:
+        assert path.name == "net"
+        assert (path / "parts" / "1").read_text() == "one"
+        assert (path / "index").read_text() == "index"
+
+
+def test_a_failed_block_leaves_it_incomplete(directory: DirectoryTarget) -> None:
+    with pytest.raises(RuntimeError), directory.proxy_path("w") as path:
+        (path / "half").write_text("")
+        raise RuntimeError
+    assert not directory.exists()
+
+
+def test_reading_one_that_is_not_complete_says_so(directory: DirectoryTarget) -> None:
+    with (directory / "part").open("w") as file:
+        file.write("x")
+    with pytest.raises(sd.TargetNotFoundError, match="has not marked it as done"):
+        directory.names()
+    with pytest.raises(sd.TargetNotFoundError), directory.proxy_path("r"):
+        pass
+
+
+@pytest.mark.parametrize("name", ["", "/full", "../out", "a/../b", "a//b", "./a", "_SUCCESS", "a/"])
+def test_a_name_must_stay_inside(directory: DirectoryTarget, name: str) -> None:
+    with pytest.raises(ValueError, match="can't be the name of a target"):
+        _ = directory / name
+
+
+class Net(sd.Task[DirectoryTarget]):
+    layers: int
+
+    def output(self) -> DirectoryTarget:
+        return get_directory_target(f"net/{self.id}")
+
+    def run(self) -> None:
+        for i in range(self.layers):
+            with (self.output() / str(i)).open("w") as file:
+                file.write("weights")
+        with self.output().proxy_path("w") as path:
+            (path / "all").write_text("weights")
+
+
+def test_a_task_can_make_one(factory: TargetFactory, tmp_path: Path) -> None:
+    with sd.target_factory_provider.override(factory):
+        sd.build(Net(layers=2)).raise_for_status()
+        assert Net(layers=2).complete()
