@@ -175,6 +175,16 @@ async def test_a_gap_is_refused_and_leaves_the_others_alone(client: Client):
     assert (await client.build()).status == build_pb2.BUILD_STATUS_RUNNING
 
 
+@pytest.mark.parametrize("first", [0, 1_000, 2**63, 2**64 - 1])
+async def test_a_batch_without_events_moves_nothing_whatever_its_number(client: Client, first: int):
+    await client.send(client.make.started())
+    empty = Batch(client.workspace, client.stream, first, [])
+    result = await client.store.commit([empty])
+    assert committed(result.outcomes[0]).sequence == 1
+    assert committed(await client.send(client.make.completed(), first=2)).sequence == 2
+    assert (await client.build()).status == build_pb2.BUILD_STATUS_COMPLETED
+
+
 async def test_only_the_latest_opening_of_a_stream_may_deliver(client: Client):
     await client.send(client.make.started())
     newer = await Client.open(client.store, client.make)

@@ -8,6 +8,7 @@ from google.protobuf.unknown_fields import UnknownFieldSet
 
 from stardag.v1 import event_pb2 as pb
 from stardag_server.domain.event_check import Rejection, check
+from stardag_server.domain.refusals import SequenceGap
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,25 @@ class Batch:
     def __post_init__(self) -> None:
         # Here and not in the commit, so that it is done while another commit waits.
         self.rejections = [self.poison or check(event) for event in self.events]
+
+    def already_committed(self, watermark: int) -> int:
+        """Return how many of the events, from the first on, are committed already.
+
+        Everything up to and with the sequence number `watermark` is. Raises
+        SequenceGap if numbers between it and the batch are missing.
+        """
+        if self.events and self.first_sequence > watermark + 1:
+            raise SequenceGap(watermark + 1, self.first_sequence)
+        return min(len(self.events), max(0, watermark + 1 - self.first_sequence))
+
+    def last_committed(self, watermark: int) -> int:
+        """Return the stream's watermark once the batch is committed.
+
+        Without events that is the watermark before, whatever `first_sequence` says.
+        """
+        if not self.events:
+            return watermark
+        return max(watermark, self.first_sequence + len(self.events) - 1)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,6 @@ from stardag_server.domain.batch import Batch, Committed, leftover
 from stardag_server.domain.build_fold import BuildFold
 from stardag_server.domain.event_check import DEFINING_TYPES, Rejection
 from stardag_server.domain.refusals import Refusal, SequenceGap, StreamSuperseded
-from stardag_server.domain.sequence import already_committed
 from stardag_server.store.build_rows import BuildRows
 from stardag_server.store.bulk import Bulk, Row
 from stardag_server.store.schema import Event, StrayEvent, Stream, plain
@@ -239,10 +238,10 @@ def _admit(
     if stream is None or batch.stream.generation != stream.generation:
         return StreamSuperseded(batch.stream.uuid)
     try:
-        old = already_committed(stream.watermark, batch.first_sequence, len(batch.events))
+        old = batch.already_committed(stream.watermark)
     except SequenceGap as gap:
         return gap
-    last = max(stream.watermark, batch.first_sequence + len(batch.events) - 1)
+    last = batch.last_committed(stream.watermark)
     outcome = Committed(last)
     key, first = stream.key, batch.first_sequence
     for index in range(old, len(batch.events)):
