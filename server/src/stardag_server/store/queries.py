@@ -13,6 +13,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.orm import aliased
 
 from stardag.v1 import event_pb2 as pb
+from stardag.v1.build_pb2 import BuildStatus
+from stardag.v1.task_pb2 import TaskStatus
 from stardag_server.domain.refusals import BuildNotFound, TaskNotFound
 from stardag_server.store.bulk import Bulk
 from stardag_server.store.database import Database
@@ -59,7 +61,10 @@ class Queries:
     async def builds(
         self, workspace: int, statuses: Sequence[int], before: int | None, limit: int
     ) -> Sequence[AnyRow]:
-        """Return builds, newest first: those with a key below `before`, in one of the statuses."""
+        """Return builds, newest first: those with a key below `before`, in one of the statuses.
+
+        Statuses this code does not know are those of no build.
+        """
         query = (
             sa.select(*_BUILD)
             .where(Build.workspace_id == workspace)
@@ -69,7 +74,7 @@ class Queries:
         if before is not None:
             query = query.where(Build.id < before)
         if statuses:
-            query = query.where(Build.status.in_(statuses))
+            query = query.where(Build.status.in_({*statuses} & {*BuildStatus.values()}))
         async with self._database.read() as connection:
             return (await connection.execute(query)).all()
 
@@ -82,10 +87,13 @@ class Queries:
     async def task_states(
         self, build: int, after: int, limit: int, statuses: Sequence[int] = ()
     ) -> Sequence[AnyRow]:
-        """Return the states of a build's tasks with an ordinal above `after`, by ordinal."""
+        """Return the states of a build's tasks with an ordinal above `after`, by ordinal.
+
+        If `statuses` are given, only tasks in one of them; see `builds`.
+        """
         query = _states(build).where(BuildTask.ordinal > after)
         if statuses:
-            query = query.where(BuildTask.status.in_(statuses))
+            query = query.where(BuildTask.status.in_({*statuses} & {*TaskStatus.values()}))
         async with self._database.read() as connection:
             rows = await connection.execute(query.order_by(BuildTask.ordinal).limit(limit))
             return rows.all()
