@@ -221,6 +221,18 @@ async def test_a_bad_event_is_stored_as_rejected_and_blocks_nothing(client: Clie
     assert list(await client.states()) == [task_id("t")]
 
 
+async def test_rejected_events_make_no_build(client: Client):
+    make = client.make
+    bad = [make.event(0), make.event(pb.EVENT_TYPE_TASK_STARTED, "t", 0)]
+    outcome = committed(await client.send(*bad))
+    assert [rejection.sequence for rejection in outcome.rejections] == [1, 2]
+    with pytest.raises(BuildNotFound):
+        await client.build()
+    await client.send(make.event(0), make.started(), make.event(0))
+    assert [event.sequence for event in await client.events()] == [3, 4, 5]
+    assert (await client.build()).completeness.rejected_events == 2
+
+
 async def test_a_definition_is_kept_as_first_received(client: Client):
     make = client.make
     await client.send(make.pending("t", output_uri="here"))
@@ -337,3 +349,13 @@ async def test_a_workspace_sees_nothing_of_another(client: Client):
         await client.store.queries.task(other, task_id("t"))
     assert await client.store.queries.builds(other, [], None, 10) == []
     assert await client.store.queries.watermark(other, client.make.stream) == 0
+
+
+@pytest.mark.parametrize("statuses", [[100_000], [2**31 - 1, -1] * 20_000])
+async def test_a_status_that_is_not_known_is_that_of_nothing(client: Client, statuses: list[int]):
+    await client.send(client.make.started(), *client.make.run("t"))
+    queries = client.store.queries
+    [row] = await queries.builds(client.workspace, [*statuses, 1], None, 10)
+    assert await queries.builds(client.workspace, statuses, None, 10) == []
+    assert len(await queries.task_states(row.id, 0, 10, [*statuses, 5])) == 1
+    assert await queries.task_states(row.id, 0, 10, statuses) == []

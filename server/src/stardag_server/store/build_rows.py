@@ -1,6 +1,6 @@
 """Builds and the states of their tasks, read and written under the builds' locks."""
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import fields
 from typing import Any, cast
 from uuid import UUID
@@ -64,11 +64,17 @@ class BuildRows:
         self._folds: dict[bytes, BuildFold] = {}
         self._unstarted: set[bytes] = set()
 
-    async def lock(self, builds: Iterable[bytes], now: int) -> dict[bytes, BuildFold]:
-        """Lock these builds, creating those that are not there, and return their folds."""
+    async def lock(
+        self, builds: Iterable[bytes], create: Container[bytes], now: int
+    ) -> dict[bytes, BuildFold]:
+        """Lock these builds and return the folds of those that are there.
+
+        Those in `create` are made if they are not.
+        """
         ids = [UUID(bytes=build) for build in sorted(builds)]
         # Created before any is locked: whoever waits here holds no build.
-        if new := [uuid for uuid in ids if uuid.bytes not in self._memory]:
+        new = [uuid for uuid in ids if uuid.bytes in create and uuid.bytes not in self._memory]
+        if new:
             await self._bulk.merge(
                 self._connection,
                 Build,

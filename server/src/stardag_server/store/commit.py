@@ -120,25 +120,30 @@ class Commit:
 
     async def _store(self, entries: list[_Entry]) -> None:
         by_build: dict[bytes, list[_Entry]] = {}
-        strays: list[_Entry] = []
         for entry in entries:
-            if len(entry.event.build_id) == 16:
-                by_build.setdefault(entry.event.build_id, []).append(entry)
-            else:
-                strays.append(entry)
-        if by_build:
-            folds = await self.rows.lock(by_build, self.now)
-            tasks = await self._resolve_tasks(by_build, folds)
-            rows: list[Row] = []
-            for build, its_entries in by_build.items():
-                for entry in its_entries:
-                    rows.append(self._fold(entry, folds[build], tasks))
-                self.heads[folds[build].build.key] = folds[build].build.head
-            await self.bulk.append(self.connection, Event, _EVENT_COLUMNS, rows)
-            await self.rows.save()
+            by_build.setdefault(entry.event.build_id, []).append(entry)
+        # What is rejected makes no build: neither by a malformed id nor by one never heard of.
+        sound = {entry.event.build_id for entry in entries if entry.rejection is None}
+        named = [build for build in by_build if len(build) == 16]
+        folds = await self.rows.lock(named, sound, self.now) if named else {}
+        strays = [entry for entry in entries if entry.event.build_id not in folds]
+        if folds:
+            await self._log({build: by_build[build] for build in by_build if build in folds}, folds)
         if strays:
-            stray_rows = [self._stray_row(entry) for entry in strays]
-            await self.bulk.append(self.connection, StrayEvent, _STRAY_COLUMNS, stray_rows)
+            rows = [self._stray_row(entry) for entry in strays]
+            await self.bulk.append(self.connection, StrayEvent, _STRAY_COLUMNS, rows)
+
+    async def _log(
+        self, by_build: dict[bytes, list[_Entry]], folds: dict[bytes, BuildFold]
+    ) -> None:
+        tasks = await self._resolve_tasks(by_build, folds)
+        rows: list[Row] = []
+        for build, entries in by_build.items():
+            for entry in entries:
+                rows.append(self._fold(entry, folds[build], tasks))
+            self.heads[folds[build].build.key] = folds[build].build.head
+        await self.bulk.append(self.connection, Event, _EVENT_COLUMNS, rows)
+        await self.rows.save()
 
     async def _resolve_tasks(
         self, by_build: dict[bytes, list[_Entry]], folds: dict[bytes, BuildFold]
@@ -206,7 +211,7 @@ class Commit:
         )
 
     def _stray_row(self, entry: _Entry) -> Row:
-        assert entry.rejection  # an event that names no build is never valid
+        assert entry.rejection  # what is sound has a build
         return (
             entry.stream,
             entry.sequence,

@@ -214,7 +214,7 @@ class Event(Base):
 
 
 class StrayEvent(Base):
-    """A rejected event that names no build, as received: kept to be looked at."""
+    """A rejected event that names no known build, as received: kept to be looked at."""
 
     __tablename__ = "stray_events"
 
