@@ -272,6 +272,32 @@ async def test_dependencies_yielded_while_running_become_dependencies(client: Cl
     assert await client.store.queries.edges(row.id, 2) == [(2, 1)]
 
 
+async def test_a_task_has_at_most_ten_thousand_dependencies_that_it_yielded(client: Client):
+    make = client.make
+
+    def suspended(numbers: range) -> pb.NewEvent:
+        wait = task_pb2.TaskWait(task_ids=[str(UUID(int=number)) for number in numbers])
+        return make.event(pb.EVENT_TYPE_TASK_SUSPENDED, "t", 1, wait=wait)
+
+    start = make.event(pb.EVENT_TYPE_TASK_STARTED, "t", 1)
+    await client.send(make.pending("t", ["static"]), start, suspended(range(9_999)))
+    outcome = committed(
+        await client.send(
+            suspended(range(9_998, 10_000)),
+            suspended(range(5, 10_002, 2)),
+            suspended(range(10, 20)),
+        )
+    )
+    assert [(r.sequence, r.reason) for r in outcome.rejections] == [
+        (5, pb.EVENT_REJECTION_REASON_EVENT_INVALID)
+    ]
+    _, upstreams, _ = await client.store.queries.task(client.workspace, task_id("t"))
+    assert len(upstreams) == 1 + 10_000
+    outcome = committed(await client.send(suspended(range(20_000, 20_001))))
+    assert [rejection.sequence for rejection in outcome.rejections] == [7]
+    assert list((await client.states()).values())[0].status == task_pb2.TASK_STATUS_SUSPENDED
+
+
 async def test_a_task_is_shown_in_the_build_that_touched_it_last(client: Client):
     other = await Client.open(client.store, Producer())
     await client.send(*client.make.run("t"))

@@ -57,7 +57,7 @@ class PublishEventsRequest(_message.Message):
     """Message of the client on a publishing stream. `first_sequence` and `events`
     are fields of this message, and not of one inside it, so that a batch can be
     made by concatenating events that were serialized one by one. A message with
-    no events is a sign of life.
+    no events is a sign of life, whatever its `first_sequence`.
     """
 
     DESCRIPTOR: _descriptor.Descriptor

@@ -82,8 +82,9 @@ class EventServiceServicer(object):
         again, and go on after the last acknowledged number.
 
         Errors: INVALID_ARGUMENT (REQUEST_INVALID, STREAM_PROTOCOL), OUT_OF_RANGE
-        (SEQUENCE_GAP), ABORTED (STREAM_SUPERSEDED), UNAVAILABLE (SERVER_DRAINING,
-        STORAGE_UNAVAILABLE; with RetryInfo).
+        (SEQUENCE_GAP), RESOURCE_EXHAUSTED (MESSAGE_TOO_LARGE), ABORTED
+        (STREAM_SUPERSEDED), UNAVAILABLE (SERVER_DRAINING, STORAGE_UNAVAILABLE; with
+        RetryInfo).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

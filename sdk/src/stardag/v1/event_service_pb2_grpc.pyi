@@ -53,8 +53,9 @@ class EventServiceStub:
     again, and go on after the last acknowledged number.
 
     Errors: INVALID_ARGUMENT (REQUEST_INVALID, STREAM_PROTOCOL), OUT_OF_RANGE
-    (SEQUENCE_GAP), ABORTED (STREAM_SUPERSEDED), UNAVAILABLE (SERVER_DRAINING,
-    STORAGE_UNAVAILABLE; with RetryInfo).
+    (SEQUENCE_GAP), RESOURCE_EXHAUSTED (MESSAGE_TOO_LARGE), ABORTED
+    (STREAM_SUPERSEDED), UNAVAILABLE (SERVER_DRAINING, STORAGE_UNAVAILABLE; with
+    RetryInfo).
     """
     PublishEventBatch: _grpc.UnaryUnaryMultiCallable[_event_service_pb2.PublishEventBatchRequest, _event_service_pb2.PublishEventBatchResponse]
     """Publishes one batch: the same numbering, rules and errors in one call, for
@@ -94,8 +95,9 @@ class EventServiceAsyncStub(EventServiceStub):
     again, and go on after the last acknowledged number.
 
     Errors: INVALID_ARGUMENT (REQUEST_INVALID, STREAM_PROTOCOL), OUT_OF_RANGE
-    (SEQUENCE_GAP), ABORTED (STREAM_SUPERSEDED), UNAVAILABLE (SERVER_DRAINING,
-    STORAGE_UNAVAILABLE; with RetryInfo).
+    (SEQUENCE_GAP), RESOURCE_EXHAUSTED (MESSAGE_TOO_LARGE), ABORTED
+    (STREAM_SUPERSEDED), UNAVAILABLE (SERVER_DRAINING, STORAGE_UNAVAILABLE; with
+    RetryInfo).
     """
     PublishEventBatch: _aio.UnaryUnaryMultiCallable[_event_service_pb2.PublishEventBatchRequest, _event_service_pb2.PublishEventBatchResponse]  # type: ignore[assignment]
     """Publishes one batch: the same numbering, rules and errors in one call, for
@@ -138,8 +140,9 @@ class EventServiceServicer(metaclass=_abc_1.ABCMeta):
         again, and go on after the last acknowledged number.
 
         Errors: INVALID_ARGUMENT (REQUEST_INVALID, STREAM_PROTOCOL), OUT_OF_RANGE
-        (SEQUENCE_GAP), ABORTED (STREAM_SUPERSEDED), UNAVAILABLE (SERVER_DRAINING,
-        STORAGE_UNAVAILABLE; with RetryInfo).
+        (SEQUENCE_GAP), RESOURCE_EXHAUSTED (MESSAGE_TOO_LARGE), ABORTED
+        (STREAM_SUPERSEDED), UNAVAILABLE (SERVER_DRAINING, STORAGE_UNAVAILABLE; with
+        RetryInfo).
         """
 
     @_abc_1.abstractmethod

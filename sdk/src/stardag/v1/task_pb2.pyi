@@ -399,7 +399,7 @@ class TaskWait(_message.Message):
     @_builtins.property
     def task_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """For SUSPENDED: the dynamic dependencies, which become dependencies of the
-        task. At most 10,000.
+        task. At most 10,000, in one event and over all events of the task.
         """
 
     def __init__(

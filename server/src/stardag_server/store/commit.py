@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from stardag.v1 import event_pb2 as pb
 from stardag.v1.task_pb2 import TaskDefinition
+from stardag_server.domain import limits
 from stardag_server.domain.batch import Batch, Committed, leftover
 from stardag_server.domain.build_fold import BuildFold
 from stardag_server.domain.event_check import DEFINING_TYPES, Rejection
@@ -152,7 +153,7 @@ class Commit:
         missing: dict[bytes, set[bytes]] = {build: set() for build in by_build}
         definitions: dict[bytes, TaskDefinition] = {}
         defining: list[_Entry] = []
-        yielded: dict[bytes, set[bytes]] = {}
+        suspending: list[_Entry] = []
         dying: set[bytes] = set()
         for build, entries in by_build.items():
             states = folds[build].tasks
@@ -169,9 +170,9 @@ class Commit:
                     definitions.setdefault(task, event.definition)
                     defining.append(entry)
                 elif kind == pb.EVENT_TYPE_TASK_SUSPENDED:
-                    upstreams = yielded.setdefault(task, set())
-                    upstreams.update(UUID(upstream).bytes for upstream in event.wait.task_ids)
+                    suspending.append(entry)
         keys = TaskKeys(self.connection, self.bulk, self.workspace, self.now)
+        yielded = await self._yielded(suspending, keys) if suspending else {}
         await keys.resolve(
             {task for tasks in missing.values() for task in tasks}, definitions, yielded
         )
@@ -184,10 +185,25 @@ class Commit:
         )
         return keys
 
+    async def _yielded(self, suspending: list[_Entry], keys: TaskKeys) -> dict[bytes, set[bytes]]:
+        """Return the dynamic dependencies to add, by task; reject what would be too many."""
+        yielded: dict[bytes, set[bytes]] = {}
+        known = await keys.dynamic({entry.event.task_id for entry in suspending})
+        for entry in suspending:
+            task = entry.event.task_id
+            new = {UUID(upstream).bytes for upstream in entry.event.wait.task_ids}
+            all = known.get(task, set()) | new
+            if len(all) > limits.MAX_IDS:
+                entry.rejection = _TOO_MANY_YIELDED
+                continue
+            known[task] = all
+            yielded.setdefault(task, set()).update(new)
+        return yielded
+
     def _fold(self, entry: _Entry, fold: BuildFold, tasks: TaskKeys) -> Row:
         """Fold the event, and return its row."""
         event = entry.event
-        judged = entry.rejection is None or entry.rejection is _CONFLICT
+        judged = entry.rejection in (None, _CONFLICT, _TOO_MANY_YIELDED)
         key: int | None = None
         if judged and event.task_id:
             state = fold.tasks.get(event.task_id)
@@ -233,6 +249,11 @@ class Commit:
 _CONFLICT = Rejection(
     pb.EVENT_REJECTION_REASON_TASK_CONFLICT,
     "the task is known with another namespace, name or version",
+)
+
+_TOO_MANY_YIELDED = Rejection(
+    pb.EVENT_REJECTION_REASON_EVENT_INVALID,
+    f"the task has waited for more than {limits.MAX_IDS} tasks by then",
 )
 
 

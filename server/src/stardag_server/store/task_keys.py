@@ -6,6 +6,7 @@ from uuid import UUID
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.orm import aliased
 
 from stardag.v1.task_pb2 import TaskDefinition
 from stardag_server.store.bulk import Bulk
@@ -79,6 +80,25 @@ class TaskKeys:
         missing = named - self._known.keys()
         await self._create({task: fresh.get(task) for task in fresh.keys() | missing})
         await self._connect(edges)
+
+    async def dynamic(self, tasks: Iterable[bytes]) -> dict[bytes, set[bytes]]:
+        """Return the dynamic dependencies, as stored, of those of these tasks that have any."""
+        ids = [UUID(bytes=task) for task in tasks]
+        upstream = aliased(Task)
+        query = (
+            sa.select(Task.uuid, upstream.uuid)
+            .join(TaskDependency, TaskDependency.task_id == Task.id)
+            .join(upstream, upstream.id == TaskDependency.upstream_id)
+            .where(
+                Task.workspace_id == self._workspace,
+                self._bulk.among(Task.uuid, ids),
+                TaskDependency.dynamic,
+            )
+        )
+        stored: dict[bytes, set[bytes]] = {}
+        for task, dependency in await self._connection.execute(query):
+            stored.setdefault(task.bytes, set()).add(dependency.bytes)
+        return stored
 
     async def _find(self, tasks: set[bytes]) -> None:
         if not tasks:
