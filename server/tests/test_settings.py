@@ -30,6 +30,19 @@ def test_what_is_shown_has_no_password(tmp_path: Path):
     assert "user" in shown and "hunter2" not in shown
 
 
+def test_values_in_the_query_of_a_url_are_not_shown(tmp_path: Path):
+    url = "postgresql://user@db/name?password=hunter2&sslmode=require"
+    loaded = load({"data_dir": tmp_path, "database_url": url}, {})
+    shown = "\n".join(loaded.describe())
+    assert "hunter2" not in shown and "password" in shown
+
+
+def test_the_mode_of_ssl_may_be_spelled_as_libpq_does():
+    for name in ("ssl", "sslmode"):
+        loaded = load({"database_url": f"postgresql://user@db/name?{name}=verify-full"}, {})
+        assert loaded.database_url.query == {"ssl": "verify-full"}
+
+
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.8.8.8", "::1", "localhost"])
 def test_loopback_may_be_listened_on(host: str):
     assert load({"host": host}, {}).host == host
@@ -51,6 +64,11 @@ def test_loopback_may_be_listened_on(host: str):
         ("database_url", "postgresql://user:hunter2@db"),
         ("database_url", "sqlite://"),
         ("database_url", "sqlite:///:memory:"),
+        ("database_url", "postgresql://u@db/name?sslmode=hunter2"),
+        ("database_url", "postgresql://u@db/name?sslmode=require&sslmode=hunter2"),
+        ("database_url", "postgresql://u@db/name?ssl_mode=hunter2"),
+        ("database_url", "postgresql://u@db/name?port=hunter2"),
+        ("database_url", "sqlite:////tmp/x?mode=hunter2"),
         ("reflection", "perhaps"),
         ("log_level", "loud"),
     ],

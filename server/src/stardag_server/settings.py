@@ -19,6 +19,18 @@ from stardag_server.log import LEVELS
 PREFIX = "STARDAG_SERVER_"
 DEFAULT_PORT = 7465
 _DRIVERS = {"postgresql": "postgresql+asyncpg", "sqlite": "sqlite+aiosqlite"}
+_POSTGRES_OPTIONS = (
+    "host",
+    "port",
+    "user",
+    "password",
+    "passfile",
+    "ssl",
+    "sslmode",
+    "target_session_attrs",
+    "prepared_statement_cache_size",
+)
+_SSL_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
 
 
 class SettingInvalid(Exception):
@@ -42,7 +54,7 @@ class Settings:
     def describe(self) -> list[str]:
         """Return a line for each setting, with its source and without passwords."""
         return [
-            f"{spec.name} = {getattr(self, spec.name)} ({self.sources[spec.name]})"
+            f"{spec.name} = {_shown(getattr(self, spec.name))} ({self.sources[spec.name]})"
             for spec in fields(self)
             if spec.name != "sources"
         ]
@@ -123,7 +135,37 @@ def _database_url(value: str) -> sa.URL:
         )
     if not url.database or url.database == ":memory:":
         raise SettingInvalid("database_url: names no database")
-    return url.set(drivername=driver)
+    return _with_options(url.set(drivername=driver))
+
+
+def _with_options(url: sa.URL) -> sa.URL:
+    """Return the URL with its query as the driver takes it; the values may be secrets."""
+    known = _POSTGRES_OPTIONS if url.get_backend_name() == "postgresql" else ()
+    for name, value in url.query.items():
+        if name not in known:
+            raise SettingInvalid(
+                f"database_url: option {name!r} is not known; there are"
+                f" {', '.join(known) or 'none for SQLite'}"
+            )
+        if name in ("ssl", "sslmode") and value not in _SSL_MODES:
+            raise SettingInvalid(f"database_url: {name} must be one of {', '.join(_SSL_MODES)}")
+        if name in ("port", "prepared_statement_cache_size") and not str(value).isdecimal():
+            raise SettingInvalid(f"database_url: {name} must be a number")
+    mode = url.query.get("sslmode")
+    # The driver knows the option by another name than libpq does.
+    return (
+        url
+        if mode is None
+        else url.difference_update_query(["sslmode"]).update_query_dict({"ssl": mode})
+    )
+
+
+def _shown(value: object) -> str:
+    """Return a value without passwords, which may hide in the query of a URL too."""
+    if not isinstance(value, sa.URL) or not value.query:
+        return str(value)
+    options = "&".join(f"{name}=***" for name in value.query)
+    return f"{value.set(query={})}?{options}"
 
 
 def _flag(name: str, value: object) -> bool:
