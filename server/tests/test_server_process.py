@@ -1,7 +1,10 @@
 """The server as a process: how it starts, refuses to, stops, and comes back."""
 
 import asyncio
+import shlex
 import socket
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +40,18 @@ def test_it_says_where_it_listens_and_how_to_point_the_sdk_at_it(tmp_path: Path)
     log = (tmp_path / "data" / "stderr.log").read_text()
     assert "port = 0 (option)" in log
     assert server.token not in log
+
+
+def test_what_it_says_can_be_pasted_into_a_shell(tmp_path: Path):
+    data_dir = tmp_path / "it's $HOME"
+    with ServerProcess(data_dir, options=("--host", "::1")) as server:
+        assert server.address == f"[::1]:{server.port}"
+        assert server._process.stdout
+        said = [server._process.stdout.readline().split("export ")[1] for _ in range(2)]
+        assert [word for line in said for word in shlex.split(line)] == [
+            f"STARDAG_SERVER={server.address}",
+            f"STARDAG_TOKEN_FILE={data_dir / 'token'}",
+        ]
 
 
 async def test_it_ends_cleanly_with_streams_open(tmp_path: Path):
@@ -107,6 +122,7 @@ def test_a_port_that_is_taken_is_a_fault_that_says_what_to_do(tmp_path: Path):
         (["--port", "99999"], "port"),
         (["--port", "http"], "port"),
         (["--database-url", "mysql://x/y"], "postgresql+asyncpg"),
+        (["--database-url", "postgresql://x@y/z?sslmod=require"], "sslmod"),
         (["--no-such-option"], "no-such-option"),
         (["surprise"], "surprise"),
     ],
@@ -131,6 +147,46 @@ def test_a_database_that_does_not_answer_is_a_fault(command: list[str], tmp_path
     assert ended.returncode == 3
     assert "the database does not answer" in ended.stderr
     assert "Traceback" not in ended.stderr and "hunter2" not in ended.stderr
+
+
+def assert_one_line(stderr: str, *parts: str) -> None:
+    [line] = [line for line in stderr.splitlines() if " INFO " not in line]
+    assert line.startswith("stardag-server: ")
+    assert all(part in line for part in parts), line
+
+
+@pytest.mark.parametrize("command", [[], ["migrate"]])
+def test_a_file_that_is_no_database_is_a_fault(command: list[str], tmp_path: Path):
+    (tmp_path / "stardag.sqlite").write_text("a diary, and not a database " * 100)
+    ended = run_command(*command, "--data-dir", str(tmp_path))
+    assert ended.returncode == 3
+    assert_one_line(ended.stderr, "SQLite", "file is not a database", "--data-dir")
+
+
+def test_a_disk_that_takes_no_more_is_a_fault(tmp_path: Path):
+    limited = ["bash", "-c", 'ulimit -f 16; exec "$0" "$@"', sys.executable]
+    ended = subprocess.run(
+        [*limited, "-m", "stardag_server", "migrate", "--data-dir", str(tmp_path)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode == 3
+    assert_one_line(ended.stderr, "SQLite", "--data-dir")
+
+
+def test_a_database_that_refuses_is_a_fault(postgres: sa.URL, tmp_path: Path):
+    url = postgres.set(database="missing").render_as_string(hide_password=False)
+    ended = run_command("migrate", "--data-dir", str(tmp_path), "--database-url", url)
+    assert ended.returncode == 3
+    assert_one_line(ended.stderr, "refuses", "missing", "--database-url")
+
+
+def test_a_token_file_that_is_no_text_is_a_fault(tmp_path: Path):
+    (tmp_path / "token").write_bytes(b"\xff")
+    ended = run_command("--data-dir", str(tmp_path), "--port", "0")
+    assert ended.returncode == 3
+    assert_one_line(ended.stderr, str(tmp_path / "token"))
 
 
 def test_a_data_folder_that_can_not_be_made_is_a_fault(tmp_path: Path):

@@ -32,6 +32,12 @@ def test_an_empty_token_file_is_an_error(tmp_path: Path):
         ensure_token(tmp_path / "token")
 
 
+def test_a_token_file_that_is_no_text_is_an_error_that_names_it(tmp_path: Path):
+    (tmp_path / "token").write_bytes(b"\xff\xfe")
+    with pytest.raises(ValueError, match=str(tmp_path / "token")):
+        ensure_token(tmp_path / "token")
+
+
 @pytest.mark.parametrize("value", ["Bearer secret", "bearer secret", b"Bearer secret"])
 def test_the_right_token_is_let_in(value: str | bytes):
     check_token("secret", [value])

@@ -4,13 +4,16 @@ import asyncio
 import contextlib
 import logging
 import os
+import shlex
 import signal
+import sqlite3
 import sys
 from collections.abc import AsyncGenerator, Sequence
 from pathlib import Path
 from typing import NoReturn
 
 import cyclopts
+from sqlalchemy.exc import DBAPIError
 
 from stardag.v1 import build_service_pb2, event_service_pb2, registry_service_pb2
 from stardag_server import log, settings
@@ -24,6 +27,7 @@ from stardag_server.services.build_service import BuildService
 from stardag_server.services.event_service import EventService
 from stardag_server.services.registry_service import RegistryService
 from stardag_server.settings import SettingInvalid, Settings
+from stardag_server.store.database import sqlstate
 from stardag_server.store.migration import DatabaseNewer, migrate
 from stardag_server.store.store import Store
 from stardag_server.transport.server import GrpcServer, PortTaken
@@ -106,16 +110,25 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     except SettingInvalid as error:
         code = _say(error, _USAGE)
     except StorageUnavailable as error:
-        code = _say(
-            f"the database does not answer ({error.__cause__}): check that it runs, and"
-            " --database-url",
-            _FAULT,
-        )
+        code = _say(_storage_fault(error.__cause__), _FAULT)
+    except DBAPIError as error:
+        code = _say(_storage_fault(error), _FAULT)
     except PortTaken as error:
         code = _say(f"{error}: is another server running there? Choose with --port", _FAULT)
     except (DatabaseNewer, OSError, ValueError) as error:
         code = _say(error, _FAULT)
     sys.exit(code)
+
+
+def _storage_fault(cause: BaseException | None) -> str:
+    """Return what is wrong with the database, in one line, and what to look at."""
+    original = cause.orig if isinstance(cause, DBAPIError) else cause
+    said = " ".join(str(original).split()) or type(original).__name__
+    if isinstance(original, sqlite3.Error):
+        return f"SQLite can't use the database file ({said}): check --data-dir and --database-url"
+    if cause is not None and sqlstate(cause):
+        return f"the database refuses ({said}): check --database-url"
+    return f"the database does not answer ({said}): check that it runs, and --database-url"
 
 
 def _say(message: object, code: int) -> int:
@@ -187,8 +200,9 @@ async def serving(loaded: Settings) -> AsyncGenerator[int]:
 
 
 def _greet(loaded: Settings, port: int) -> None:
-    address = f"{loaded.host}:{port}"
+    address = f"[{loaded.host}]:{port}" if ":" in loaded.host else f"{loaded.host}:{port}"
     print(f"listening on {address}")
-    print(f"to track builds here: export STARDAG_SERVER={address}", flush=True)
+    print(f"to track builds here: export STARDAG_SERVER={shlex.quote(address)}", flush=True)
     if loaded.token_file != settings.default_token_file():
-        print(f"                      export STARDAG_TOKEN_FILE={loaded.token_file}", flush=True)
+        file = shlex.quote(str(loaded.token_file))
+        print(f"                      export STARDAG_TOKEN_FILE={file}", flush=True)

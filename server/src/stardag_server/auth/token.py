@@ -20,7 +20,7 @@ def ensure_token(path: Path) -> str:
 
     The file appears with its content and mode 0600, or not at all, and is never
     replaced. Raises OSError if it can be neither read nor made, ValueError if
-    it is empty.
+    it is empty or no text.
     """
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -37,7 +37,10 @@ def ensure_token(path: Path) -> str:
             pass
         finally:
             draft.unlink()
-    token = path.read_text().strip()
+    try:
+        token = path.read_text("utf-8").strip()
+    except UnicodeDecodeError as error:
+        raise ValueError(f"the token file {path} is no text: {error}") from error
     if not token:
         raise ValueError(f"the token file {path} is empty: delete it, and a new one is made")
     return token
