@@ -25,7 +25,7 @@ from stardag.tracking import rpc
 from stardag.tracking.address import Address, parse_address
 from stardag.tracking.backoff import Backoff
 from stardag.tracking.credential import Credential, configured_credential
-from stardag.v1 import build_service_pb2, event_service_pb2
+from stardag.v1 import build_service_pb2, event_service_pb2, registry_service_pb2
 from stardag.v1.build_service_pb2_grpc import BuildServiceStub
 from stardag.v1.event_service_pb2_grpc import EventServiceStub
 from stardag.v1.registry_service_pb2_grpc import RegistryServiceStub
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from stardag.v1.event_service_pb2 import WatchBuildResponse, WatchMode
     from stardag.v1.event_service_pb2_grpc import EventServiceAsyncStub
     from stardag.v1.registry_service_pb2_grpc import RegistryServiceAsyncStub
-    from stardag.v1.task_pb2 import TaskState, TaskStatus
+    from stardag.v1.task_pb2 import Task, TaskState, TaskStatus
 
 DEADLINE_S = 10.0
 """Seconds a unary call may take unless it is given another limit."""
@@ -105,6 +105,10 @@ class Client:
         self.builds = BuildServiceStub(channel)
         self.events = EventServiceStub(channel)
         self.registry = RegistryServiceStub(channel)
+
+    def get_task(self, task_id: str) -> Task:
+        """Return a task. Raises `NotFoundError`, and `ServerError` otherwise."""
+        return self.registry.GetTask(registry_service_pb2.GetTaskRequest(task_id=task_id)).task
 
     def list_builds(self, statuses: Sequence[BuildStatus.ValueType] = ()) -> Iterator[Build]:
         """Yield all builds, or those in one of `statuses`, newest first. Raises `ServerError`."""

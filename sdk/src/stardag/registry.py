@@ -51,11 +51,10 @@ class ServiceRegistry:
 
     def get(self, task_id: UUID) -> TaskRecord:
         """Return the record of a task. Raises as `Registry.get`, and `ServerError`."""
-        from stardag.client import connect
-        from stardag.v1.registry_service_pb2 import GetTaskRequest
+        from stardag.client import connect  # only here: building never needs it
 
         with connect(self._config) as client:
-            task = client.registry.GetTask(GetTaskRequest(task_id=str(task_id))).task
+            task = client.get_task(str(task_id))
         return TaskRecord(
             id=task_id,
             namespace=task.namespace,
