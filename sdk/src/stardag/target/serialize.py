@@ -1,17 +1,23 @@
 """Serializers, and which of them a type gets.
 
 `Annotated[T, SomeSerializer()]` always decides. Else, the first that fits: a serializer
-registered for the type, text for `str`, bytes for `bytes`, Parquet for pandas data frames,
-JSON for whatever Pydantic can describe. There is no silent pickle.
+registered for the type or a base of it; the type's own `dump` and `load`; text for `str`, bytes
+for `bytes`, Parquet for data frames of pandas and polars, `.npy` for numpy arrays; JSON for
+whatever Pydantic can describe. There is no silent pickle.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, get_args, get_origin
+from typing import TYPE_CHECKING, Annotated, Any, NewType, cast, get_args, get_origin
 
-from stardag.target._protocols import Serializer
-from stardag.target.serializers.frames import PandasParquetSerializer
+from stardag._errors import SerializerError
+from stardag.target._protocols import SelfSerializing, Serializer
 from stardag.target.serializers.json import JSONSerializer
+from stardag.target.serializers.numpy import NumpySerializer
+from stardag.target.serializers.own import SelfSerializer
+from stardag.target.serializers.pandas import PandasCSVSerializer, PandasParquetSerializer
+from stardag.target.serializers.pickle import PickleSerializer
+from stardag.target.serializers.polars import PolarsCSVSerializer, PolarsParquetSerializer
 from stardag.target.serializers.text import BytesSerializer, PlainTextSerializer
 
 if TYPE_CHECKING:
@@ -20,41 +26,86 @@ if TYPE_CHECKING:
 __all__ = [
     "BytesSerializer",
     "JSONSerializer",
+    "NumpySerializer",
+    "PandasCSVSerializer",
     "PandasParquetSerializer",
+    "PickleSerializer",
     "PlainTextSerializer",
+    "PolarsCSVSerializer",
+    "PolarsParquetSerializer",
+    "SelfSerializer",
+    "SelfSerializing",
     "Serializer",
     "get_serializer",
     "register_serializer",
 ]
 
-_registered: dict[type, Callable[[], Serializer[Any]]] = {}
+_registered: dict[type, Callable[[Any], Serializer[Any]]] = {}
+
+# By package and name, so that no library is imported that the program doesn't use.
+_of_libraries: dict[tuple[str, str], Callable[[], Serializer[Any]]] = {
+    ("builtins", "str"): PlainTextSerializer,
+    ("builtins", "bytes"): BytesSerializer,
+    ("pandas", "DataFrame"): PandasParquetSerializer,
+    ("polars", "DataFrame"): PolarsParquetSerializer,
+    ("numpy", "ndarray"): NumpySerializer,
+}
 
 
-def register_serializer(cls: type, factory: Callable[[], Serializer[Any]]) -> None:
-    """Use the serializer that `factory` makes for outputs of exactly the type `cls`."""
-    _registered[cls] = factory
+def register_serializer(cls: type, make: Callable[[Any], Serializer[Any]]) -> None:
+    """Use the serializer that `make` returns for outputs of the type `cls` or a subclass.
+
+    `make` is called with the output's type, parameters and all. Of several registered bases,
+    the first in the method resolution order decides. Register before the tasks are defined
+    whose outputs it is for.
+    """
+    _registered[cls] = make
 
 
-def get_serializer(annotation: Any) -> Serializer[Any]:
+def get_serializer(annotation: Any, *, pickle_as_last_resort: bool = False) -> Serializer[Any]:
     """Return the serializer for values of a type.
 
-    Raises `SerializerError`, naming the type and the ways out, if none fits, and
-    `NameError` if the type has a forward reference that can't be resolved yet.
+    Raises `SerializerError`, naming the type and the ways out, if none fits (with
+    `pickle_as_last_resort`, what none fits is pickled), and `NameError` if the type has a
+    forward reference that can't be resolved yet.
     """
+    while isinstance(annotation, NewType):
+        annotation = annotation.__supertype__
     if get_origin(annotation) is Annotated:
         annotated, *metadata = get_args(annotation)
-        chosen = [m for m in metadata if _is_serializer(m)]
-        return chosen[-1] if chosen else get_serializer(annotated)
-    if isinstance(annotation, type) and annotation in _registered:
-        return _registered[annotation]()
-    if annotation is str:
-        return PlainTextSerializer()
-    if annotation is bytes:
-        return BytesSerializer()
-    if PandasParquetSerializer.fits(annotation):
-        return PandasParquetSerializer()
-    return JSONSerializer(annotation)
+        if chosen := [m for m in metadata if _is_serializer(m)]:
+            return chosen[-1]
+        return get_serializer(annotated, pickle_as_last_resort=pickle_as_last_resort)
+    if fitting := _by_class(annotation):
+        return fitting
+    try:
+        return JSONSerializer(annotation)
+    except SerializerError:
+        if pickle_as_last_resort:
+            return PickleSerializer()
+        raise
+
+
+def _by_class(annotation: Any) -> Serializer[Any] | None:
+    """Return the serializer that the class of an annotation decides, if it does."""
+    cls = get_origin(annotation) or annotation
+    if not isinstance(cls, type):
+        return None
+    for base in cast("type[Any]", cls).__mro__:
+        if base in _registered:
+            return _registered[base](annotation)
+    if SelfSerializer.fits(cls):
+        return SelfSerializer(cls)
+    make = _of_libraries.get((cls.__module__.partition(".")[0], cls.__name__))
+    return make() if make else None
 
 
 def _is_serializer(value: Any) -> bool:
-    return all(hasattr(value, name) for name in ("dump", "load", "get_default_extension"))
+    if not all(hasattr(value, name) for name in ("dump", "load", "get_default_extension")):
+        return False
+    if isinstance(value, type):
+        raise SerializerError(
+            f"a type is annotated with the class {value.__qualname__}; annotate it with a "
+            f"serializer, {value.__qualname__}()"
+        )
+    return True

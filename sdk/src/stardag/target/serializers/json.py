@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 from pydantic.errors import (
@@ -17,18 +17,24 @@ from stardag._errors import SerializerError
 from stardag._nesting import children
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from stardag.target._file import FileSystemTarget
 
 T = TypeVar("T")
 
 
 class JSONSerializer(Generic[T]):
-    """A type's values as Pydantic writes them in JSON, and reads them back."""
+    """A type's values as Pydantic writes them in JSON, and reads them back.
+
+    The type decides what comes back: with `Any`, or a union of types that look alike in JSON, such
+    as `date | str`, that may be another value than was written.
+    """
 
     def __init__(self, annotation: Any) -> None:
         """Make the serializer of a type.
 
-        Raises `SerializerError` if Pydantic can't describe the type.
+        Raises `SerializerError` if Pydantic can't describe the type, or JSON not its keys.
         """
         try:
             self._adapter: TypeAdapter[T] = _adapter(annotation)
@@ -41,12 +47,18 @@ class JSONSerializer(Generic[T]):
                 f"as Annotated[{name}, SomeSerializer()], or register one with "
                 "stardag.target.serialize.register_serializer"
             ) from None
+        if key := _unreadable_key(self._adapter.core_schema):
+            raise SerializerError(
+                f"no serializer fits the output type {annotation!r}: in JSON, keys are text, and "
+                f"those of type {key} could not be read back; use a list of pairs, or name a "
+                "serializer as Annotated[..., SomeSerializer()]"
+            )
 
     def dump(self, obj: T, target: FileSystemTarget[Any]) -> None:
         """Write the value as JSON.
 
         Raises `SerializerError` if Pydantic can't write it as the type, or would lose a NaN
-        or an infinity in it.
+        or an infinity in it or refuse to read it.
         """
         try:
             data = self._adapter.dump_json(obj, warnings="error")
@@ -58,6 +70,8 @@ class JSONSerializer(Generic[T]):
                 'null; set ser_json_inf_nan="constants" in the class\'s model_config (or, for a '
                 "dataclass, __pydantic_config__)"
             )
+        if b"NaN" in data or b"Infinity" in data:
+            self._read(data, f"{target.uri}: the value could not be read back")
         with target.open("wb") as file:
             file.write(data)
 
@@ -68,10 +82,13 @@ class JSONSerializer(Generic[T]):
         """
         with target.open("rb") as file:
             data = file.read()
+        return self._read(data, f"{target.uri} can't be read")
+
+    def _read(self, data: bytes, complaint: str) -> T:
         try:
             return self._adapter.validate_json(data)
         except ValidationError as error:
-            raise SerializerError(f"{target.uri} can't be read: {error}") from None
+            raise SerializerError(f"{complaint}: {error}") from None
 
     def get_default_extension(self) -> str:
         """Return `json`."""
@@ -85,6 +102,26 @@ def _adapter(annotation: Any) -> TypeAdapter[Any]:
         if error.code != "type-adapter-config-unused":
             raise
         return TypeAdapter(annotation)  # the type is a class with a configuration of its own
+
+
+_UNREADABLE_KEYS = frozenset(
+    {"tuple", "list", "set", "frozenset", "dict", "none", "model", "dataclass", "typed-dict"}
+)
+
+
+def _unreadable_key(schema: Any) -> str | None:
+    """Return the kind of a dict's keys that Pydantic writes as text and can't read, or None."""
+    if isinstance(schema, dict):
+        node = cast("dict[str, Any]", schema)
+        kind = node.get("keys_schema", {}).get("type") if node.get("type") == "dict" else None
+        if kind in _UNREADABLE_KEYS:
+            return kind
+        inner: Iterable[Any] = node.values()
+    elif isinstance(schema, list):
+        inner = cast("list[Any]", schema)
+    else:
+        return None
+    return next(filter(None, map(_unreadable_key, inner)), None)
 
 
 def _find_non_finite(value: Any, path: str = "") -> str | None:

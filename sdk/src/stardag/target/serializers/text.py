@@ -14,17 +14,30 @@ class PlainTextSerializer:
     """`str` as UTF-8."""
 
     def dump(self, obj: str, target: FileSystemTarget[Any]) -> None:
-        """Write the text."""
+        """Write the text.
+
+        Raises `SerializerError` if UTF-8 can't hold it: lone surrogates.
+        """
         if not isinstance(obj, str):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise SerializerError(f"{target.uri} holds text, not {type(obj).__qualname__}")
-        data = obj.encode()
+        try:
+            data = obj.encode()
+        except UnicodeEncodeError as error:
+            raise SerializerError(f"{target.uri}: the text can't be written: {error}") from None
         with target.open("wb") as file:
             file.write(data)
 
     def load(self, target: FileSystemTarget[Any]) -> str:
-        """Read the text."""
+        """Read the text.
+
+        Raises `SerializerError` if the content is not UTF-8.
+        """
         with target.open("rb") as file:
-            return file.read().decode()
+            data = file.read()
+        try:
+            return data.decode()
+        except UnicodeDecodeError as error:
+            raise SerializerError(f"{target.uri} can't be read: {error}") from None
 
     def get_default_extension(self) -> str:
         """Return `txt`."""
