@@ -15,7 +15,7 @@ from stardag.v1 import event_pb2 as pb
 from stardag_server import ingest as ingest_module
 from stardag_server.domain.batch import Batch, OpenStream
 from stardag_server.domain.refusals import StorageUnavailable
-from stardag_server.ingest import Ingest
+from stardag_server.ingest import CommitFailed, Ingest
 from stardag_server.services.messages import event_message
 from stardag_server.store.store import Store
 
@@ -106,17 +106,22 @@ async def test_poison_is_stored_as_rejected_and_the_rest_is_applied(
     assert [event.sequence for event in events] == [*range(1, 12)]
     assert [event.task_id for event in events if event.rejection] == [str(task_id("p"))]
     assert "event 8 of stream" in caplog.text
+    # However many attempts it took to find it, the trace is logged once.
+    assert len([record for record in caplog.records if record.exc_info]) == 1
+    assert running.make.build.hex not in caplog.text
 
 
 async def test_a_fault_that_is_no_events_fault_reaches_the_producer_and_passes(
-    running: Running, database_url: sa.URL
+    running: Running, database_url: sa.URL, caplog: pytest.LogCaptureFixture
 ):
     engine = create_async_engine(database_url)
     async with engine.begin() as connection:
         await connection.execute(sa.text("ALTER TABLE builds RENAME TO gone"))
     batch = running.batch([running.make.started()])
-    with pytest.raises(DBAPIError):
+    with pytest.raises(CommitFailed):
         await (await running.ingest.submit(batch))
+    [entry] = [record for record in caplog.records if record.exc_info]
+    assert isinstance(entry.exc_info and entry.exc_info[1], DBAPIError)
     async with engine.begin() as connection:
         await connection.execute(sa.text("ALTER TABLE gone RENAME TO builds"))
     await engine.dispose()

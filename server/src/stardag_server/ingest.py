@@ -21,11 +21,16 @@ _log = logging.getLogger(__name__)
 
 _GROUP_EVENTS = 5_000
 _QUEUE_EVENTS = 50_000
+_MAX_CAUSE = 200
 _DEADLOCK_SQLSTATES = ("40001", "40P01")
 
 _POISON = Rejection(
     pb.EVENT_REJECTION_REASON_EVENT_INVALID, "the database refused to store this event"
 )
+
+
+class CommitFailed(Exception):
+    """A commit failed by a fault that is no event's; the log says which."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +58,8 @@ class Ingest:
         """Queue the batch, as soon as there is room; return its outcome to come.
 
         The future holds a Committed once the batch is durable, or the Refusal
-        of the batch: SequenceGap, StreamSuperseded, StorageUnavailable.
+        of the batch: SequenceGap, StreamSuperseded, StorageUnavailable; or
+        CommitFailed.
         """
         async with self._taken:
             await self._taken.wait_for(lambda: self._queued_events < _QUEUE_EVENTS)
@@ -90,16 +96,17 @@ class Ingest:
         return group
 
     async def _commit(self, group: Sequence[_Delivery]) -> None:
+        outcomes: Sequence[Committed | Refusal | CommitFailed]
         try:
-            outcomes = await self._store_batches([delivery.batch for delivery in group])
+            outcomes = await self._store_batches([delivery.batch for delivery in group], first=True)
         except StorageUnavailable as error:
             _log.warning("the database does not answer: %s", error.__cause__)
-            outcomes = [error] * len(group)
+            outcomes = [StorageUnavailable() for _ in group]
         # Whatever a commit fails by, the next one must be tried, and the streams
-        # of this one must be told.
+        # of this one must be told: each by an error of its own, which it raises.
         except Exception as error:
-            _log.exception("a commit failed")
-            outcomes = [error] * len(group)
+            _log.error("a commit failed", exc_info=error)
+            outcomes = [CommitFailed("the commit failed; the log says why") for _ in group]
         for delivery, outcome in zip(group, outcomes, strict=True):
             if delivery.outcome.cancelled():
                 continue
@@ -108,8 +115,14 @@ class Ingest:
             else:
                 delivery.outcome.set_exception(outcome)
 
-    async def _store_batches(self, batches: Sequence[Batch]) -> list[Committed | Refusal]:
-        """Commit the batches; if something in them can't be stored, all but that."""
+    async def _store_batches(
+        self, batches: Sequence[Batch], first: bool = False
+    ) -> list[Committed | Refusal]:
+        """Commit the batches; if something in them can't be stored, all but that.
+
+        Only what the `first` attempt failed by is logged in full: those that look
+        for what is to blame fail by the same.
+        """
         while True:
             try:
                 result = await self._store.commit(batches)
@@ -120,6 +133,8 @@ class Ingest:
                     continue
                 if not may_be_poison(error):
                     raise
+                if first:
+                    _log.error("a commit failed; looking for what is to blame", exc_info=error)
                 poisoned = error
                 break
             self._announce(result.heads)
@@ -139,10 +154,10 @@ class Ingest:
         if batch.poison or not batch.events:
             raise error
         _log.error(
-            "event %d of stream %s is poison",
+            "event %d of stream %s is poison: %s",
             batch.first_sequence,
             batch.stream.uuid,
-            exc_info=error,
+            str(error).partition("\n")[0][:_MAX_CAUSE],
         )
         return await self._store_batches([replace(batch, poison=_POISON)])
 

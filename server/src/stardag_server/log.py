@@ -2,12 +2,22 @@
 
 import logging
 import sys
+from types import TracebackType
+
+_ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
 
 LEVELS = ("debug", "info", "warning", "error")
 
 
+_MAX_TRACE = 8 << 10
+
+
 class OneLine(logging.Formatter):
-    """Writes an entry, with its stack trace, as one line in which nothing controls a terminal."""
+    """Writes an entry, with its stack trace, as one line in which nothing controls a terminal.
+
+    A long trace, as of many errors that led to each other, is cut in the
+    middle: the first cause stands at its begin, the error itself at its end.
+    """
 
     def __init__(self) -> None:
         super().__init__("%(asctime)s %(levelname)s %(name)s %(message)s")
@@ -18,6 +28,14 @@ class OneLine(logging.Formatter):
             character if character.isprintable() else repr(character)[1:-1]
             for character in super().format(record)
         )
+
+    def formatException(self, ei: _ExcInfo) -> str:
+        """Return the trace, of bounded length."""
+        trace = super().formatException(ei)
+        if len(trace) <= _MAX_TRACE:
+            return trace
+        half = _MAX_TRACE // 2
+        return f"{trace[:half]}\n[... {len(trace) - 2 * half} characters ...]\n{trace[-half:]}"
 
 
 def set_up(level: str) -> None:

@@ -123,6 +123,7 @@ def _postgres_engine(url: sa.URL) -> AsyncEngine:
         pool_size=_POSTGRES_POOL,
         max_overflow=_POSTGRES_POOL,
         pool_timeout=_CONNECT_TIMEOUT,
+        hide_parameters=True,
         # A restart of the database leaves dead connections in the pool.
         pool_pre_ping=True,
         connect_args={
@@ -135,7 +136,11 @@ def _postgres_engine(url: sa.URL) -> AsyncEngine:
 
 def _sqlite_engine(url: sa.URL, connections: int, begin: str) -> AsyncEngine:
     engine = create_async_engine(
-        url, pool_size=connections, max_overflow=0, pool_timeout=_STATEMENT_TIMEOUT
+        url,
+        pool_size=connections,
+        max_overflow=0,
+        pool_timeout=_STATEMENT_TIMEOUT,
+        hide_parameters=True,
     )
 
     event.listen(engine.sync_engine, "connect", _prepare_sqlite)
