@@ -44,6 +44,8 @@ class EventServer(event_service_pb2_grpc.EventServiceServicer):
         self.token = token
         self.refuse: set[str] = set()
         """Streams that are refused as malformed."""
+        self.unexplained = False
+        """Fail as grpc itself does: with a code, and no reason."""
         self.silent = False
         """Take everything, and answer nothing."""
         self.fail_after: int | None = None
@@ -66,6 +68,8 @@ class EventServer(event_service_pb2_grpc.EventServiceServicer):
         context: grpc.ServicerContext,
     ) -> Iterator[event_service_pb2.PublishEventsResponse]:
         self._authenticate(context)
+        if self.unexplained:
+            context.abort(grpc.StatusCode.INTERNAL, "Internal error from Core")
         stream, taken = "", 0
         for request in request_iterator:
             if request.HasField("open"):

@@ -17,6 +17,7 @@ from stardag.tracking.window import AckError
         (grpc.StatusCode.UNAVAILABLE, "", Fault.SERVER, False),
         (grpc.StatusCode.UNAVAILABLE, "SERVER_DRAINING", Fault.SERVER, True),
         (grpc.StatusCode.INTERNAL, "INTERNAL_ERROR", Fault.SERVER, True),
+        (grpc.StatusCode.INTERNAL, "", Fault.UNKNOWN, False),
         (grpc.StatusCode.UNIMPLEMENTED, "", Fault.SERVER, False),
         (grpc.StatusCode.RESOURCE_EXHAUSTED, "", Fault.SERVER, False),
         (grpc.StatusCode.RESOURCE_EXHAUSTED, "MESSAGE_TOO_LARGE", Fault.STREAM, True),

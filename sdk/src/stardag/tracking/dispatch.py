@@ -27,6 +27,7 @@ _SCAN_S, _LINGER_S, _CLEAN_S = 0.1, 2.0, 3600.0
 _SLOTS = 8
 _STATES: dict[Fault, SenderState] = {
     Fault.SERVER: "unreachable",
+    Fault.UNKNOWN: "unreachable",
     Fault.SILENCE: "silent",
     Fault.CREDENTIAL: "refused",
 }

@@ -28,6 +28,7 @@ _WATCH_S = 0.25
 # a server that is back should be found soon, and one that answers with errors left alone
 _SILENT_CAP_S, _ANSWERED_CAP_S = 3.0, 30.0
 _REFUSALS = 10
+_NOBODYS = {Fault.SERVER, Fault.SILENCE, Fault.UNKNOWN}
 
 
 class Witness(Protocol):
@@ -52,6 +53,8 @@ class Shipment:
         self.record = read_delivery(directory)
         self.delivered = False
         """True once all of the closed stream is acknowledged."""
+        self._puzzled = False
+        """Whether the last attempt failed and nobody knows why."""
 
     def update(self, record: Delivery) -> None:
         """Keep `record`, on disk too. That is for others to see; losing it costs a resend."""
@@ -97,8 +100,7 @@ class Shipment:
                 if self.record.acked > before:
                     silent, answered, refusals = *_backoffs(), 0
                 refusals += verdict.fault is Fault.STREAM
-                silence = verdict.fault in (Fault.SERVER, Fault.SILENCE) and not verdict.answered
-                backoff = silent if silence else answered
+                backoff = silent if verdict.fault in _NOBODYS and not verdict.answered else answered
                 await asyncio.sleep(backoff.failed(verdict.retry_after_s))
 
     async def attempt(
@@ -111,6 +113,7 @@ class Shipment:
         """Deliver until the stream's end, or `complete`; return what is wrong if that fails."""
 
         def report(progress: Progress) -> None:
+            self._puzzled = False
             witness.connected()
             rejected = self.record.rejected + progress.rejected
             self.update(replace(self.record, acked=progress.acked, rejected=rejected, problem=""))
@@ -124,9 +127,14 @@ class Shipment:
                 report=report,
             )
         except (RpcFailure, TimeoutError, SpoolGapError, AckError, OSError) as error:
+            if (task := asyncio.current_task()) is not None and task.cancelling():
+                # grpc reports a call that ended at the same moment instead of the cancellation
+                raise asyncio.CancelledError from error
             verdict = judge(error)
             _log.warning("%s: %s: %s", self.directory.name, verdict.fault.name, verdict.message)
-            witness.failed(verdict)
+            if self._puzzled or verdict.fault is not Fault.UNKNOWN:
+                witness.failed(verdict)
+            self._puzzled = verdict.fault is Fault.UNKNOWN
             if verdict.fault is Fault.STREAM:
                 self.update(replace(self.record, problem=verdict.message))
             return verdict

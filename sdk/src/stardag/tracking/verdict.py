@@ -17,6 +17,8 @@ class Fault(Enum):
     """The server can't be reached or can't serve; every stream has the same trouble."""
     SILENCE = auto()
     """The server takes connections and does not answer; likewise."""
+    UNKNOWN = auto()
+    """The call broke, and what the server said, if anything, is lost; the next may tell."""
     CREDENTIAL = auto()
     """The server does not accept the credential; likewise."""
     POSITION = auto()
@@ -49,6 +51,9 @@ def judge(error: Exception) -> Verdict:
     """Return what `error`, raised by `uplink.publish`, means."""
     if isinstance(error, RpcFailure):
         fault = _CODES.get(error.code, Fault.SERVER)
+        if error.code is grpc.StatusCode.INTERNAL and not error.reason:
+            # grpc puts this in the place of the answer to a call that had not yet written
+            fault = Fault.UNKNOWN
         if error.reason == "MESSAGE_TOO_LARGE":  # sending it again as it is does not help
             fault = Fault.STREAM
         return Verdict(fault, str(error), error.retry_after_s, answered=bool(error.reason))

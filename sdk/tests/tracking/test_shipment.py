@@ -1,0 +1,84 @@
+"""One stream's delivery: it ends when it is told to, and knows when it is not the one to go on."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from stardag.tracking.address import parse_address
+from stardag.tracking.credential import Credential
+from stardag.tracking.shipment import Shipment
+from stardag.tracking.uplink import Server
+from stardag.tracking.verdict import Fault, Verdict
+
+from .event_server import EventServer, Journal
+from .test_sync import STARTED_AND_COMPLETED, abandoned_stream
+
+
+class Told:
+    """A witness that keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.news: list[str] = []
+
+    def connected(self) -> None:
+        self.news.append("connected")
+
+    def failed(self, verdict: Verdict) -> None:
+        self.news.append(verdict.fault.name)
+
+
+@pytest.fixture
+def refusing(journal: Journal) -> Iterator[EventServer]:
+    running = EventServer(journal, token="right")
+    yield running
+    running.stop()
+
+
+def server_at(running: EventServer, token: str | None = None) -> Server:
+    return Server(parse_address(running.address), Credential(token=token))
+
+
+async def test_a_delivery_that_is_cancelled_ends_whatever_the_server_says_meanwhile(
+    refusing: EventServer, tmp_path: Path
+) -> None:
+    stream, server = abandoned_stream(tmp_path, STARTED_AND_COMPLETED), server_at(refusing, "wrong")
+    took = 0.0
+    for _ in range(200):
+        began = time.monotonic()
+        delivery = asyncio.create_task(Shipment(stream).attempt(server, Told()))
+        # around the moment of the answer, as far as that can be foreseen
+        await asyncio.wait([delivery], timeout=random.uniform(0.8, 1.2) * took or None)
+        if delivery.cancel():
+            with pytest.raises(asyncio.CancelledError):
+                await delivery
+        else:
+            verdict = await delivery
+            assert verdict is not None
+            assert verdict.fault in (Fault.CREDENTIAL, Fault.UNKNOWN)
+            took = time.monotonic() - began
+
+
+async def test_a_failure_nobody_explained_is_told_only_when_it_repeats(
+    refusing: EventServer, tmp_path: Path
+) -> None:
+    """Grpc hides the server's answer if that comes before the client's first word."""
+    stream, told = abandoned_stream(tmp_path, STARTED_AND_COMPLETED), Told()
+    refusing.unexplained = True
+    shipment, server = Shipment(stream), server_at(refusing, "right")
+    for news in ([], ["UNKNOWN"], ["UNKNOWN"] * 2):
+        verdict = await shipment.attempt(server, told)
+        assert verdict is not None
+        assert not verdict.answered
+        assert told.news == news
+    refusing.unexplained = False
+    assert await shipment.attempt(server, told, complete=lambda _: True) is None
+    refusing.unexplained = True
+    told.news.clear()
+    await shipment.attempt(server, told)
+    assert told.news == []
