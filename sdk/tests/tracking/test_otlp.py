@@ -13,14 +13,19 @@ import pytest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
 from stardag.telemetry import ids
+from stardag.tracking.address import parse_address
+from stardag.tracking.credential import Credential
 from stardag.tracking.delivery import read_delivery
+from stardag.tracking.dispatch import Dispatch
 from stardag.tracking.spool import stream_directories
+from stardag.tracking.uplink import Server
 
 from .collector import Collector, attributes
 from .conftest import MakeConfig, sender_pids
 from .event_server import EventServer, Journal
 from .tasks import Step, run, types_of_run
 from .test_sender import BUILDER, builder_environment, spool_of, start_sender
+from .test_sync import STARTED_AND_COMPLETED, abandoned_stream
 from .test_tracker import tracker
 from .waiting import until
 
@@ -102,3 +107,34 @@ def test_a_killed_build_has_an_end_in_its_trace(collector: Collector, state_dir:
     assert {span.status.code for span in collector.spans} == {Status.STATUS_CODE_ERROR}
     until(lambda: not sender_pids(state_dir))
     assert stream_directories(spool_of(state_dir)) == []
+
+
+@pytest.mark.parametrize("protocol", ["grpc", "http/protobuf"])
+def test_wrong_settings_of_traces_hold_up_no_event(
+    config: MakeConfig,
+    server: EventServer,
+    journal: Journal,
+    monkeypatch: pytest.MonkeyPatch,
+    protocol: str,
+) -> None:
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:1")
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_PROTOCOL", protocol)
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_COMPRESSION", "zstd")
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "1")
+    run(tracker(config(server.address, quiet=True)), 2)
+    until(lambda: journal.types() == types_of_run(2))
+
+
+class BrokenExporter:
+    def export(self, spans: object) -> bool:
+        raise TypeError("a fault of OpenTelemetry")
+
+
+async def test_a_fault_of_the_exporter_holds_up_no_event(
+    server: EventServer, journal: Journal, tmp_path: Path
+) -> None:
+    stream = abandoned_stream(tmp_path, STARTED_AND_COMPLETED)
+    to = Server(parse_address(server.address), Credential())
+    await Dispatch(tmp_path, to, BrokenExporter(), retention_s=3600).run()
+    assert journal.types() == ["BUILD_STARTED", "BUILD_COMPLETED"]
+    assert (tmp_path / "done" / stream.name).exists()

@@ -10,6 +10,7 @@ import sys
 import uuid
 from pathlib import Path
 
+from stardag.tracking import frames
 from stardag.tracking.delivery import read_delivery, read_status
 from stardag.tracking.sender import lock_spool
 from stardag.tracking.spool import StreamHeader, create_stream, stream_directories
@@ -210,6 +211,21 @@ def test_what_is_delivered_is_deleted_when_its_time_is_over(
     with start_sender(spool, server.address, "--retention=0") as sender:
         until(lambda: not stream.exists())
         assert sender.wait(20) == 0
+
+
+def test_a_sender_that_can_not_say_how_it_stands_delivers_all_the_same(
+    server: EventServer, journal: Journal, state_dir: Path
+) -> None:
+    spool = state_dir / "spool" / "x"
+    header = StreamHeader(str(uuid.uuid4()), "test/1", socket.gethostname(), 1, "", None)
+    stream = create_stream(spool, header, max_bytes=1 << 20)
+    event = event_pb2.NewEvent(build_id=uuid.uuid4().bytes, type=1)
+    stream.append(frames.body(event.SerializeToString()))
+    (spool / "sender.new").mkdir()  # in the way of the status, as a full disk is
+    with start_sender(spool, server.address) as sender:
+        until(lambda: journal.types() == ["BUILD_STARTED"])
+        sender.terminate()
+    stream.release()
 
 
 BUILDER = """

@@ -95,10 +95,20 @@ class Dispatch:
             group.create_task(shipment.close_when_orphaned())
             if self._server is not None:
                 group.create_task(shipment.deliver(self._server, self._witness, self._slots))
-            if self._exporter is not None:
-                group.create_task(export_traces(shipment, self._exporter, self._turn))
-        if shipment.delivered or self._spool.name == TRACES_ONLY:
+            traces = group.create_task(self._trace(shipment))
+        if shipment.delivered or (self._spool.name == TRACES_ONLY and traces.result()):
             put_aside(directory)
+
+    async def _trace(self, shipment: Shipment) -> bool:
+        """Return whether all of the stream was exported."""
+        if self._exporter is None:
+            return False
+        try:
+            await export_traces(shipment, self._exporter, self._turn)
+        except Exception:  # OpenTelemetry's faults and settings must not hold up the events
+            _log.exception("%s: no more of its traces is exported", shipment.directory.name)
+            return False
+        return True
 
 
 class _Witness:

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from stardag.tracking.dispatch import Dispatch
     from stardag.tracking.otlp import OtlpExporter
 
+_log = logging.getLogger(__name__)
+
 _LOCK_ATTEMPTS, _LOCK_PAUSE_S = 10, 0.02
 _LOG_BYTES = 1 << 20
 
@@ -47,8 +49,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     lock = lock_spool(spool)
     if lock is None:
         return 0
-    write_status(spool, SenderStatus(os.getpid(), "starting"))
     _open_log(spool / "sender.log")
+    try:
+        write_status(spool, SenderStatus(os.getpid(), "starting"))
+    except OSError as error:  # such as a full disk, which delivering does not need
+        _log.warning("the status can't be written: %s", error)
     credential = Credential(os.environ.get(TOKEN_VARIABLE), options.token_file)
 
     # only now, as many who start find the place taken
@@ -94,7 +99,11 @@ def _exporter() -> OtlpExporter | None:
         return None
     from stardag.tracking.otlp import OtlpExporter
 
-    return OtlpExporter()
+    try:
+        return OtlpExporter()
+    except Exception:  # whatever OpenTelemetry makes of its settings, events are to arrive
+        _log.exception("there are no traces, as OpenTelemetry's settings are wrong")
+        return None
 
 
 def _detach() -> None:
