@@ -8,6 +8,7 @@ from stardag_server.domain.build_fold import BuildFold
 from stardag_server.domain.build_state import BuildState
 from stardag_server.domain.event_check import Rejection, check
 from stardag_server.domain.limits import LATE_EVENTS_US
+from stardag_server.domain.silence import inferred_death
 
 OWNER, WORKER, OTHER = 1, 2, 3
 NOW = 1_700_000_000_000_000
@@ -104,6 +105,35 @@ def test_an_owner_that_speaks_again_was_not_dead():
     assert log.build.status == build_pb2.BUILD_STATUS_ABANDONED
     log.add(log.make.event(pb.EVENT_TYPE_TASK_STARTED, "u", 1))
     assert (log.build.status, log.build.reason) == (build_pb2.BUILD_STATUS_RUNNING, "")
+
+
+def test_what_a_death_ended_goes_on_when_its_producer_speaks_of_it_after_all():
+    log = Log()
+    log.start()
+    for task in ("silent", "progressing", "completing"):
+        log.add(log.make.event(pb.EVENT_TYPE_TASK_STARTED, task, 1))
+    log.add(inferred_death(log.make.build.bytes, NOW))
+    assert log.build.status == build_pb2.BUILD_STATUS_ABANDONED
+    assert log.build.task_counts[task_pb2.TASK_STATUS_CANCELLED] == 3
+    for kind, task in (
+        (pb.EVENT_TYPE_TASK_PROGRESSED, "progressing"),
+        (pb.EVENT_TYPE_TASK_COMPLETED, "completing"),
+    ):
+        assert log.add(log.make.event(kind, task, 1)) is None
+    assert log.build.status == build_pb2.BUILD_STATUS_RUNNING
+    assert log.status_of("silent") == task_pb2.TASK_STATUS_CANCELLED
+    assert log.status_of("progressing") == task_pb2.TASK_STATUS_RUNNING
+    assert log.status_of("completing") == task_pb2.TASK_STATUS_COMPLETED
+    assert log.fold.tasks[task_id("progressing").bytes].end_time == 0
+    assert log.fold.tasks[task_id("completing").bytes].duration == 2_000
+
+
+def test_an_end_that_was_said_is_not_taken_back():
+    log = Log()
+    log.start()
+    log.add(log.make.event(pb.EVENT_TYPE_TASK_CANCELLED, "t", 1))
+    assert log.add(log.make.event(pb.EVENT_TYPE_TASK_COMPLETED, "t", 1))
+    assert log.status_of("t") == task_pb2.TASK_STATUS_CANCELLED
 
 
 def test_an_abandoned_build_that_is_started_again_runs_under_its_new_owner():

@@ -8,6 +8,7 @@ from stardag.v1 import event_pb2 as pb
 from stardag_server.domain.build_fold import BuildFold
 from stardag_server.domain.build_state import BuildState
 from stardag_server.domain.event_check import check
+from stardag_server.domain.silence import inferred_death
 from stardag_server.domain.task_state import TERMINAL
 
 ENDS = [
@@ -60,6 +61,29 @@ def interleaved(data: st.DataObject, streams: list[list[pb.NewEvent]]) -> BuildF
         event = left[number].pop(0)
         fold.apply(event, 0, number + 1, now=1, rejection=check(event))
     return fold
+
+
+@given(st.data())
+def test_a_death_inferred_too_early_changes_no_end_that_is_said(data: st.DataObject):
+    """A sweep may come at any time; what producers say before and after it decides."""
+    drawn = data.draw(streams())
+    plain, swept = (BuildFold(BuildState(key=1, create_time=1, update_time=1), {}) for _ in "ab")
+    events = [(number + 1, event) for number, own in enumerate(drawn) for event in own]
+    sweeps = data.draw(st.sets(st.integers(1, len(events))))
+    for count, (stream, event) in enumerate(events, 1):
+        for fold in (plain, swept):
+            fold.apply(event, 0, stream, now=1, rejection=check(event))
+        if count in sweeps and count < len(events) and swept.build.start_stream:
+            death = inferred_death(b"b" * 16, 1)
+            swept.apply(death, 0, swept.build.start_stream, now=1, rejection=None)
+    said = {
+        id: state.status
+        for id, state in plain.tasks.items()
+        if state.status in TERMINAL and state.stream
+    }
+    assert said == {id: swept.tasks[id].status for id in said}
+    if plain.build.end_commit_time:
+        assert swept.build.status == plain.build.status
 
 
 def outcome(fold: BuildFold) -> tuple[object, ...]:

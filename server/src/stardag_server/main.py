@@ -30,6 +30,7 @@ from stardag_server.settings import SettingInvalid, Settings
 from stardag_server.store.database import sqlstate
 from stardag_server.store.migration import DatabaseNewer, migrate
 from stardag_server.store.store import Store
+from stardag_server.sweep import Sweep
 from stardag_server.transport.server import GrpcServer, PortTaken
 from stardag_server.watch import Watching
 
@@ -171,6 +172,8 @@ async def serving(loaded: Settings) -> AsyncGenerator[int]:
     watching = Watching(store.queries, heads)
     background = [asyncio.create_task(ingest.run()), asyncio.create_task(heads.poll())]
     try:
+        workspace = await store.workspace()
+        background.append(asyncio.create_task(Sweep(store, workspace, heads.announce).run()))
         server = GrpcServer(
             {
                 build_service_pb2.DESCRIPTOR.services_by_name["BuildService"]: BuildService(
@@ -183,7 +186,7 @@ async def serving(loaded: Settings) -> AsyncGenerator[int]:
                     "RegistryService"
                 ]: RegistryService(store.queries),
             },
-            Principal(await store.workspace()),
+            Principal(workspace),
             token,
             loaded.reflection,
         )

@@ -40,7 +40,9 @@ class _BuildStatusEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_BuildStat
     BUILD_STATUS_EXITED_EARLY: _BuildStatus.ValueType  # 5
     """Ended because other builds make all that is left."""
     BUILD_STATUS_ABANDONED: _BuildStatus.ValueType  # 6
-    """Its process vanished without a word."""
+    """Its process is known to have died, or nothing was heard of it for 90 s. A
+    later event of the stream that started the build takes it back.
+    """
 
 class BuildStatus(_BuildStatus, metaclass=_BuildStatusEnumTypeWrapper):
     """Where a build stands. All but RUNNING are terminal; only ABANDONED, which the
@@ -60,7 +62,9 @@ BUILD_STATUS_CANCELLED: BuildStatus.ValueType  # 4
 BUILD_STATUS_EXITED_EARLY: BuildStatus.ValueType  # 5
 """Ended because other builds make all that is left."""
 BUILD_STATUS_ABANDONED: BuildStatus.ValueType  # 6
-"""Its process vanished without a word."""
+"""Its process is known to have died, or nothing was heard of it for 90 s. A
+later event of the stream that started the build takes it back.
+"""
 Global___BuildStatus: _TypeAlias = BuildStatus  # noqa: Y015
 
 @_typing.final

@@ -41,8 +41,9 @@ class _EventTypeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_EventType.V
     EVENT_TYPE_BUILD_EXITED_EARLY: _EventType.ValueType  # 5
     """It ended because other builds make all that is left. Detail: build_end."""
     EVENT_TYPE_PRODUCER_DIED: _EventType.ValueType  # 6
-    """The process that ran the build died. Written by whoever reads its spool.
-    Detail: build_end.
+    """The process that ran the build died. Written by whoever reads its spool, or
+    by the server when nothing was heard of the process for 90 s. What it ends is
+    taken back by what the producer says after all. Detail: build_end.
     """
     EVENT_TYPE_EVENTS_LOST: _EventType.ValueType  # 7
     """The producer could not keep some events. Detail: events_lost."""
@@ -89,8 +90,9 @@ EVENT_TYPE_BUILD_CANCELLED: EventType.ValueType  # 4
 EVENT_TYPE_BUILD_EXITED_EARLY: EventType.ValueType  # 5
 """It ended because other builds make all that is left. Detail: build_end."""
 EVENT_TYPE_PRODUCER_DIED: EventType.ValueType  # 6
-"""The process that ran the build died. Written by whoever reads its spool.
-Detail: build_end.
+"""The process that ran the build died. Written by whoever reads its spool, or
+by the server when nothing was heard of the process for 90 s. What it ends is
+taken back by what the producer says after all. Detail: build_end.
 """
 EVENT_TYPE_EVENTS_LOST: EventType.ValueType  # 7
 """The producer could not keep some events. Detail: events_lost."""
@@ -441,9 +443,9 @@ class Event(_message.Message):
     attempt: _builtins.int
     """Attempt of the task."""
     stream_id: _builtins.str
-    """Stream that delivered it."""
+    """Stream that delivered it, or that it is about."""
     sequence: _builtins.int
-    """Sequence number in that stream."""
+    """Sequence number in that stream; 0 for what the server infers."""
     rejection: Global___EventRejectionReason.ValueType
     """Why it was not applied; unspecified if it was."""
     @_builtins.property

@@ -3,9 +3,11 @@
 The rules. Attempts are counted from 1; what happens before any has number 0. An
 attempt that has ended takes nothing more; until then every event of it applies.
 The state shown is that of the latest attempt, or of the latest that completed,
-if one did: nothing moves a COMPLETED task but a later completion. Hence, as an
-attempt's events come in order from one stream, the final status and attempt do
-not depend on how streams interleave.
+if one did: nothing moves a COMPLETED task but a later completion. An end that is
+only inferred, because the producer is said to be dead, gives way to whatever
+the attempt's producer says after all. Hence, as an attempt's events come in
+order from one stream, the final status and attempt do not depend on how streams
+interleave.
 """
 
 from dataclasses import dataclass
@@ -53,7 +55,7 @@ class TaskState:
     status: int = task_pb2.TASK_STATUS_UNSPECIFIED
     attempt: int = 0
     stream: int = 0
-    """Key of the stream that made this state."""
+    """Key of the stream that made this state; 0 for an end that is only inferred."""
     start_time: int = 0
     start_monotonic: int = 0
     end_time: int = 0
@@ -81,11 +83,11 @@ class TaskState:
         elif (completes, attempt) > (completed, self.attempt):
             if attempt != self.attempt:
                 self._begin(attempt)
-            elif self.status in TERMINAL:
+            elif self._has_ended:
                 return self._ended(kind)
         elif attempt != self.attempt:
             return False
-        elif self.status in TERMINAL:
+        elif self._has_ended:
             return self._ended(kind)
         self._enter(_STATUS_AFTER[kind], event, stream)
         return True
@@ -93,6 +95,11 @@ class TaskState:
     def cancel(self, event: pb.NewEvent) -> None:
         """End the task because the process that was to run it died."""
         self._end(task_pb2.TASK_STATUS_CANCELLED, event, self.stream)
+        self.stream = 0
+
+    @property
+    def _has_ended(self) -> bool:
+        return self.status in TERMINAL and self.stream != 0
 
     def _ended(self, kind: int) -> Rejection:
         return Rejection(
@@ -107,6 +114,10 @@ class TaskState:
         self.progress = self.failure = self.output_uri = None
 
     def _enter(self, entered: int, event: pb.NewEvent, stream: int) -> None:
+        if not self.stream:
+            # An end that was inferred is taken back; attempts belong to one stream.
+            self.stream = stream
+            self.end_time = self.duration = 0
         if event.type == pb.EVENT_TYPE_TASK_STARTED:
             self.start_time = event.event_time_us
             self.start_monotonic = event.monotonic_us

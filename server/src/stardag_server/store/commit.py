@@ -1,8 +1,8 @@
 """The transaction of ingest: batches of many streams, in full or not at all."""
 
-import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -15,8 +15,10 @@ from stardag_server.domain.batch import Batch, Committed, leftover
 from stardag_server.domain.build_fold import BuildFold
 from stardag_server.domain.event_check import DEFINING_TYPES, Rejection
 from stardag_server.domain.refusals import Refusal, SequenceGap, StreamSuperseded
+from stardag_server.domain.silence import inferred_death
 from stardag_server.store.build_rows import BuildRows
 from stardag_server.store.bulk import Bulk, Row
+from stardag_server.store.database import clock
 from stardag_server.store.schema import Event, StrayEvent, Stream, plain
 from stardag_server.store.task_keys import TaskKeys
 
@@ -100,23 +102,33 @@ class Commit:
         await self._advance_streams(streams.values())
         return outcomes
 
+    async def give_up(self, silent: sa.Select[*tuple[Any, ...]]) -> None:
+        """Give up builds, with the death of their producers as the server's own events.
+
+        `silent` selects the clock, and of each build its id, its owner's key and
+        when that was last heard. What another writer has locked is left out: that
+        is alive, or being given up.
+        """
+        entries: list[_Entry] = []
+        rows = await self.connection.execute(silent.with_for_update(skip_locked=True))
+        for now, build, owner, last_heard in rows:
+            self.now = now
+            death = inferred_death(build.bytes, last_heard)
+            entries.append(_Entry(death, owner, 0, None, Committed(0)))
+        await self._store(entries)
+
     async def _lock_streams(self, uuids: set[UUID]) -> dict[UUID, _LockedStream]:
-        clock = sa.literal(time.time_ns() // 1000)
-        if self.connection.dialect.name == "postgresql":
-            # One clock for all replicas.
-            clock = sa.cast(
-                sa.extract("epoch", sa.func.clock_timestamp()) * 1_000_000, sa.BigInteger
-            )
+        now = clock(self.connection)
         query = (
-            sa.select(Stream.uuid, Stream.id, Stream.generation, Stream.watermark, clock)
+            sa.select(Stream.uuid, Stream.id, Stream.generation, Stream.watermark, now)
             .where(Stream.workspace_id == self.workspace, self.bulk.among(Stream.uuid, [*uuids]))
             .order_by(Stream.uuid)
             .with_for_update()
         )
         streams: dict[UUID, _LockedStream] = {}
-        for uuid, key, generation, watermark, now in await self.connection.execute(query):
+        for uuid, key, generation, watermark, seen in await self.connection.execute(query):
             streams[uuid] = _LockedStream(key, generation, watermark)
-            self.now = max(self.now, now)
+            self.now = max(self.now, seen)
         return streams
 
     async def _store(self, entries: list[_Entry]) -> None:

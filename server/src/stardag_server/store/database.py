@@ -1,6 +1,7 @@
 """Connections: one transaction at a time to write with, many to read."""
 
 import contextlib
+import time
 from collections.abc import AsyncGenerator
 from typing import Any
 
@@ -63,6 +64,13 @@ class Database:
         """Close all connections."""
         await self._writer.dispose()
         await self._reader.dispose()
+
+
+def clock(connection: AsyncConnection) -> sa.ColumnElement[int]:
+    """Return the time now, in microseconds since the Unix epoch, as all replicas see it."""
+    if connection.dialect.name == "postgresql":
+        return sa.cast(sa.extract("epoch", sa.func.clock_timestamp()) * 1_000_000, sa.BigInteger)
+    return sa.literal(time.time_ns() // 1_000)
 
 
 def sqlstate(error: BaseException) -> str | None:

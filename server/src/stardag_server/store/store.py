@@ -1,6 +1,5 @@
 """The store: streams opened, batches committed, and all that is read."""
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
@@ -15,10 +14,11 @@ from stardag_server.store.build_memory import BuildMemory
 from stardag_server.store.build_rows import BuildRows
 from stardag_server.store.bulk import Bulk, PostgresBulk, SqliteBulk
 from stardag_server.store.commit import Commit
-from stardag_server.store.database import Database
+from stardag_server.store.database import Database, clock
 from stardag_server.store.partitions import EventPartitions
 from stardag_server.store.queries import Queries
 from stardag_server.store.schema import Stream, Workspace, plain
+from stardag_server.store.silent_builds import silent_builds
 
 DEFAULT_WORKSPACE = "default"
 
@@ -62,26 +62,26 @@ class Store:
 
     async def open_stream(self, workspace: int, stream: UUID, open: OpenEventStream) -> OpenStream:
         """Open a stream, new or known: whoever had it open can commit to it no longer."""
-        now = time.time_ns() // 1000
-        described = {
-            "client": plain(open.client),
-            "host": plain(open.host),
-            "pid": open.pid,
-            "last_seen": now,
-        }
-        insert = self._insert(Stream).values(
-            workspace_id=workspace,
-            uuid=stream,
-            generation=1,
-            watermark=0,
-            create_time=now,
-            **described,
-        )
-        upsert = insert.on_conflict_do_update(
-            index_elements=["workspace_id", "uuid"],
-            set_={"generation": Stream.generation + 1, **described},
-        ).returning(Stream.generation, Stream.watermark)
         async with self._database.write() as connection:
+            now = clock(connection)
+            described = {
+                "client": plain(open.client),
+                "host": plain(open.host),
+                "pid": open.pid,
+                "last_seen": now,
+            }
+            insert = self._insert(Stream).values(
+                workspace_id=workspace,
+                uuid=stream,
+                generation=1,
+                watermark=0,
+                create_time=now,
+                **described,
+            )
+            upsert = insert.on_conflict_do_update(
+                index_elements=["workspace_id", "uuid"],
+                set_={"generation": Stream.generation + 1, **described},
+            ).returning(Stream.generation, Stream.watermark)
             generation, watermark = (await connection.execute(upsert)).one()
         return OpenStream(stream, generation, watermark)
 
@@ -102,3 +102,23 @@ class Store:
             outcomes = await commit.run(batches)
         rows.remember()
         return CommitResult(outcomes, commit.heads)
+
+    async def has_silent_build(self, workspace: int) -> bool:
+        """Tell whether a build runs of whose producer nothing is heard any more."""
+        async with self._database.read() as connection:
+            row = await connection.execute(silent_builds(connection, workspace).limit(1))
+            return row.first() is not None
+
+    async def give_up_silent_builds(self, workspace: int) -> dict[int, int]:
+        """Make builds ABANDONED of whose producers nothing is heard, the oldest first.
+
+        Return the new heads of some of them, by key; there may be more. Other
+        processes may do so at once, and this one may commit meanwhile.
+        """
+        await self._partitions.ensure()
+        async with self._database.write() as connection:
+            # With a memory of its own, as that of `commit` serves one transaction at a time.
+            rows = BuildRows(connection, self._bulk, workspace, BuildMemory())
+            commit = Commit(connection, self._bulk, workspace, rows)
+            await commit.give_up(silent_builds(connection, workspace))
+        return commit.heads

@@ -1,0 +1,55 @@
+"""The sweep: builds of whose producers nothing is heard any more are given up."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+
+from stardag_server.domain.refusals import StorageUnavailable
+from stardag_server.domain.silence import SILENCE_US
+from stardag_server.store.store import Store
+
+_log = logging.getLogger(__name__)
+
+_INTERVAL = 15.0
+
+
+class Sweep:
+    """Gives up silent builds of one workspace, from time to time.
+
+    Nobody is heard while this server or the database is away: after that,
+    producers get as long to come back as they may be silent. `announce` is
+    called with the heads of the builds that were given up.
+    """
+
+    def __init__(
+        self, store: Store, workspace: int, announce: Callable[[Mapping[int, int]], None]
+    ) -> None:
+        self._store = store
+        self._workspace = workspace
+        self._announce = announce
+        self._away_until = asyncio.get_running_loop().time()
+
+    async def run(self) -> None:
+        """Look for silent builds, until cancelled."""
+        while True:
+            await asyncio.sleep(_INTERVAL)
+            now = asyncio.get_running_loop().time()
+            try:
+                await self.look(now)
+            except StorageUnavailable as error:
+                self._away_until = now
+                _log.warning("can't look for silent builds: %s", error.__cause__)
+            # Nobody would notice that this ended, and silent builds would run for ever.
+            except Exception:
+                _log.exception("can't look for silent builds")
+
+    async def look(self, now: float) -> None:
+        """Give up what is silent, unless all may be because it could not be heard.
+
+        `now` is the time of the event loop. Raises StorageUnavailable.
+        """
+        silent = await self._store.has_silent_build(self._workspace)
+        if silent and (now - self._away_until) * 1_000_000 > SILENCE_US:
+            heads = await self._store.give_up_silent_builds(self._workspace)
+            _log.info("gave up %d builds of whose producers nothing is heard", len(heads))
+            self._announce(heads)
