@@ -182,6 +182,32 @@ def test_a_wrong_or_missing_credential_is_named_and_not_shown(
         assert "wrong" not in str(caught.value)
 
 
+def test_a_token_file_that_can_not_be_read_is_a_mistake_of_the_configuration(
+    shared_server: Server, tmp_path: Path
+) -> None:
+    address = parse_address(f"127.0.0.1:{shared_server.port}")
+    with (
+        Client(address, Credential(file=tmp_path)) as client,
+        pytest.raises(ConfigError, match=str(tmp_path)),
+    ):
+        list(client.list_builds())
+    with (
+        Client(address, Credential(file=tmp_path)) as client,
+        pytest.raises(ConfigError, match=str(tmp_path)),
+    ):
+        list(client.watch_build(UNKNOWN))
+
+
+async def test_so_it_is_to_asyncio(shared_server: Server, tmp_path: Path) -> None:
+    address = parse_address(f"127.0.0.1:{shared_server.port}")
+    async with AsyncClient(address, Credential(file=tmp_path)) as client:
+        with pytest.raises(ConfigError, match=str(tmp_path)):
+            _ = [build async for build in client.list_builds()]
+        with pytest.raises(ConfigError, match=str(tmp_path)):
+            async for _ in client.watch_build(UNKNOWN):
+                pass
+
+
 def test_an_absent_server_is_named_with_what_to_do() -> None:
     with (
         Client(parse_address("127.0.0.1:1"), Credential()) as client,

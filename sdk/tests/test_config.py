@@ -152,20 +152,13 @@ def test_a_config_file_that_is_named_must_exist(monkeypatch: pytest.MonkeyPatch)
         load_config()
 
 
-def test_a_token_is_read_from_its_file_and_never_shown(
+def test_a_token_wins_over_a_file_of_one_and_is_never_shown(
     isolated: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (isolated / "token").write_text("secret\n")
-    monkeypatch.setenv("STARDAG_TOKEN_FILE", str(isolated / "token"))
-    assert get_config().server.read_token() == "secret"
-    monkeypatch.setenv("STARDAG_TOKEN", "other")
-    config = load_config().config
-    assert config.server.read_token() == "other"
-    assert "other" not in repr(config)
-
-
-def test_a_token_file_that_was_named_must_exist(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert load_config().config.server.read_token() is None
-    monkeypatch.setenv("STARDAG_TOKEN_FILE", "/nowhere/token")
-    with pytest.raises(ConfigError, match="is the server running"):
-        load_config().config.server.read_token()
+    monkeypatch.setenv("STARDAG_TOKEN_FILE", "token")
+    monkeypatch.setenv("STARDAG_TOKEN", "geheim")
+    server = load_config().config.server
+    assert server.token_file == isolated / "token"
+    assert server.token is not None
+    assert server.token.get_secret_value() == "geheim"
+    assert "geheim" not in repr(server)

@@ -7,7 +7,8 @@
 `Client` is for threads and `AsyncClient` for asyncio. The stubs `builds`, `events` and
 `registry` are those generated from the contract: all it offers can be called. Every
 unary call has a deadline of ten seconds unless it is given another, and fails with a
-`ServerError`, which says what went wrong and what to do.
+`ServerError`, which says what went wrong and what to do; or with a `ConfigError` if the
+token file can't be read, which is done anew for each call.
 """
 
 from __future__ import annotations

@@ -35,8 +35,6 @@ from stardag._errors import ConfigError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-DEFAULT_ADDRESS = "127.0.0.1:7465"
-
 # Environment variable -> where its value goes.
 _VARIABLES = {
     "STARDAG_SERVER": ("server", "address"),
@@ -51,10 +49,10 @@ _VARIABLES = {
 _ROOTS = "STARDAG_TARGET_ROOTS"
 
 
-def _user_path(kind: Literal["config", "data", "state"], app: str = "stardag") -> Path:
+def _user_path(kind: Literal["config", "data", "state"]) -> Path:
     import platformdirs
 
-    return Path(getattr(platformdirs, f"user_{kind}_dir")(app, appauthor=False))
+    return Path(getattr(platformdirs, f"user_{kind}_dir")("stardag", appauthor=False))
 
 
 def _absolute(path: Path, info: ValidationInfo) -> Path:
@@ -84,26 +82,6 @@ class ServerConfig(_Section):
     """The credential itself; prefer `token_file`."""
     token_file: ConfigPath | None = None
     """File with the credential; by default the one that a local server writes."""
-
-    def read_token(self) -> str | None:
-        """Return the credential, or None if there is none.
-
-        Raises `ConfigError` if a token file was named and can't be read.
-        """
-        if self.token is not None:
-            return self.token.get_secret_value()
-        path = self.token_file or _user_path("data", "stardag-server") / "token"
-        try:
-            return path.read_text().strip() or None
-        except FileNotFoundError:
-            if self.token_file is None:
-                return None
-            raise ConfigError(
-                f"the token file {path} does not exist; is the server running? "
-                "(it writes the file when it starts)"
-            ) from None
-        except OSError as error:
-            raise ConfigError(f"the token file {path} can't be read: {error.strerror}") from None
 
 
 class TrackingConfig(_Section):

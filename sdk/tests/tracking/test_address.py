@@ -10,7 +10,8 @@ from pydantic import SecretStr
 from stardag import ConfigError
 from stardag.config import ServerConfig
 from stardag.tracking.address import parse_address
-from stardag.tracking.credential import Credential, configured_credential
+from stardag.tracking.credential import Credential, CredentialError, configured_credential
+from stardag.tracking.verdict import Fault, judge
 
 
 @pytest.mark.parametrize(
@@ -75,3 +76,20 @@ def test_a_credential_is_read_anew_and_never_shown(tmp_path: Path) -> None:
     (tmp_path / "token").write_text("two\n")
     assert credential.read() == "two"
     assert "geheim" not in repr(Credential(token="geheim"))
+
+
+@pytest.mark.parametrize("content", [b"\xff\xfe\x00", "tökén".encode(), b"two\nlines", None])
+def test_what_can_not_be_a_credential_is_named_by_its_file(
+    tmp_path: Path, content: bytes | None
+) -> None:
+    file = tmp_path / "token"
+    if content is None:
+        file.mkdir()
+    else:
+        file.write_bytes(content)
+    with pytest.raises(CredentialError, match=str(file)) as caught:
+        Credential(file=file).read()
+    assert "lines" not in str(caught.value)
+    assert judge(caught.value).fault is Fault.CREDENTIAL
+    with pytest.raises(CredentialError):
+        Credential(token="tökén").read()

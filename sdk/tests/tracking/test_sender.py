@@ -219,7 +219,7 @@ def test_a_sender_that_can_not_say_how_it_stands_delivers_all_the_same(
     spool = state_dir / "spool" / "x"
     header = StreamHeader(str(uuid.uuid4()), "test/1", socket.gethostname(), 1, "", None)
     stream = create_stream(spool, header, max_bytes=1 << 20)
-    event = event_pb2.NewEvent(build_id=uuid.uuid4().bytes, type=1)
+    event = event_pb2.NewEvent(build_id=uuid.uuid4().bytes, type=event_pb2.EVENT_TYPE_BUILD_STARTED)
     stream.append(frames.body(event.SerializeToString()))
     (spool / "sender.new").mkdir()  # in the way of the status, as a full disk is
     with start_sender(spool, server.address) as sender:

@@ -14,7 +14,7 @@ import pytest
 
 from stardag import ConfigError
 from stardag.build.observer import BuildInfo, BuildObserver
-from stardag.config import Config
+from stardag.config import Config, ServerConfig, TrackingConfig
 from stardag.tracking import open_tracker
 from stardag.tracking.delivery import read_status
 from stardag.v1 import event_pb2
@@ -135,11 +135,29 @@ def test_a_refused_credential_is_named(
         run(observer, 1)
         observer.wait_delivered(20)
         said = capsys.readouterr().err
-        assert "refuses the credential" in said
+        assert "does not work (credential_invalid)" in said
         assert "wrong-token" not in said
         assert journal.all_events() == []
     finally:
         server.stop()
+
+
+def test_a_token_file_that_can_not_be_read_is_named_once(
+    server: EventServer, state_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "token"
+    file.mkdir()
+    observer = tracker(
+        Config(
+            server=ServerConfig(address=server.address, token_file=file),
+            tracking=TrackingConfig(state_dir=state_dir),
+        )
+    )
+    run(observer, 1)
+    observer.wait_delivered(20)
+    observer.wait_delivered(20)
+    said = capsys.readouterr().err
+    assert said.count("warning") == said.count(str(file)) == 1
 
 
 def test_the_right_credential_delivers_what_the_wrong_one_left(

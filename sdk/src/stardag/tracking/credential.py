@@ -8,9 +8,15 @@ from typing import TYPE_CHECKING
 
 import platformdirs
 
+from stardag._errors import ConfigError
+
 if TYPE_CHECKING:
     from stardag.config import ServerConfig
     from stardag.tracking.address import Address
+
+
+class CredentialError(ConfigError):
+    """There is a credential, and it can't be had or can't be one; the text names its place."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,20 +29,33 @@ class Credential:
     def read(self) -> str | None:
         """Return the token as of now: a file may be renewed at any time.
 
-        None if there is no such file. Raises `OSError` if it can't be read.
+        None if there is no such file. Raises `CredentialError` if it can't be read, or what
+        is there can't be a token.
         """
         if self.token is not None:
-            return self.token
+            return _checked(self.token, "the token that is configured")
         if self.file is None:
             return None
         try:
-            return self.file.read_text().strip() or None
+            text = self.file.read_text(encoding="utf-8")
         except FileNotFoundError:
             return None
+        except OSError as error:
+            problem = f"the token file {self.file} can't be read: {error.strerror}"
+            raise CredentialError(problem) from None
+        except UnicodeDecodeError:
+            raise CredentialError(f"the token file {self.file} is not a text") from None
+        return _checked(text.strip(), f"what the token file {self.file} has") or None
 
     def __repr__(self) -> str:
         """Name where the token is, never the token."""
         return f"Credential(token={'...' if self.token else None}, file={self.file})"
+
+
+def _checked(token: str, what: str) -> str:
+    if not token.isascii() or not token.isprintable():
+        raise CredentialError(f"{what} is no token: it has characters that none has")
+    return token
 
 
 def configured_credential(server: ServerConfig, address: Address) -> Credential:

@@ -47,8 +47,8 @@ class Notices:
         self._down = True
         if refused:
             self._say(
-                f"warning: {self._server} refuses the credential ({detail}); recording locally; "
-                "uploads resume when STARDAG_TOKEN or the token file is right"
+                f"warning: the credential for {self._server} does not work ({detail}); "
+                "recording locally; uploads resume when STARDAG_TOKEN or the token file is right"
             )
         else:
             self._say(

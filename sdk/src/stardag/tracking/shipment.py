@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from stardag.tracking.backoff import Backoff
 from stardag.tracking.closing import close_if_orphaned, written_here
+from stardag.tracking.credential import CredentialError
 from stardag.tracking.delivery import Delivery, read_delivery, write_delivery
 from stardag.tracking.reader import SpoolReader
 from stardag.tracking.rpc import RpcFailure
@@ -28,6 +29,7 @@ _WATCH_S = 0.25
 # a server that is back should be found soon, and one that answers with errors left alone
 _SILENT_CAP_S, _ANSWERED_CAP_S = 3.0, 30.0
 _REFUSALS = 10
+_FAILURES = (RpcFailure, TimeoutError, SpoolGapError, AckError, CredentialError, OSError)
 _NOBODYS = {Fault.SERVER, Fault.SILENCE, Fault.UNKNOWN}
 
 
@@ -126,7 +128,7 @@ class Shipment:
                 complete=complete or self._is_complete,
                 report=report,
             )
-        except (RpcFailure, TimeoutError, SpoolGapError, AckError, OSError) as error:
+        except _FAILURES as error:
             if (task := asyncio.current_task()) is not None and task.cancelling():
                 # grpc reports a call that ended at the same moment instead of the cancellation
                 raise asyncio.CancelledError from error

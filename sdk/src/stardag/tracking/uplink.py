@@ -76,7 +76,7 @@ async def publish(
 
     Raises `rpc.RpcFailure` when connection or server fail; `TimeoutError` if the server
     is silent for `ANSWER_S`; `SpoolGapError`; `AckError` if the server does not keep to
-    the contract; and `OSError` if spool or credential can't be read.
+    the contract; `CredentialError` and `OSError` if credential or spool can't be read.
     """
     metadata = grpc.aio.Metadata(*rpc.bearer(server.credential.read()))
     # one connection for each session, so that one that hangs is left behind with it

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import grpc
 
+from stardag.tracking.credential import CredentialError
 from stardag.tracking.rpc import RpcFailure
 
 
@@ -20,7 +21,7 @@ class Fault(Enum):
     UNKNOWN = auto()
     """The call broke, and what the server said, if anything, is lost; the next may tell."""
     CREDENTIAL = auto()
-    """The server does not accept the credential; likewise."""
+    """The server does not accept the credential, or it can't be read; likewise."""
     POSITION = auto()
     """Sender and server disagree about how far the stream is; opening it again settles it."""
     STREAM = auto()
@@ -59,4 +60,6 @@ def judge(error: Exception) -> Verdict:
         return Verdict(fault, str(error), error.retry_after_s, answered=bool(error.reason))
     if isinstance(error, TimeoutError):
         return Verdict(Fault.SILENCE, "it accepts connections but does not answer")
+    if isinstance(error, CredentialError):
+        return Verdict(Fault.CREDENTIAL, str(error))
     return Verdict(Fault.STREAM, str(error))
