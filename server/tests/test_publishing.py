@@ -271,3 +271,18 @@ async def test_a_draining_server_acknowledges_what_it_took_and_says_so(
     await channel.close()
     assert (refused.code, refused.reason) == (grpc.StatusCode.UNAVAILABLE, "SERVER_DRAINING")
     assert refused.retry_seconds
+
+
+async def test_a_draining_server_says_so_to_streams_that_are_not_opened_yet(
+    sqlite_url: sa.URL, tmp_path: Path
+):
+    async with running(sqlite_url, tmp_path / "data") as server:
+        channel = grpc.aio.insecure_channel(server.address)
+        client = Client(channel, server.metadata)
+        call = client.events.PublishEvents(metadata=client.metadata)
+        await call.wait_for_connection()
+        refused = asyncio.create_task(refusal_of(call))
+        # A call that was made later was answered: so the one before is being served.
+        await client.publish(Producer().open, [])
+    assert (await refused).reason == "SERVER_DRAINING"
+    await channel.close()

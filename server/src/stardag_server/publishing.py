@@ -42,11 +42,11 @@ class Publishing:
         self._store = store
         self._ingest = ingest
         self._open: dict[UUID, _Session] = {}
-        self._draining = False
+        self._draining = asyncio.Event()
 
     def drain(self) -> None:
         """End all streams as soon as what they delivered is committed; open none any more."""
-        self._draining = True
+        self._draining.set()
         for session in self._open.values():
             session.end(ServerDraining())
 
@@ -54,7 +54,7 @@ class Publishing:
         self, workspace: int, requests: AsyncIterator[PublishEventsRequest]
     ) -> AsyncIterator[PublishEventsResponse]:
         """Serve one stream, from its first message to its end."""
-        first = await anext(requests, None)
+        first = await self._first(requests)
         if first is None or not first.HasField("open"):
             raise StreamProtocol("the first message on a stream must have `open`")
         opened = await self._open_stream(workspace, first.open)
@@ -62,7 +62,7 @@ class Publishing:
         if older := self._open.get(opened.uuid):
             older.end(StreamSuperseded(opened.uuid))
         self._open[opened.uuid] = session
-        if self._draining:
+        if self._draining.is_set():
             session.end(ServerDraining())
         try:
             yield PublishEventsResponse(opened=_opened(opened))
@@ -73,11 +73,28 @@ class Publishing:
             if self._open.get(opened.uuid) is session:
                 del self._open[opened.uuid]
 
+    async def _first(
+        self, requests: AsyncIterator[PublishEventsRequest]
+    ) -> PublishEventsRequest | None:
+        """Return the first message; None if there is none. Raises ServerDraining if that comes."""
+        if self._draining.is_set():
+            raise ServerDraining
+        message = asyncio.ensure_future(anext(requests, None))
+        draining = asyncio.create_task(self._draining.wait())
+        try:
+            await asyncio.wait((message, draining), return_when=asyncio.FIRST_COMPLETED)
+            if not message.done():
+                raise ServerDraining
+            return message.result()
+        finally:
+            message.cancel()
+            draining.cancel()
+
     async def batch(
         self, workspace: int, request: PublishEventBatchRequest
     ) -> PublishEventBatchResponse:
         """Commit one batch; without events, tell how far the stream is committed."""
-        if self._draining:
+        if self._draining.is_set():
             raise ServerDraining
         stream = parse_id("stream.stream_id", request.stream.stream_id)
         if not request.events:
