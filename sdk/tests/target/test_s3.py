@@ -190,7 +190,11 @@ def test_a_profile_has_credentials(
 
 def run_alone(code: str, *arguments: str) -> str:
     done = subprocess.run(
-        [sys.executable, "-c", code, *arguments], check=True, capture_output=True, text=True
+        [sys.executable, "-c", code, *arguments],
+        check=True,
+        stdout=subprocess.PIPE,
+        text=True,
+        timeout=60,
     )
     return done.stdout.strip()
 
@@ -206,6 +210,23 @@ except sd.ConfigError as error:
     print(error)
 """
     assert run_alone(code).endswith("pip install 'stardag[s3]'")
+
+
+def test_in_a_forked_process_it_is_an_error_and_no_hang(s3: S3Server) -> None:
+    code = """
+import os, sys
+import stardag as sd
+target = sd.get_target(sys.argv[1])
+target.exists()
+if os.fork() == 0:
+    try:
+        target.exists()
+    except sd.ConfigError as error:
+        print(error, flush=True)
+    os._exit(0)
+os.wait()
+"""
+    assert "spawn" in run_alone(code, f"s3://{s3.bucket}/key")
 
 
 def test_stardag_loads_nothing_heavy_by_itself() -> None:

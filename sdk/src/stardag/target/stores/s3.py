@@ -16,7 +16,7 @@ from obstore.exceptions import AlreadyExistsError
 from stardag.target._store import CONCURRENT_REQUESTS, scratch_path
 from stardag.target.stores.listing import PAGE, folder_of, offset_before, present
 from stardag.target.stores.remote import MEMORY_LIMIT, RemoteStore
-from stardag.target.stores.s3_bucket import connect
+from stardag.target.stores.s3_bucket import connect, use_runtime
 from stardag.target.stores.s3_errors import explained
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ class S3Store(RemoteStore):
         obstore's client of a bucket; by default, one that the standard AWS variables configure.
         """
         self._write_once = write_once
-        self._bucket = functools.cache(bucket)
+        self._connect = functools.cache(bucket)
         self._confirmed: set[str] = set()
 
     def uri(self, path: str) -> str:
@@ -156,6 +156,10 @@ class S3Store(RemoteStore):
         bucket, key = self._place(path)
         with suppress(FileNotFoundError), explained(self.uri(path)):
             obstore.delete(bucket, key)
+
+    def _bucket(self, name: str) -> Bucket:
+        use_runtime()
+        return self._connect(name)
 
     def _place(self, path: str) -> tuple[Bucket, str]:
         bucket, _, key = path.partition("/")

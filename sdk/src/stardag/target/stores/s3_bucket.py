@@ -22,6 +22,21 @@ _OWN_CREDENTIALS = (
 )
 
 
+_runtime: dict[str, int] = {}
+
+
+def use_runtime() -> None:
+    """Note that this process uses obstore, whose threads a fork would leave behind.
+
+    Raises `ConfigError` if it was forked from one that did: requests would never be answered.
+    """
+    if _runtime.setdefault("pid", os.getpid()) != os.getpid():
+        raise ConfigError(
+            "S3 can't be used in this process: it was forked from one that had used S3 before; "
+            "start processes by multiprocessing's 'spawn' or 'forkserver'"
+        )
+
+
 def connect(bucket: str) -> S3Store:
     """Return the client that the AWS variables configure; nothing is sent yet.
 
