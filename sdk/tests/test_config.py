@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from stardag import ConfigError
-from stardag.config import get_config, load_config
+from stardag.config import load_config
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from stardag.tracking import frames
 from stardag.tracking.delivery import read_delivery, read_status
-from stardag.tracking.sender import lock_spool
+from stardag.tracking.lease import take_lease
 from stardag.tracking.spool import StreamHeader, create_stream, stream_directories
 from stardag.v1 import event_pb2
 
@@ -135,9 +135,9 @@ def test_a_sender_ends_by_itself_when_all_is_delivered_and_puts_the_stream_aside
     assert stream_directories(spool) == []
     assert len(list((spool / "done").iterdir())) == 1
     assert exactly_once(journal, types_of_run(1))
-    lock = lock_spool(spool)
-    assert lock is not None
-    os.close(lock)
+    lease = take_lease(spool, "sync")
+    assert lease is not None
+    lease.release()
 
 
 def test_a_build_that_is_killed_is_shown_as_such(

@@ -8,12 +8,10 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import fcntl
 import logging
 import os
 import signal
 import sys
-import time
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,6 +20,7 @@ from stardag.tracking.address import parse_address
 from stardag.tracking.credential import Credential
 from stardag.tracking.delivery import SenderStatus, write_status
 from stardag.tracking.launcher import TOKEN_VARIABLE
+from stardag.tracking.lease import take_lease
 from stardag.tracking.route import traces_wanted
 
 if TYPE_CHECKING:
@@ -32,7 +31,6 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-_LOCK_ATTEMPTS, _LOCK_PAUSE_S = 10, 0.02
 _LOG_BYTES = 1 << 20
 
 
@@ -46,8 +44,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     spool: Path = options.spool
     _detach()
-    lock = lock_spool(spool)
-    if lock is None:
+    lease = take_lease(spool, "sender")
+    if lease is None:
         return 0
     _open_log(spool / "sender.log")
     try:
@@ -63,11 +61,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     exporter = _exporter()
     server = Server(options.address, credential) if options.address else None
     dispatch = Dispatch(spool, server, exporter, retention_s=options.retention)
-    while lock is not None:
+    while lease is not None:
         asyncio.run(_run(dispatch))
-        os.close(lock)
+        lease.release()
         # a build that found the lock taken relies on this sender, which may just have left
-        lock = lock_spool(spool) if dispatch.has_work() else None
+        lease = take_lease(spool, "sender") if dispatch.has_work() else None
     if exporter is not None:
         exporter.close()
     return 0
@@ -78,20 +76,6 @@ async def _run(dispatch: Dispatch) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, dispatch.stop)
     await dispatch.run()
-
-
-def lock_spool(spool: Path) -> int | None:
-    """Return the sender's lock as a file descriptor, or None if another has it."""
-    lock = os.open(spool / "sender.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    for _ in range(_LOCK_ATTEMPTS):
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            time.sleep(_LOCK_PAUSE_S)  # those who only look if it is taken hold it for a moment
-        else:
-            return lock
-    os.close(lock)
-    return None
 
 
 def _exporter() -> OtlpExporter | None:

@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import signal
 import time
-from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from stardag.tracking.backoff import Backoff
 from stardag.tracking.closing import close_if_orphaned, written_here
-from stardag.tracking.delivery import read_status
 from stardag.tracking.dispatch import put_aside
+from stardag.tracking.lease import Lease, dismiss_sender, take_lease
 from stardag.tracking.reader import last_sequence
 from stardag.tracking.route import TRACES_ONLY
-from stardag.tracking.sender import lock_spool
 from stardag.tracking.shipment import Shipment
 from stardag.tracking.spool import stream_directories
 from stardag.tracking.uplink import Server
@@ -67,15 +63,15 @@ async def deliver(state_dir: Path, address: Address, credential: Credential) -> 
     for spool in spools:
         if spool.name == TRACES_ONLY:
             continue
-        lock = await _take_over(spool)
+        lease = await _take_over(spool)
         try:
-            if lock is None:
+            if lease is None:
                 report.problems[str(spool)] = "another process delivers it and does not let go"
             for directory in stream_directories(spool):
-                await _deliver_stream(directory, server, report, may_send=lock is not None)
+                await _deliver_stream(directory, server, report, may_send=lease is not None)
         finally:
-            if lock is not None:
-                os.close(lock)
+            if lease is not None:
+                lease.release()
     return report
 
 
@@ -118,16 +114,13 @@ async def _attempt(shipment: Shipment, server: Server) -> Verdict | None:
     return verdict
 
 
-async def _take_over(spool: Path) -> int | None:
-    """Return the sender's lock, after its holder has left; None if it does not leave."""
+async def _take_over(spool: Path) -> Lease | None:
+    """Return the right to deliver `spool`, after a sender has left; None if it is not to be had."""
     deadline = time.monotonic() + _TAKE_OVER_S
-    while (lock := lock_spool(spool)) is None and time.monotonic() < deadline:
-        status = read_status(spool)
-        if status is not None:
-            with suppress(ProcessLookupError):
-                os.kill(status.pid, signal.SIGTERM)
+    while (lease := take_lease(spool, "sync")) is None and time.monotonic() < deadline:
+        dismiss_sender(spool)
         await asyncio.sleep(_POLL_S)
-    return lock
+    return lease
 
 
 class _Unseen:

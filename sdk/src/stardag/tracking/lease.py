@@ -1,0 +1,88 @@
+"""The right to deliver a spool: a lock that one process has, and who that is.
+
+<spool>/sender.lock is locked (flock) by whoever delivers, who also writes its identity
+into it, and clears that when it lets go.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import signal
+import time
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Literal
+
+from stardag.tracking.stream import boot_id
+
+Role = Literal["sender", "sync"]
+
+_ATTEMPTS, _PAUSE_S = 10, 0.02
+_SENDER = b"stardag.tracking.sender"
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Who delivers a spool."""
+
+    pid: int
+    boot_id: str
+    role: Role
+
+
+class Lease:
+    """The right to deliver one spool, until `release` or this process's end."""
+
+    def __init__(self, lock: int) -> None:
+        """Hold the locked file `lock`; use `take_lease` instead."""
+        self._lock = lock
+
+    def release(self) -> None:
+        """Let another have it."""
+        with suppress(OSError):  # a name that stays is of one who has no lock
+            os.ftruncate(self._lock, 0)
+        os.close(self._lock)
+
+
+def take_lease(spool: Path, role: Role) -> Lease | None:
+    """Return the right to deliver `spool`, or None if another has it. Raises `OSError`."""
+    lock = os.open(spool / "sender.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    for _ in range(_ATTEMPTS):
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            time.sleep(_PAUSE_S)  # those who only look if it is taken hold it for a moment
+            continue
+        with suppress(OSError):  # on a full disk it can't be asked to leave, and that is all
+            os.ftruncate(lock, 0)
+            os.pwrite(lock, json.dumps(asdict(Holder(os.getpid(), boot_id(), role))).encode(), 0)
+        return Lease(lock)
+    os.close(lock)
+    return None
+
+
+def dismiss_sender(spool: Path) -> None:
+    """Ask the sender that delivers `spool` to leave; nobody else is ever signalled."""
+    holder = _read_holder(spool)
+    if holder is None or holder.role != "sender" or holder.boot_id != boot_id():
+        return
+    with suppress(OSError):  # it has left by itself
+        if _is_sender(holder.pid):
+            os.kill(holder.pid, signal.SIGTERM)
+
+
+def _read_holder(spool: Path) -> Holder | None:
+    try:
+        return Holder(**json.loads((spool / "sender.lock").read_bytes()))
+    except (OSError, ValueError, TypeError):
+        return None  # nobody, or somebody who is just coming or going
+
+
+def _is_sender(pid: int) -> bool:
+    """Return whether `pid` is a sender, as far as this system tells. Raises `OSError`."""
+    if not Path("/proc/self").exists():
+        return True
+    return _SENDER in Path(f"/proc/{pid}/cmdline").read_bytes()
