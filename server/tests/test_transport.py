@@ -17,6 +17,7 @@ from running_server import Client, Refused, RunningServer, running
 
 import stardag.v1
 from stardag.v1 import error_reason_pb2, task_pb2
+from stardag.v1 import event_pb2 as pb
 from stardag.v1.build_pb2 import BUILD_STATUS_RUNNING
 from stardag.v1.build_service_pb2 import (
     GetBuildGraphRequest,
@@ -266,6 +267,36 @@ async def test_states_are_listed_in_pages_as_tasks_entered_the_build(client: Cli
     request = ListTaskStatesRequest(build_id=make.build_id, statuses=[task_pb2.TASK_STATUS_PENDING])
     response = await client.builds.ListTaskStates(request, metadata=client.metadata)
     assert [state.name for state in response.task_states] == ["last"]
+
+
+async def test_no_answer_outgrows_a_message(client: Client):
+    make = Producer()
+    roots = [str(uuid4()) for _ in range(10_000)]
+    await client.publish(make.open, [make.started(root_task_ids=roots)])
+    sequence = 2
+    for begin in range(0, 48, 6):
+        events = [
+            make.event(
+                pb.EVENT_TYPE_TASK_FAILED,
+                str(number),
+                1,
+                # Limits of texts count characters, of which each has four bytes here.
+                failure=task_pb2.TaskFailure(stack_trace="\U0001f600" * (32 << 10)),
+            )
+            for number in range(begin, begin + 6)
+        ]
+        await client.publish(make.open, events, first=sequence)
+        sequence += len(events)
+    build = GetBuildRequest(build_id=make.build_id)
+    answer = await client.builds.GetBuild(build, metadata=client.metadata)
+    assert len(answer.build.root_task_ids) == 10_000 and answer.ByteSize() < 1 << 20
+    token, found = "", 0
+    while token or not found:
+        request = ListTaskStatesRequest(build_id=make.build_id, page_size=1_000, page_token=token)
+        page = await client.builds.ListTaskStates(request, metadata=client.metadata)
+        assert page.ByteSize() < 1_100_000
+        found, token = found + len(page.task_states), page.next_page_token
+    assert found == 48
 
 
 async def test_a_page_token_of_another_query_is_refused(client: Client):
