@@ -44,6 +44,8 @@ class EventServer(event_service_pb2_grpc.EventServiceServicer):
         self.token = token
         self.refuse: set[str] = set()
         """Streams that are refused as malformed."""
+        self.superseded: set[str] = set()
+        """Streams that another connection has opened, whenever one opens them."""
         self.unexplained = False
         """Fail as grpc itself does: with a code, and no reason."""
         self.silent = False
@@ -74,6 +76,8 @@ class EventServer(event_service_pb2_grpc.EventServiceServicer):
         for request in request_iterator:
             if request.HasField("open"):
                 stream = request.open.stream_id
+                if stream in self.superseded:
+                    abort(context, code_pb2.ABORTED, "STREAM_SUPERSEDED")
                 if stream in self.refuse:
                     abort(context, code_pb2.INVALID_ARGUMENT, "REQUEST_INVALID")
                 yield from self._open(stream)

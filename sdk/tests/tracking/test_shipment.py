@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import random
+import socket
 import time
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +15,7 @@ import pytest
 from stardag.tracking.address import parse_address
 from stardag.tracking.credential import Credential
 from stardag.tracking.shipment import Shipment
+from stardag.tracking.spool import StreamHeader, create_stream
 from stardag.tracking.uplink import Server
 from stardag.tracking.verdict import Fault, Verdict
 
@@ -82,3 +85,16 @@ async def test_a_failure_nobody_explained_is_told_only_when_it_repeats(
     told.news.clear()
     await shipment.attempt(server, told)
     assert told.news == []
+
+
+async def test_a_stream_that_another_sender_has_is_left_to_it(
+    refusing: EventServer, tmp_path: Path
+) -> None:
+    header = StreamHeader(str(uuid.uuid4()), "test/1", socket.gethostname(), 1, "", None)
+    live = create_stream(tmp_path, header, max_bytes=1 << 20)
+    refusing.superseded.add(header.stream_id)
+    shipment = Shipment(live.directory)
+    async with asyncio.timeout(20):
+        await shipment.deliver(server_at(refusing, "right"), Told(), asyncio.Semaphore())
+    assert not shipment.delivered
+    live.release()

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import socket
+import subprocess
+import sys
 import uuid
 from pathlib import Path
 
@@ -95,6 +98,30 @@ async def test_a_token_is_never_sent_unencrypted_to_another_machine(state_dir: P
     with pytest.raises(ConfigError, match="unencrypted"):
         await deliver(state_dir, parse_address("http://10.0.0.7:1"), Credential(token="t"))
     assert stream.exists()
+
+
+def test_what_is_reported_is_not_logged_to_the_terminal_too(state_dir: Path) -> None:
+    abandoned_stream(state_dir / "spool" / "local", STARTED_AND_COMPLETED)
+    result = subprocess.run(
+        [sys.executable, "-c", SYNC],
+        env={**os.environ, "STATE_DIR": str(state_dir)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert (result.stdout, result.stderr) == ("2 remain\n", "")
+
+
+SYNC = """
+import asyncio, os, pathlib
+from stardag.tracking.address import parse_address
+from stardag.tracking.credential import Credential
+from stardag.tracking.sync import deliver
+
+state_dir = pathlib.Path(os.environ["STATE_DIR"])
+report = asyncio.run(deliver(state_dir, parse_address("127.0.0.1:1"), Credential()))
+print(report.remaining, "remain")
+"""
 
 
 async def test_a_wrong_credential_is_said(journal: Journal, state_dir: Path) -> None:

@@ -23,7 +23,7 @@ from stardag.tracking.window import AckError
         (grpc.StatusCode.RESOURCE_EXHAUSTED, "MESSAGE_TOO_LARGE", Fault.STREAM, True),
         (grpc.StatusCode.UNAUTHENTICATED, "CREDENTIAL_INVALID", Fault.CREDENTIAL, True),
         (grpc.StatusCode.OUT_OF_RANGE, "SEQUENCE_GAP", Fault.POSITION, True),
-        (grpc.StatusCode.ABORTED, "STREAM_SUPERSEDED", Fault.STREAM, True),
+        (grpc.StatusCode.ABORTED, "STREAM_SUPERSEDED", Fault.SUPERSEDED, True),
         (grpc.StatusCode.INVALID_ARGUMENT, "REQUEST_INVALID", Fault.STREAM, True),
     ],
 )

@@ -85,7 +85,8 @@ class Shipment:
         """Deliver the stream to its end, however often and however long the server fails.
 
         Given up, for this process's life, is only a stream whose writer is gone and which
-        the server has refused ten times in a row.
+        the server has refused ten times in a row, and handed over one that another sender
+        has opened.
 
         One of `slots` is held if the writer is gone: of such streams there may be many,
         and nobody waits for them.
@@ -98,6 +99,8 @@ class Shipment:
                 verdict = None if self.is_acked() else await self.attempt(server, witness)
                 if verdict is None:
                     self.delivered = True
+                    return
+                if verdict.fault is Fault.SUPERSEDED:
                     return
                 if self.record.acked > before:
                     silent, answered, refusals = *_backoffs(), 0

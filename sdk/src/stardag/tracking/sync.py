@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from stardag.tracking.credential import Credential
 
 _ATTEMPTS, _PAUSE_CAP_S = 3, 2.0
+_FINAL = {Fault.CREDENTIAL, Fault.SUPERSEDED, Fault.STREAM}
 _TAKE_OVER_S, _POLL_S = 10.0, 0.1
 
 
@@ -108,7 +109,7 @@ async def _attempt(shipment: Shipment, server: Server) -> Verdict | None:
     for _ in range(_ATTEMPTS):
         # the reader has nothing more for now: that is enough here
         verdict = await shipment.attempt(server, _Unseen(), complete=lambda _: True)
-        if verdict is None or verdict.fault in (Fault.CREDENTIAL, Fault.STREAM):
+        if verdict is None or verdict.fault in _FINAL:
             break
         await asyncio.sleep(backoff.failed(verdict.retry_after_s))
     return verdict

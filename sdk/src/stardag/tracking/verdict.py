@@ -24,6 +24,8 @@ class Fault(Enum):
     """The server does not accept the credential, or it can't be read; likewise."""
     POSITION = auto()
     """Sender and server disagree about how far the stream is; opening it again settles it."""
+    SUPERSEDED = auto()
+    """Another sender has the stream, which is not ours to deliver any more."""
     STREAM = auto()
     """The server will not take this stream; the others are not concerned."""
 
@@ -55,6 +57,8 @@ def judge(error: Exception) -> Verdict:
         if error.code is grpc.StatusCode.INTERNAL and not error.reason:
             # grpc puts this in the place of the answer to a call that had not yet written
             fault = Fault.UNKNOWN
+        if error.reason == "STREAM_SUPERSEDED":
+            fault = Fault.SUPERSEDED
         if error.reason == "MESSAGE_TOO_LARGE":  # sending it again as it is does not help
             fault = Fault.STREAM
         return Verdict(fault, str(error), error.retry_after_s, answered=bool(error.reason))

@@ -42,11 +42,6 @@ def number(field: int, value: int) -> bytes:
     return tag(field, _VARINT) + varint(value) if value else b""
 
 
-def blob(field: int, value: bytes) -> bytes:
-    """Return a byte string; nothing if it is empty."""
-    return message(field, value) if value else b""
-
-
 def text(field: int, value: str) -> bytes:
     """Return a string; nothing if it is empty. What UTF-8 can't say becomes `?`."""
     return message(field, value.encode("utf-8", "replace")) if value else b""
