@@ -13,7 +13,7 @@ from stardag.target._stored import StoredTarget
 from stardag.target.stores.local import LocalStore
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Mapping
+    from collections.abc import Callable, Generator, Mapping, Sequence
     from contextlib import AbstractContextManager
     from pathlib import Path
 
@@ -87,7 +87,7 @@ class FileSystemTarget(StoredTarget, Generic[T]):
         try:
             return serializer.load(self)
         except TargetNotFoundError:
-            for extension, older in self._older_formats().items():
+            for extension, older in (self._older_formats() or {}).items():
                 target = FileSystemTarget(self.store, self._with_extension(extension), older)
                 if target.exists():
                     return target.load()
@@ -108,17 +108,18 @@ class FileSystemTarget(StoredTarget, Generic[T]):
         """Do as `save`, in a thread."""
         await asyncio.to_thread(self.save, obj)
 
-    def substitutes(self) -> list[str]:
+    def substitutes(self) -> Sequence[str]:
         """Return the paths of the object in the formats that its type was written in before."""
-        return [self._with_extension(extension) for extension in self._older_formats()]
+        formats = self._older_formats()
+        return [self._with_extension(extension) for extension in formats] if formats else ()
 
-    def _older_formats(self) -> Mapping[str, Serializer[T]]:
+    def _older_formats(self) -> Mapping[str, Serializer[T]] | None:
         """Return the serializers of older files by their extension, if this is named as newer."""
         formats = getattr(self.serializer, "older_formats", None)
         if formats is None or self.serializer is None:
-            return {}
+            return None
         extension = self.serializer.get_default_extension()
-        return formats() if self.path.endswith(f".{extension}") else {}
+        return formats() if self.path.endswith(f".{extension}") else None
 
     def _with_extension(self, extension: str) -> str:
         return f"{self.path.rpartition('.')[0]}.{extension}"

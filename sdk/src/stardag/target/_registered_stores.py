@@ -72,20 +72,14 @@ def as_prefix(text: str) -> str:
     return prefix if prefix.endswith("/") else f"{prefix}/"
 
 
-def longest_prefix(uri: str, beside: Iterable[str]) -> str:
-    """Return the longest of the registered prefixes and those of `beside` that fits.
+def registered_count() -> int:
+    """Return how many prefixes are registered; none is ever taken away."""
+    return len(_makers)
 
-    Raises `ConfigError` if none does.
-    """
-    prefixes = {*_makers, *beside}
-    fitting = [prefix for prefix in prefixes if uri.startswith(prefix)]
-    if not fitting:
-        known = ", ".join(sorted(prefixes))
-        raise ConfigError(
-            f"there is no store for {uri} (known: local paths, file://, {known}); "
-            "stardag.target.register_store adds one"
-        )
-    return max(fitting, key=len)
+
+def longest_first(beside: Iterable[str]) -> list[str]:
+    """Return the registered prefixes and those of `beside`, the longest first."""
+    return sorted({*_makers, *beside}, key=len, reverse=True)
 
 
 def open_store(prefix: str, settings: StoreSettings) -> Store:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from stardag._errors import ConfigError
 from stardag._provider import Provider
 from stardag.target._directory import DirectoryTarget
 from stardag.target._file import FileSystemTarget, LocalTarget
 from stardag.target._registered_stores import (
     StoreSettings,
     as_prefix,
-    longest_prefix,
+    longest_first,
     open_store,
+    registered_count,
 )
 from stardag.target.stores.local import LocalStore
 
@@ -43,6 +45,8 @@ class TargetFactory:
         self._settings = settings or StoreSettings()
         self._local = LocalStore(write_once=self._settings.write_once, fsync=self._settings.fsync)
         self._stores = {as_prefix(prefix): store for prefix, store in (stores or {}).items()}
+        self._prefixes: list[str] = []
+        self._registered = 0
         self._bases: dict[str, str] = {}
 
     def get_target(
@@ -83,11 +87,20 @@ class TargetFactory:
         return self._store(full), path
 
     def _store(self, uri: str) -> Store:
-        prefix = longest_prefix(uri, self._stores)
-        if prefix not in self._stores:
-            # in one step: of threads that ask at once, all get the same store
-            self._stores.setdefault(prefix, open_store(prefix, self._settings))
-        return self._stores[prefix]
+        if self._registered != registered_count():
+            self._registered = registered_count()
+            self._prefixes = longest_first(self._stores)
+        for prefix in self._prefixes:
+            if uri.startswith(prefix):
+                if prefix not in self._stores:
+                    # in one step: of threads that ask at once, all get the same store
+                    self._stores.setdefault(prefix, open_store(prefix, self._settings))
+                return self._stores[prefix]
+        known = ", ".join(sorted(self._prefixes))
+        raise ConfigError(
+            f"there is no store for {uri} (known: local paths, file://, {known}); "
+            "stardag.target.register_store adds one"
+        )
 
     def _base(self, key: str) -> str:
         base = self._bases.get(key)

@@ -29,7 +29,10 @@ class StoredTarget:
 
     def exists(self) -> bool:
         """Return whether the target is there, which means the whole of it."""
-        return self.store.exists(self.evidence()) or any(map(self.store.exists, self.substitutes()))
+        if self.store.exists(self.evidence()):
+            return True
+        substitutes = self.substitutes()
+        return bool(substitutes) and any(map(self.store.exists, substitutes))
 
     async def exists_aio(self) -> bool:
         """Do as `exists`, in a thread."""
