@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import signal
 from collections.abc import Callable, Iterator
@@ -53,9 +54,13 @@ def reap() -> bool:
 
 
 @pytest.fixture(autouse=True)
-def fresh_routes(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Give each test a process's beginning: no stream is open yet."""
-    monkeypatch.setattr(route, "_routes", {})
+def fresh_routes(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Give each test a process's beginning: no stream is open yet. Its end says nothing."""
+    routes: dict[Path, route.Route] = {}
+    monkeypatch.setattr(route, "_routes", routes)
+    yield
+    for one in routes.values():
+        atexit.unregister(one.end)
 
 
 @pytest.fixture

@@ -98,3 +98,16 @@ async def test_a_stream_that_another_sender_has_is_left_to_it(
         await shipment.deliver(server_at(refusing, "right"), Told(), asyncio.Semaphore())
     assert not shipment.delivered
     live.release()
+
+
+async def test_a_server_that_opens_streams_and_commits_nothing_is_not_connected(
+    refusing: EventServer, tmp_path: Path
+) -> None:
+    stream, told = abandoned_stream(tmp_path, STARTED_AND_COMPLETED), Told()
+    refusing.fail_after = 1
+    await Shipment(stream).attempt(server_at(refusing, "right"), told)
+    assert told.news == ["SERVER"]
+    refusing.fail_after = None
+    told.news.clear()
+    await Shipment(stream).attempt(server_at(refusing, "right"), told, complete=lambda _: True)
+    assert told.news == ["connected"], "it has all of it already"

@@ -93,6 +93,32 @@ def test_with_no_server_there_a_build_is_warned_once_and_does_not_wait(
     assert "8 events still wait" in said
 
 
+LOOP = """
+import stardag as sd
+
+@sd.task
+def number(k: int) -> int:
+    return k
+
+for k in range(20):
+    sd.build(number(k=k))
+"""
+
+
+def test_many_builds_without_a_server_are_warned_as_if_they_were_one(
+    state_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STARDAG_SERVER", "127.0.0.1:1")
+    monkeypatch.setenv("STARDAG_STATE_DIR", str(state_dir))
+    result = subprocess.run(
+        [sys.executable, "-c", LOOP], capture_output=True, text=True, check=True
+    )
+    said = [line for line in result.stderr.splitlines() if "see: stardag" not in line]
+    assert [line.count("can't be reached") for line in said] == [1, 0, 0]
+    assert "5 events still wait" in said[1]
+    assert "100 events still wait" in said[2]
+
+
 def test_a_server_that_is_back_gets_everything_and_the_build_says_so(
     config: MakeConfig, server: EventServer, journal: Journal, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -236,7 +262,7 @@ def test_an_unwritable_state_directory_costs_the_record_and_not_the_build(
     observer = tracker(config(server.address))
     run(observer, 3)
     observer.wait_delivered(1)
-    assert capsys.readouterr().err.count("not everything of this build is recorded") == 1
+    assert capsys.readouterr().err.count("not everything is recorded") == 1
 
 
 def test_a_token_is_never_sent_unencrypted_to_another_machine(config: MakeConfig) -> None:

@@ -12,7 +12,10 @@ if TYPE_CHECKING:
 
 
 class Notices:
-    """Prints lines to standard error, each kind once until things change.
+    """Prints lines to standard error, for all builds of a process, each kind once.
+
+    What is said again is what changed: a server that is back, and, when the process
+    ends, the events that wait after more builds than the one that said so.
 
     Plain lines and not a logger, because they are for whoever watches a script run,
     and a library's log is not shown by default; `quiet` has none of them.
@@ -24,6 +27,8 @@ class Notices:
         self._quiet = quiet
         self._down = False
         self._failed = False
+        self._waiting = False
+        self._more_waits = False
 
     def build_started(self, build: UUID) -> None:
         """Say where the build can be seen."""
@@ -37,7 +42,7 @@ class Notices:
         if status.state in ("unreachable", "silent", "refused"):
             self.server_lost(status.detail, refused=status.state == "refused")
         elif status.state == "connected" and self._down:
-            self._down = False
+            self._down = self._waiting = self._more_waits = False
             self._say(f"{self._server} is back; uploads have resumed")
 
     def server_lost(self, detail: str, *, refused: bool = False) -> None:
@@ -57,18 +62,30 @@ class Notices:
             )
 
     def waiting(self, count: int) -> None:
-        """Say how many events are not delivered when the build ends."""
-        events = "1 event still waits" if count == 1 else f"{count:,} events still wait"
-        self._say(f"{events} to be uploaded, which goes on by itself (or: stardag sync)")
+        """Say how many events are not delivered when a build ends; for the next ones, wait."""
+        if self._waiting:
+            self._more_waits = True
+            return
+        self._waiting = True
+        self._say_waiting(count)
+
+    def process_ends(self, count: int) -> None:
+        """Say how many events are not delivered now, if that was not said of all builds."""
+        if self._more_waits and count:
+            self._say_waiting(count)
 
     def failed(self, error: BaseException) -> None:
         """Say that tracking itself has a fault; the build goes on."""
         if not self._failed:
             self._failed = True
             self._say(
-                f"warning: not everything of this build is recorded "
-                f"({type(error).__name__}: {error}); the build itself is not affected"
+                f"warning: not everything is recorded "
+                f"({type(error).__name__}: {error}); builds are not affected"
             )
+
+    def _say_waiting(self, count: int) -> None:
+        events = "1 event still waits" if count == 1 else f"{count:,} events still wait"
+        self._say(f"{events} to be uploaded, which goes on by itself (or: stardag sync)")
 
     def _say(self, line: str) -> None:
         if not self._quiet:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import socket
 from typing import TYPE_CHECKING
@@ -9,8 +10,10 @@ from typing import TYPE_CHECKING
 import stardag
 from stardag.tracking.address import Address, parse_address
 from stardag.tracking.credential import Credential, configured_credential
+from stardag.tracking.delivery import read_delivery
 from stardag.tracking.launcher import Launcher, SenderArguments
-from stardag.tracking.stream import EventStream
+from stardag.tracking.notices import Notices
+from stardag.tracking.stream import EventStream, StreamPosition
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -36,7 +39,7 @@ class Route:
         self.spool = spool
         self.client = client_name()
         self.host = socket.gethostname()
-        self.quiet = config.tracking.quiet
+        self.notices = Notices(str(address) if address else None, quiet=config.tracking.quiet)
         self.stream = EventStream(
             spool,
             client=self.client,
@@ -48,6 +51,16 @@ class Route:
         self.launcher: Launcher | None = None
         if address is not None or traces_wanted(os.environ):
             self.launcher = Launcher(_sender_arguments(config, address, spool))
+
+    def undelivered(self, position: StreamPosition | None) -> int:
+        """Return how many of this process's events up to `position` the server does not have."""
+        if self.address is None or position is None:
+            return 0
+        return max(0, position.sequence - read_delivery(position.directory).acked)
+
+    def end(self) -> None:
+        """Say at the process's end what is left to be said."""
+        self.notices.process_ends(self.undelivered(self.stream.position()))
 
     def server_listens(self) -> bool:
         """Try to connect, for a quarter of a second at most."""
@@ -76,7 +89,10 @@ def open_route(config: Config) -> Route | None:
     route = _routes.get(spool)
     if route is None:
         # two threads may both make one; neither has touched the disk, and one is kept
-        route = _routes.setdefault(spool, Route(config, address, spool))
+        new = Route(config, address, spool)
+        route = _routes.setdefault(spool, new)
+        if route is new:
+            atexit.register(route.end)
     return route
 
 

@@ -118,8 +118,9 @@ class Shipment:
         """Deliver until the stream's end, or `complete`; return what is wrong if that fails."""
 
         def report(progress: Progress) -> None:
-            self._puzzled = False
-            witness.connected()
+            if progress.proven:
+                self._puzzled = False
+                witness.connected()
             rejected = self.record.rejected + progress.rejected
             self.update(replace(self.record, acked=progress.acked, rejected=rejected, problem=""))
 

@@ -7,8 +7,7 @@ import time
 from typing import TYPE_CHECKING, Concatenate, ParamSpec
 
 from stardag.tracking import events
-from stardag.tracking.delivery import read_delivery, read_status
-from stardag.tracking.notices import Notices
+from stardag.tracking.delivery import read_status
 from stardag.tracking.route import open_route
 from stardag.tracking.source import current_revision
 
@@ -54,8 +53,7 @@ class Tracker:
 
     def __init__(self, route: Route) -> None:
         """Record by way of `route`."""
-        server = str(route.address) if route.address else None
-        self.notices = Notices(server, quiet=route.quiet)
+        self.notices = route.notices
         self._route = route
         self._stream = route.stream
         self._build = b""
@@ -136,10 +134,8 @@ class Tracker:
         is known to be wrong.
         """
         position = self._stream.position()
-        if self._route.address is None or position is None:
-            return
         deadline = time.monotonic() + timeout
-        while (left := position.sequence - read_delivery(position.directory).acked) > 0:
+        while left := self._route.undelivered(position):
             self._look()
             if not self._may_be_delivered(probe=timeout > 0):
                 self.notices.waiting(left)
@@ -149,7 +145,8 @@ class Tracker:
                     self.notices.waiting(left)
                 return
             time.sleep(_POLL_S)
-        self._look()
+        if self._route.address is not None:
+            self._look()
 
     def _record(
         self,

@@ -43,6 +43,8 @@ class Progress(NamedTuple):
     """Everything up to here is committed."""
     rejected: int
     """How many events of this step were stored without being applied."""
+    proven: bool
+    """Whether the server has committed something over this connection, or has nothing to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +74,7 @@ async def publish(
     """Deliver a stream's events until the reader is `complete` and all is acknowledged.
 
     `open_reader` opens the spool after a number. `report` is called when the stream is
-    open, and at each acknowledgement.
+    open, at each acknowledgement, and when there is nothing to acknowledge.
 
     Raises `rpc.RpcFailure` when connection or server fail; `TimeoutError` if the server
     is silent for `ANSWER_S`; `SpoolGapError`; `AckError` if the server does not keep to
@@ -104,6 +106,7 @@ class _Session:
         self.window = Window()
         self._call = call
         self._report = report
+        self._proven = False
         self._stir = asyncio.Event()
         self._heard_at = self._spoke_at = _now()
         self._opened = event_service_pb2.EventStreamOpened()
@@ -120,7 +123,7 @@ class _Session:
                     raise await rpc.failure_of_call(self._call)
         self._opened = answer.opened
         self.window.open(answer.opened.committed_sequence, answer.opened.max_unacked_events)
-        self._report(Progress(self.window.acked, 0))
+        self._tell()
 
     async def run(self, reader: SpoolReader, complete: Callable[[SpoolReader], bool]) -> None:
         acks = asyncio.create_task(self._receive())
@@ -140,8 +143,10 @@ class _Session:
             if await self._send_batch(reader):
                 pause = _POLL_S
                 continue
-            if not self.window.unacked and complete(reader):
-                return
+            if not self.window.unacked:
+                self._note_idle()
+                if complete(reader):
+                    return
             await self._keep_alive()
             if pause == _IDLE_POLL_S and reader.has_gap():
                 raise SpoolGapError(f"event {reader.sequence + 1} is missing in {reader.directory}")
@@ -149,6 +154,14 @@ class _Session:
                 pause = min(2 * pause, _IDLE_POLL_S)
         acks.result()  # raises what ended it
         raise await rpc.failure_of_call(self._call)
+
+    def _note_idle(self) -> None:
+        if not self._proven:
+            self._proven = True
+            self._tell()
+
+    def _tell(self, rejected: int = 0) -> None:
+        self._report(Progress(self.window.acked, rejected, self._proven))
 
     async def _send_batch(self, reader: SpoolReader) -> bool:
         limit = min(self.window.room, self._opened.max_batch_events, _BATCH_EVENTS)
@@ -189,7 +202,8 @@ class _Session:
                 if answer.HasField("ack"):
                     self.window.ack(answer.ack.committed_sequence)
                     self._heard_at = _now()
-                    self._report(Progress(self.window.acked, answer.ack.rejected_count))
+                    self._proven = True
+                    self._tell(answer.ack.rejected_count)
                     self._stir.set()
         finally:
             self._stir.set()
