@@ -12,12 +12,16 @@ from pathlib import Path
 
 import pytest
 
+from stardag.tracking import frames
 from stardag.tracking.address import parse_address
 from stardag.tracking.credential import Credential
+from stardag.tracking.delivery import read_delivery
+from stardag.tracking.dispatch import Dispatch
 from stardag.tracking.shipment import Shipment
 from stardag.tracking.spool import StreamHeader, create_stream
 from stardag.tracking.uplink import Server
 from stardag.tracking.verdict import Fault, Verdict
+from stardag.v1 import event_pb2
 
 from .event_server import EventServer, Journal
 from .test_sync import STARTED_AND_COMPLETED, abandoned_stream
@@ -111,3 +115,24 @@ async def test_a_server_that_opens_streams_and_commits_nothing_is_not_connected(
     told.news.clear()
     await Shipment(stream).attempt(server_at(refusing, "right"), told, complete=lambda _: True)
     assert told.news == ["connected"], "it has all of it already"
+
+
+async def test_a_sender_takes_no_stream_of_another_machine_for_complete(
+    refusing: EventServer, journal: Journal, tmp_path: Path
+) -> None:
+    """Its home may be shared: that nothing more is there now says nothing of later."""
+    header = StreamHeader(str(uuid.uuid4()), "test/1", "another", 1, "another boot", None)
+    stream = create_stream(tmp_path, header, max_bytes=1 << 20)
+    dispatch = Dispatch(tmp_path, server_at(refusing, "right"), None, retention_s=3600)
+    sender = asyncio.create_task(dispatch.run())
+    for count in (1, 2):
+        event = event_pb2.NewEvent(build_id=bytes(16), type=event_pb2.EVENT_TYPE_BUILD_STARTED)
+        stream.append(frames.body(event.SerializeToString()))
+        async with asyncio.timeout(20):
+            while read_delivery(stream.directory).acked < count:
+                await asyncio.sleep(0.01)
+    stream.finish()
+    async with asyncio.timeout(20):
+        await sender
+    assert len(journal.all_events()) == 2
+    assert (tmp_path / "done" / header.stream_id).exists()

@@ -33,6 +33,10 @@ _FAILURES = (RpcFailure, TimeoutError, SpoolGapError, AckError, CredentialError,
 _NOBODYS = {Fault.SERVER, Fault.SILENCE, Fault.UNKNOWN}
 
 
+def _has_ended(reader: SpoolReader) -> bool:
+    return reader.ended
+
+
 class Witness(Protocol):
     """Is told how the server behaves, by whichever stream finds out."""
 
@@ -89,9 +93,11 @@ class Shipment:
         has opened.
 
         One of `slots` is held if the writer is gone: of such streams there may be many,
-        and nobody waits for them.
+        and nobody waits for them. A writer on another machine, which shares the directory,
+        counts as alive until the stream's end mark, as nobody here can tell.
         """
-        async with nullcontext() if writer_lives(self.directory) else slots:
+        lives = writer_lives(self.directory) or not written_here(self.header)
+        async with nullcontext() if lives else slots:
             silent, answered = _backoffs()
             refusals = 0
             while refusals < _REFUSALS or writer_lives(self.directory):
@@ -113,7 +119,7 @@ class Shipment:
         server: Server,
         witness: Witness,
         *,
-        complete: Callable[[SpoolReader], bool] | None = None,
+        complete: Callable[[SpoolReader], bool] = _has_ended,
     ) -> Verdict | None:
         """Deliver until the stream's end, or `complete`; return what is wrong if that fails."""
 
@@ -129,7 +135,7 @@ class Shipment:
                 server,
                 self.header,
                 lambda after: SpoolReader(self.directory, after),
-                complete=complete or self._is_complete,
+                complete=complete,
                 report=report,
             )
         except _FAILURES as error:
@@ -146,17 +152,13 @@ class Shipment:
             return verdict
         return None
 
-    def is_acked(self) -> bool:
-        """Return whether the stream is at its end, and all of it acknowledged already."""
+    def is_acked(self, complete: Callable[[SpoolReader], bool] = _has_ended) -> bool:
+        """Return whether the stream is `complete`, and all of it acknowledged already."""
         reader = SpoolReader(self.directory, self.record.acked)
         try:
-            return not reader.read(1) and self._is_complete(reader) and not reader.has_gap()
+            return not reader.read(1) and complete(reader) and not reader.has_gap()
         finally:
             reader.close()
-
-    def _is_complete(self, reader: SpoolReader) -> bool:
-        # a stream copied from elsewhere has no end mark if its writer lived then
-        return reader.ended or not written_here(self.header)
 
 
 def _backoffs() -> tuple[Backoff, Backoff]:

@@ -98,7 +98,8 @@ async def _deliver_stream(
     report.remaining += remaining
     if verdict is not None and remaining:
         report.problems[directory.name] = verdict.message
-    if shipment.is_acked():
+    # a copy has no end mark if its writer lived when it was made
+    if shipment.is_acked(lambda reader: reader.ended or not here):
         put_aside(directory)
 
 
