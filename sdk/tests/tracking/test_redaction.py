@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stardag.tracking.redaction import MASK, cut, presentable, redact
+from stardag.tracking.redaction import MASK, cut, presentable, redact, redact_text, redact_uri
 
 SECRET = "hunter2-s3cr3t"
 
@@ -36,12 +36,56 @@ def test_a_secret_is_masked(text: str) -> None:
     assert MASK in redacted
 
 
+PEM = f"-----BEGIN RSA PRIVATE KEY-----\n{SECRET}\n-----END RSA PRIVATE KEY-----"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"HF_TOKEN={SECRET}",
+        f"token={SECRET}, and more",
+        f"https://acct.blob/x?sv=1&sig={SECRET}&x=1",
+        f"https://b.s3/x?X-Amz-Signature={SECRET}",
+        f"fatal: https://{SECRET}@github.com/x",
+        f"Authorization: Token {SECRET}",
+        f"{{'Authorization': 'Token {SECRET}'}}",
+        f"Authorization: {SECRET}",
+        f"DB_PASS={SECRET}",
+        f"{{'token': '{SECRET}'}}",
+        f"before {PEM} after",
+        PEM[:60],
+    ],
+)
+def test_what_may_be_a_secret_is_masked_in_a_text_and_not_in_a_definition(text: str) -> None:
+    shown = presentable(text, 4096)
+    assert SECRET not in shown
+    assert MASK in shown
+    assert redact_text(shown) == shown
+    assert redact(text) == text
+    if text.startswith("https:"):
+        assert SECRET not in redact_uri(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["KeyError: 'token'", "max_tokens=512", "unexpected token: }", "passes=3", "design=x"]
+)
+def test_what_only_sounds_like_a_secret_stays_in_a_text(text: str) -> None:
+    assert redact_text(text) == text
+
+
+@given(st.text() | st.from_regex(r"(authorization|token|sig)[=:] ?(token )?\S*( https://\S*@x)?"))
+def test_redacting_a_text_twice_is_redacting_it_once(text: str) -> None:
+    once = redact_text(text)
+    assert redact_text(once) == once
+
+
 @pytest.mark.parametrize(
     "token",
     [
         "AKIAIOSFODNN7EXAMPLE",
         "ghp_" + "a1B2" * 9,
         "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3jVmNHl0w5N_XgL0n3I9P",
+        "hf_abcdefghijklmnopqrstuv",
         "sk-abcdefghijklmnopqrstuvwx",
         "sdk_k1_" + "x" * 43 + "_abcd",
     ],
@@ -55,6 +99,7 @@ def test_a_credential_is_known_by_its_form(token: str) -> None:
     [
         '{"max_tokens":512,"sort_key":"name","tokenizer":"bpe","passes":3}',
         "KeyError: 'token'",
+        '{"eos_token":"</s>","sig":"x"}',
         "s3://bucket/secret/file.json",
         "http://127.0.0.1:8080/path@x",
         "the password is wrong",
@@ -110,3 +155,5 @@ def test_a_huge_text_is_bounded_before_it_is_searched() -> None:
     shown = presentable(f"password={SECRET} " + "password=" * 2_000_000, 4096)
     assert SECRET not in shown
     assert len(shown.encode()) <= 4096
+    many = "-----BEGIN PRIVATE KEY-----" * 500_000
+    assert len(presentable(many, 32 << 10).encode()) <= 32 << 10

@@ -12,7 +12,7 @@ import traceback
 from typing import TYPE_CHECKING
 
 from stardag.tracking import frames, wire
-from stardag.tracking.redaction import cut, presentable, redact, redact_uri
+from stardag.tracking.redaction import cut, presentable, redact, redact_text, redact_uri
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -90,7 +90,7 @@ def build_start(build: BuildInfo, source: SourceRevision, client: str, host: str
         wire.text(3, presentable(build.description, _DESCRIPTION)),
         *(
             wire.message(
-                4, wire.text(1, key[:_LABEL_KEY]) + wire.text(2, redact(value)[:_LABEL_VALUE])
+                4, wire.text(1, key[:_LABEL_KEY]) + wire.text(2, redact_text(value)[:_LABEL_VALUE])
             )
             for key, value in labels
         ),

@@ -5,6 +5,10 @@ and the values of names that say they are secret (`password`, `api_key`, `secret
 `access_token`, ...), whether written `name=value`, `name: value` or as JSON. Values that
 Pydantic has masked already stay as they are. A name such as `max_tokens` or
 `sort_key` is not taken for a secret.
+
+There are two sets of rules, as what is lost by a mistake differs. A task's definition is
+lost whole, so what it has must be a secret beyond doubt: `eos_token` is none. Of a text
+or a URI only the place is lost, so there everything goes that may be one.
 """
 
 from __future__ import annotations
@@ -54,14 +58,61 @@ _RULES = [
     ),
     # the forms that issuers give their credentials, ours the last
     _Rule(
-        ("eyj", "kia", "asia", "gh", "glpat-", "xox", "sk-", "aiza", "sdk_"),
+        ("eyj", "kia", "asia", "gh", "glpat-", "xox", "sk-", "aiza", "sdk_", "hf_"),
         [
             (
                 re.compile(
                     r"\beyJ[\w-]{8,2000}\.[\w-]{8,}\.[\w-]+|\b(?:AKIA|ASIA)[A-Z0-9]{16}\b"
                     r"|\bgh[opsu]_[A-Za-z0-9]{36,}|\bgithub_pat_\w{22,}|\bglpat-[\w-]{20,}"
                     r"|\bxox[abeoprs]-[\w-]{10,}|\bsk-[\w-]{20,}|\bAIza[\w-]{35}"
-                    r"|\bsdk_[\w-]{1,100}_[\w-]{32,}"
+                    r"|\bhf_[A-Za-z0-9]{20,}|\bsdk_[\w-]{1,100}_[\w-]{32,}"
+                ),
+                MASK,
+            )
+        ],
+    ),
+]
+
+
+_BROAD_NAME = r"(?:token|signature|(?<![a-z])(?:pass|sig|auth))"
+
+# What may be a secret, and in a text nobody misses if it is none.
+_BROAD_RULES = [
+    # https://token@host
+    _Rule(("@",), [(re.compile(r"(https?://)[^\s/:@\"'\\]+(?=@)", re.I), rf"\1{MASK}")]),
+    # the whole of a header, but for the name of its scheme
+    _Rule(
+        ("authorization",),
+        [
+            (
+                re.compile(
+                    r"(authorization[\"']?\s*[=:]\s*[\"']?"
+                    r"(?:(?:token|bearer|basic|digest|api-?key|negotiate)\s+)?)[^\r\n\"'\\]+",
+                    re.I,
+                ),
+                rf"\1{MASK}",
+            )
+        ],
+    ),
+    _Rule(
+        ("token", "signature", "pass", "sig", "auth"),
+        [
+            (re.compile(rf'({_BROAD_NAME}"\s*:\s*)"(?:[^"\\]|\\.)+"', re.I), rf'\1"{MASK}"'),
+            (re.compile(rf"({_BROAD_NAME}'\s*:\s*)'(?:[^'\\]|\\.)+'", re.I), rf"\1'{MASK}'"),
+            (re.compile(rf"({_BROAD_NAME}\s*=\s*)[^\s&,;\"'\\)}}\]]+", re.I), rf"\1{MASK}"),
+            (re.compile(rf'({_BROAD_NAME}\s*=\s*)"[^"\\]+"', re.I), rf'\1"{MASK}"'),
+            (re.compile(rf"({_BROAD_NAME}\s*=\s*)'[^'\\]+'", re.I), rf"\1'{MASK}'"),
+        ],
+    ),
+    # a key in PEM form; one whose end is cut off goes to the end of the text
+    _Rule(
+        ("private key-----",),
+        [
+            (
+                re.compile(
+                    r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY-----"
+                    r"(?:.*?-----END [A-Z0-9 ]{0,40}PRIVATE KEY-----|.*)",
+                    re.S,
                 ),
                 MASK,
             )
@@ -71,12 +122,24 @@ _RULES = [
 
 
 def redact(text: str) -> str:
-    """Return `text` with `MASK` in the place of every secret.
+    """Return `text` with `MASK` in the place of everything that is a secret beyond doubt.
 
     Redacting a redacted text changes nothing. JSON stays JSON.
     """
+    return _apply(_RULES, text)
+
+
+def redact_text(text: str) -> str:
+    """Return `text`, which people read, with `MASK` in the place of all that may be a secret.
+
+    Redacting a redacted text changes nothing.
+    """
+    return _apply(_BROAD_RULES, redact(text))
+
+
+def _apply(rules: list[_Rule], text: str) -> str:
     lower = text.lower()
-    for rule in _RULES:
+    for rule in rules:
         for sign in rule.signs:
             if sign in lower:
                 for pattern, replacement in rule.replacements:
@@ -86,8 +149,8 @@ def redact(text: str) -> str:
 
 
 def redact_uri(uri: str) -> str:
-    """Return `uri` redacted; the same as `redact`, but faster for the many without secrets."""
-    return redact(uri) if "@" in uri or "?" in uri else uri
+    """Return `uri` redacted; the same as `redact_text`, but faster for the many without."""
+    return redact_text(uri) if "@" in uri or "?" in uri else uri
 
 
 def cut(text: str, limit: int) -> str:
@@ -110,4 +173,4 @@ def presentable(text: str, limit: int) -> str:
     """Return `text` redacted and cut to `limit` bytes."""
     # a first, coarse cut bounds the time that redaction takes; what it leaves is a
     # multiple of what stays, so that a secret it divides is not at the visible ends
-    return cut(redact(cut(text, 4 * limit)), limit)
+    return cut(redact_text(cut(text, 4 * limit)), limit)
