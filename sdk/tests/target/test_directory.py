@@ -82,6 +82,17 @@ def test_a_name_must_stay_inside(directory: DirectoryTarget, name: str) -> None:
         _ = directory / name
 
 
+def test_a_mark_that_names_files_elsewhere_is_refused(tmp_path: Path) -> None:
+    factory = TargetFactory({"default": "memory://root"})
+    with factory.get_target("net/_SUCCESS").open("w") as mark:
+        mark.write('["../outside/file"]')
+    with (
+        pytest.raises(ValueError, match="can't be the name of a target"),
+        factory.get_directory_target("net").proxy_path("r"),
+    ):
+        pass
+
+
 class Net(sd.Task[DirectoryTarget]):
     layers: int
 

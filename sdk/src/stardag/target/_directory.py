@@ -39,7 +39,8 @@ class DirectoryTarget(StoredTarget):
 
     def __init__(self, store: Store, path: str) -> None:
         """Make the target of the objects below `path` in `store`."""
-        super().__init__(store, path.rstrip("/"))
+        path = path.rstrip("/")
+        super().__init__(store, path, f"{path}/{MARK}")
         self._names: set[str] = set()
 
     def get_sub_target(
@@ -67,7 +68,7 @@ class DirectoryTarget(StoredTarget):
         names = sorted(self._names)
         there = self.store.exists_many([f"{self.path}/{name}" for name in names])
         written = [name for name, exists in zip(names, there, strict=True) if exists]
-        with self.store.writer(self.evidence()) as file:
+        with self.store.writer(self.evidence) as file:
             file.write(json.dumps(written, ensure_ascii=False, indent=0).encode())
 
     def names(self) -> list[str]:
@@ -76,7 +77,7 @@ class DirectoryTarget(StoredTarget):
         Raises `TargetNotFoundError` if it is not complete.
         """
         try:
-            with self.store.reader(self.evidence()) as file:
+            with self.store.reader(self.evidence) as file:
                 return json.load(file)
         except FileNotFoundError:
             raise TargetNotFoundError(
@@ -119,13 +120,10 @@ class DirectoryTarget(StoredTarget):
             list(pool.map(self._upload, names, files))
             self.mark_done()
 
-    def evidence(self) -> str:
-        """Return the path of the mark."""
-        return f"{self.path}/{MARK}"
-
     def _download(self, name: str, local: Path) -> None:
+        target = self / name  # refuses a name that would lead out of the directory
         local.parent.mkdir(parents=True, exist_ok=True)
-        with self.get_sub_target(name).open("rb") as source, local.open("wb") as copy:
+        with target.open("rb") as source, local.open("wb") as copy:
             shutil.copyfileobj(source, copy)
 
     def _upload(self, name: str, local: Path) -> None:

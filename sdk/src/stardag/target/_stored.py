@@ -15,12 +15,16 @@ if TYPE_CHECKING:
 class StoredTarget:
     """A place in a store. Targets of one place are equal."""
 
-    __slots__ = ("path", "store")
+    __slots__ = ("evidence", "path", "store")
 
-    def __init__(self, store: Store, path: str) -> None:
-        """Make the target of `path` in `store`."""
+    def __init__(self, store: Store, path: str, evidence: str | None = None) -> None:
+        """Make the target of `path` in `store`.
+
+        It exists if there is an object at `evidence`, which is `path` unless given.
+        """
         self.store = store
         self.path = path
+        self.evidence = evidence or path
 
     @property
     def uri(self) -> str:
@@ -29,7 +33,7 @@ class StoredTarget:
 
     def exists(self) -> bool:
         """Return whether the target is there, which means the whole of it."""
-        if self.store.exists(self.evidence()):
+        if self.store.exists(self.evidence):
             return True
         substitutes = self.substitutes()
         return bool(substitutes) and any(map(self.store.exists, substitutes))
@@ -38,12 +42,8 @@ class StoredTarget:
         """Do as `exists`, in a thread."""
         return await asyncio.to_thread(self.exists)
 
-    def evidence(self) -> str:
-        """Return the path of the object that is there if, and only if, the target exists."""
-        return self.path
-
     def substitutes(self) -> Sequence[str]:
-        """Return the paths of objects any of which will do if the evidence is missing."""
+        """Return the paths of objects, any of which will do where the evidence is missing."""
         return ()
 
     def __eq__(self, other: object) -> bool:
@@ -70,7 +70,7 @@ def exists_many(targets: Sequence[Target]) -> list[bool]:
         else:
             found[i] = target.exists()
     for store, asked in by_store.items():
-        answers = store.exists_many([target.evidence() for _, target in asked])
+        answers = store.exists_many([target.evidence for _, target in asked])
         missing: list[tuple[int, str]] = []
         for (i, target), answer in zip(asked, answers, strict=True):
             found[i] = answer
