@@ -233,7 +233,8 @@ def test_stardag_loads_nothing_heavy_by_itself() -> None:
     code = """
 import sys
 import stardag, stardag.target.serialize
-print(*{"obstore", "boto3", "numpy", "pandas", "polars", "pyarrow"} & set(sys.modules))
+heavy = {"asyncio", "boto3", "numpy", "obstore", "pandas", "pickle", "polars", "pyarrow"}
+print(*heavy & set(sys.modules))
 """
     assert run_alone(code) == ""
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
@@ -101,6 +100,8 @@ class DirectoryTarget(StoredTarget):
 
     @contextmanager
     def _path_for_reading(self) -> Generator[Path]:
+        from concurrent.futures import ThreadPoolExecutor
+
         names = self.names()
         if isinstance(self.store, LocalStore):
             yield Path(self.path)
@@ -112,6 +113,8 @@ class DirectoryTarget(StoredTarget):
 
     @contextmanager
     def _path_for_writing(self) -> Generator[Path]:
+        from concurrent.futures import ThreadPoolExecutor
+
         with scratch_path(self.path) as local, ThreadPoolExecutor(CONCURRENT_REQUESTS) as pool:
             local.mkdir()
             yield local

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import io
 import os
 from contextlib import ExitStack, contextmanager
@@ -102,10 +101,14 @@ class FileSystemTarget(StoredTarget, Generic[T]):
 
     async def load_aio(self) -> T:
         """Do as `load`, in a thread."""
+        import asyncio
+
         return await asyncio.to_thread(self.load)
 
     async def save_aio(self, obj: T) -> None:
         """Do as `save`, in a thread."""
+        import asyncio
+
         await asyncio.to_thread(self.save, obj)
 
     def substitutes(self) -> Sequence[str]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 import tempfile
 from abc import ABC, abstractmethod
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
@@ -54,6 +53,8 @@ class Store(ABC):
 
     def exists_many(self, paths: Sequence[str]) -> list[bool]:
         """Return for each path whether there is an object, in the order of the paths."""
+        from concurrent.futures import ThreadPoolExecutor
+
         with ThreadPoolExecutor(CONCURRENT_REQUESTS) as pool:
             return list(pool.map(self.exists, paths))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -40,6 +39,8 @@ class StoredTarget:
 
     async def exists_aio(self) -> bool:
         """Do as `exists`, in a thread."""
+        import asyncio
+
         return await asyncio.to_thread(self.exists)
 
     def substitutes(self) -> Sequence[str]:

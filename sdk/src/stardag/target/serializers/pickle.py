@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 from typing import TYPE_CHECKING, Any
 
 from stardag._errors import SerializerError
@@ -23,6 +22,8 @@ class PickleSerializer:
 
         Raises `SerializerError` if it can't be pickled.
         """
+        import pickle
+
         with target.open("wb") as file:
             try:
                 pickle.dump(obj, file, protocol=pickle.HIGHEST_PROTOCOL)
@@ -36,6 +37,8 @@ class PickleSerializer:
 
         Raises `SerializerError` if the content is no pickle.
         """
+        import pickle
+
         with target.open("rb") as file:
             try:
                 return pickle.load(file)
