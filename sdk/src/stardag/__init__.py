@@ -40,9 +40,11 @@ from stardag.build import (
 )
 from stardag.registry import registry_provider
 from stardag.target import (
+    DirectoryTarget,
     FileSystemTarget,
     LocalTarget,
     TargetFactory,
+    get_directory_target,
     get_target,
     target_factory_provider,
 )
@@ -60,6 +62,7 @@ __all__ = [
     "CycleError",
     "Depends",
     "Difference",
+    "DirectoryTarget",
     "Explanation",
     "FailMode",
     "FileSystemTarget",
@@ -95,6 +98,7 @@ __all__ = [
     "differences",
     "explain",
     "flatten_task_struct",
+    "get_directory_target",
     "get_target",
     "id_namespace_provider",
     "namespace",

@@ -37,6 +37,11 @@ if TYPE_CHECKING:
 
 # Environment variable -> where its value goes.
 _VARIABLES = {
+    "STARDAG_TARGET_WRITE_ONCE": ("targets", "write_once"),
+    "STARDAG_TARGET_FSYNC": ("targets", "fsync"),
+    "STARDAG_TARGET_CACHE_DIR": ("targets", "cache_dir"),
+    "STARDAG_TARGET_CACHE_MAX_BYTES": ("targets", "cache_max_bytes"),
+    "STARDAG_PICKLE_AS_LAST_RESORT": ("targets", "pickle_as_last_resort"),
     "STARDAG_SERVER": ("server", "address"),
     "STARDAG_TOKEN": ("server", "token"),
     "STARDAG_TOKEN_FILE": ("server", "token_file"),
@@ -103,11 +108,27 @@ class TrackingConfig(_Section):
     """Print none of tracking's own lines."""
 
 
+class TargetsConfig(_Section):
+    """How outputs are written and read."""
+
+    write_once: bool = False
+    """Never replace an object: a second write of it is dropped."""
+    fsync: bool = False
+    """Local files: end a write only when it would survive a power failure."""
+    cache_dir: ConfigPath | None = None
+    """Where copies of remote objects are kept once they have been read; without it, nowhere."""
+    cache_max_bytes: int = Field(default=10 * 2**30, ge=0)
+    """Most bytes of copies in `cache_dir`."""
+    pickle_as_last_resort: bool = False
+    """Pickle outputs of types that no serializer fits, as the 0.1 series did."""
+
+
 class Config(_Section):
     """All settings. Frozen; `load_config` makes one."""
 
     target_roots: dict[str, TargetRoot] = Field(default_factory=dict)
     """Target root URI or path by name. `default` has a default; others must be named."""
+    targets: TargetsConfig = Field(default_factory=TargetsConfig)
     server: ServerConfig = Field(default_factory=ServerConfig)
     tracking: TrackingConfig = Field(default_factory=TrackingConfig)
 

@@ -39,10 +39,11 @@ class TargetFactory:
 
         `target_roots` are roots by name, by default those of the configuration. `stores` are
         stores by URI prefix, a scheme alone standing for all of its URIs; they come before
-        those that `register_store` knows. `settings` are for the stores that the factory makes.
+        those that `register_store` knows. `settings` are for the stores that the factory makes,
+        by default those of the configuration.
         """
         self._roots = dict(target_roots) if target_roots is not None else None
-        self._settings = settings or StoreSettings()
+        self._settings = settings or _configured()
         self._local = LocalStore(write_once=self._settings.write_once, fsync=self._settings.fsync)
         self._stores = {as_prefix(prefix): store for prefix, store in (stores or {}).items()}
         self._prefixes: list[str] = []
@@ -114,6 +115,18 @@ class TargetFactory:
         if self._roots is None:
             return get_config().target_root(key)
         return Config(target_roots=self._roots).target_root(key)
+
+
+def _configured() -> StoreSettings:
+    from stardag.config import get_config
+
+    targets = get_config().targets
+    return StoreSettings(
+        write_once=targets.write_once,
+        fsync=targets.fsync,
+        cache_dir=targets.cache_dir,
+        cache_max_bytes=targets.cache_max_bytes,
+    )
 
 
 target_factory_provider: Provider[TargetFactory] = Provider(TargetFactory)

@@ -62,12 +62,14 @@ def register_serializer(cls: type, make: Callable[[Any], Serializer[Any]]) -> No
     _registered[cls] = make
 
 
-def get_serializer(annotation: Any, *, pickle_as_last_resort: bool = False) -> Serializer[Any]:
+def get_serializer(
+    annotation: Any, *, pickle_as_last_resort: bool | None = None
+) -> Serializer[Any]:
     """Return the serializer for values of a type.
 
     Raises `SerializerError`, naming the type and the ways out, if none fits (with
-    `pickle_as_last_resort`, what none fits is pickled), and `NameError` if the type has a
-    forward reference that can't be resolved yet.
+    `pickle_as_last_resort`, by default as configured, what none fits is pickled), and
+    `NameError` if the type has a forward reference that can't be resolved yet.
     """
     while isinstance(annotation, NewType):
         annotation = annotation.__supertype__
@@ -81,9 +83,17 @@ def get_serializer(annotation: Any, *, pickle_as_last_resort: bool = False) -> S
     try:
         return JSONSerializer(annotation)
     except SerializerError:
+        if pickle_as_last_resort is None:
+            pickle_as_last_resort = _pickle_is_configured()
         if pickle_as_last_resort:
             return PickleSerializer()
         raise
+
+
+def _pickle_is_configured() -> bool:
+    from stardag.config import get_config
+
+    return get_config().targets.pickle_as_last_resort
 
 
 def _by_class(annotation: Any) -> Serializer[Any] | None:
