@@ -6,11 +6,12 @@ UNKNOWN and Python's text.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import inspect
 import logging
 import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
@@ -38,6 +39,11 @@ class Boundary(ServerInterceptor):
 
     def __init__(self, admit: Callable[[grpc.HandlerCallDetails], None]) -> None:
         self._admit = admit
+        self._traffic = _Traffic()
+
+    async def quiet(self) -> None:
+        """Wait until no call is under way, not even one that is cancelled and cleans up."""
+        await self._traffic.quiet()
 
     async def intercept_service(
         self,
@@ -50,7 +56,7 @@ class Boundary(ServerInterceptor):
         handler: Any = await continuation(handler_call_details)
         if handler is None:
             return None
-        call = _Call(self._admit, handler_call_details, _behaviour(handler))
+        call = _Call(self._admit, handler_call_details, _behaviour(handler), self._traffic)
         serve = call.serve_stream if handler.response_streaming else call.serve_one
         make: Any = {
             (False, False): grpc.unary_unary_rpc_method_handler,
@@ -61,6 +67,29 @@ class Boundary(ServerInterceptor):
         return make(serve, _lenient(handler.request_deserializer), handler.response_serializer)
 
 
+class _Traffic:
+    """Counts the calls under way."""
+
+    def __init__(self) -> None:
+        self._calls = 0
+        self._quiet = asyncio.Event()
+        self._quiet.set()
+
+    @contextlib.contextmanager
+    def call(self) -> Generator[None]:
+        self._calls += 1
+        self._quiet.clear()
+        try:
+            yield
+        finally:
+            self._calls -= 1
+            if not self._calls:
+                self._quiet.set()
+
+    async def quiet(self) -> None:
+        await self._quiet.wait()
+
+
 class _Call:
     """One call on its way through the boundary."""
 
@@ -69,35 +98,39 @@ class _Call:
         admit: Callable[[grpc.HandlerCallDetails], None],
         details: grpc.HandlerCallDetails,
         behaviour: Any,
+        traffic: _Traffic,
     ) -> None:
         self._admit = admit
         self._details = details
         self._behaviour = behaviour
+        self._traffic = traffic
 
     async def serve_one(self, request: Any, context: ServicerContext[Any, Any]) -> Any:
-        try:
-            self._admit(self._details)
-            return await self._behaviour(_parsed(request), context)
-        # Nothing of a fault may reach the client; see `_fail`.
-        except Exception as error:
-            await self._fail(error, context)
+        with self._traffic.call():
+            try:
+                self._admit(self._details)
+                return await self._behaviour(_parsed(request), context)
+            # Nothing of a fault may reach the client; see `_fail`.
+            except Exception as error:
+                await self._fail(error, context)
 
     async def serve_stream(
         self, request: Any, context: ServicerContext[Any, Any]
     ) -> AsyncIterator[Any]:
-        try:
-            self._admit(self._details)
-            responses = self._behaviour(_parsed(request), context)
-            # grpc's own health service writes its responses by itself.
-            if inspect.isawaitable(responses):
-                await responses
-                return
-            async with contextlib.aclosing(responses):
-                async for response in responses:
-                    yield response
-        # As above.
-        except Exception as error:
-            await self._fail(error, context)
+        with self._traffic.call():
+            try:
+                self._admit(self._details)
+                responses = self._behaviour(_parsed(request), context)
+                # grpc's own health service writes its responses by itself.
+                if inspect.isawaitable(responses):
+                    await responses
+                    return
+                async with contextlib.aclosing(responses):
+                    async for response in responses:
+                        yield response
+            # As above.
+            except Exception as error:
+                await self._fail(error, context)
 
     async def _fail(self, error: Exception, context: ServicerContext[Any, Any]) -> NoReturn:
         # The handler has aborted the call itself, as those of grpc's own services do.

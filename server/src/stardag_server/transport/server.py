@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+
 import grpc
 from google.protobuf.descriptor import ServiceDescriptor
 from grpc_health.v1 import health_pb2
@@ -54,7 +57,8 @@ class GrpcServer:
                 )
             let_in(principal)
 
-        self._server = grpc.aio.server(options=_OPTIONS, interceptors=[Boundary(admit)])
+        self._boundary = Boundary(admit)
+        self._server = grpc.aio.server(options=_OPTIONS, interceptors=[self._boundary])
         self._server.add_generic_rpc_handlers(
             [service_handler(descriptor, service) for descriptor, service in services.items()]
         )
@@ -86,5 +90,12 @@ class GrpcServer:
         await self._health.enter_graceful_shutdown()
 
     async def stop(self, grace: float) -> None:
-        """Take no calls any more; end those under way that take longer than `grace` seconds."""
+        """Take no calls any more; end those under way that take longer than `grace` seconds.
+
+        grpc cancels calls and does not wait for them: what they use, such as a connection to the
+        database that is being closed, must outlive them.
+        """
         await self._server.stop(grace)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(grace):
+                await self._boundary.quiet()
