@@ -14,7 +14,7 @@ from weakref import WeakValueDictionary
 from stardag._errors import TaskDefinitionError, TypeNameTakenError, UnknownTypeError
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator
+    from collections.abc import Generator
 
 NAMESPACE_KEY = "__namespace"
 NAME_KEY = "__name"
@@ -111,9 +111,6 @@ class TypeRegistry:
             yield
         finally:
             self._types = known
-
-    def __iter__(self) -> Iterator[type[Any]]:
-        return iter(list(self._types.values()))
 
 
 def _qualified(namespace: str, name: str) -> str:
