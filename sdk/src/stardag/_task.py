@@ -28,6 +28,10 @@ class BaseTask(Identified):
     Tasks are immutable; they are equal, and sort, by id.
     """
 
+    # The output and who placed it, once it was asked for: see AutoTask. It is here because
+    # Pydantic gives each parametrization of a generic class slots of its own.
+    __slots__ = ("_placed",)
+
     __version__: ClassVar[str] = ""
     """Version that the code of `run` implements; a task of another version is not run."""
 
