@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator, Generator, Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
@@ -296,17 +297,47 @@ def test_only_functions_become_task_types(function: Any, problem: str) -> None:
         sd.task(function)
 
 
-def test_positional_only_and_async_are_refused() -> None:
+def test_positional_only_parameters_are_refused() -> None:
     def positional(a: int, /) -> int:
         return a
 
-    async def waits() -> int:
-        return 1
-
     with pytest.raises(sd.TaskDefinitionError, match="take each parameter by its name"):
         sd.task(positional)
-    with pytest.raises(sd.TaskDefinitionError, match="async"):
-        sd.task(waits)
+
+
+def test_a_function_may_be_async() -> None:
+    @sd.task
+    async def doubled(value: sd.Depends[int]) -> int:
+        return 2 * value
+
+    task = doubled(value=number(n=2))
+    sd.build_sequential(task).raise_for_status()
+    assert task.load() == 4
+
+
+def test_a_function_may_yield_the_tasks_that_it_turns_out_to_need() -> None:
+    @sd.task
+    def chosen(value: sd.Depends[int]) -> Generator[sd.TaskStruct, None, int]:
+        further = number(n=value + 1)
+        yield {"any": [further]}
+        return further.load()
+
+    task = chosen(value=number(n=2))
+    sd.build_sequential(task).raise_for_status()
+    assert task.load() == 3
+
+
+def test_what_a_generator_returns_must_be_annotated() -> None:
+    def yields() -> Iterator[sd.TaskStruct]:
+        yield number(n=1)
+
+    async def yields_aio() -> AsyncIterator[sd.TaskStruct]:
+        yield number(n=1)
+
+    with pytest.raises(sd.TaskDefinitionError, match=r"-> Generator\[TaskStruct, None, T\]"):
+        sd.task(yields)
+    with pytest.raises(sd.TaskDefinitionError, match="write a class with an `async def run`"):
+        sd.task(yields_aio)
 
 
 def test_a_parameter_that_only_a_task_can_give_says_so() -> None:

@@ -18,14 +18,21 @@ from stardag._nesting import children
 from stardag._task import BaseTask, TaskStruct, flatten_task_struct
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Container, Iterable, Iterator, Mapping
 
 
 def dag_to_json(tasks: TaskStruct) -> str:
     """Return the tasks, and all that their parameters hold, as one JSON text."""
     roots = flatten_task_struct(tasks)
-    bodies = {id_text(task): json.loads(task.params_json()) for task in _bottom_up(roots)}
-    return json.dumps({"roots": [id_text(root) for root in roots], "tasks": bodies})
+    return json.dumps({"roots": [id_text(root) for root in roots], "tasks": bodies_of(roots)})
+
+
+def bodies_of(tasks: Iterable[BaseTask], known: Container[str] = ()) -> dict[str, Any]:
+    """Return the bodies of the tasks and of all that their parameters hold, by id.
+
+    What is `known`, and what is below it, is left out.
+    """
+    return {id_text(task): json.loads(task.params_json()) for task in _bottom_up(tasks, known)}
 
 
 def dag_from_json(text: str | bytes) -> list[BaseTask]:
@@ -42,24 +49,29 @@ def dag_from_json(text: str | bytes) -> list[BaseTask]:
     return tasks_from_bodies(roots, bodies)
 
 
-def tasks_from_bodies(roots: Iterable[str], bodies: Mapping[str, Any]) -> list[BaseTask]:
+def tasks_from_bodies(
+    roots: Iterable[str], bodies: Mapping[str, Any], made: dict[str, BaseTask] | None = None
+) -> list[BaseTask]:
     """Return tasks by id, given the bodies of all that they refer to, in any order.
 
-    Raises `ValueError` as `dag_from_json`.
+    `made` are tasks that are there already; what is made is added to it. Raises `ValueError` as
+    `dag_from_json`.
     """
-    made: dict[str, BaseTask] = {}
+    made = {} if made is None else made
     begun: set[str] = set()
     stack = list(roots)
     while stack:
         key = stack[-1]
+        if key in made:
+            stack.pop()
+            continue
         below = [k for k in references(bodies[key]) if k in bodies and k not in made]
         if below and key not in begun:
             begun.add(key)
             stack.extend(below)
             continue
         stack.pop()
-        if key not in made:
-            made[key] = _make(key, bodies[key], made)
+        made[key] = _make(key, bodies[key], made)
     return [made[root] for root in roots]
 
 
@@ -86,13 +98,13 @@ def _make(key: str, body: Any, made: Mapping[str, BaseTask]) -> BaseTask:
     return task
 
 
-def _bottom_up(roots: list[BaseTask]) -> Iterator[BaseTask]:
+def _bottom_up(roots: Iterable[BaseTask], known: Container[str]) -> Iterator[BaseTask]:
     """Return each task once, after those in its parameters; iterative, as DAGs are deep."""
     seen: set[str] = set()
     stack: list[tuple[BaseTask, Iterator[BaseTask]]] = []
 
     def enter(task: BaseTask) -> None:
-        if id_text(task) not in seen:
+        if id_text(task) not in seen and id_text(task) not in known:
             seen.add(id_text(task))
             stack.append((task, cast("Iterator[BaseTask]", nested(task))))
 

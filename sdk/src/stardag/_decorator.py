@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import inspect
 import sys
 import types
 from abc import ABC
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Generator, Iterator, Mapping
 from typing import (
     TYPE_CHECKING,
     Any,
     ClassVar,
     Generic,
     ParamSpec,
+    Protocol,
     TypeAlias,
     TypeVar,
     cast,
@@ -26,6 +28,11 @@ from stardag._errors import TaskDefinitionError
 from stardag._nesting import children
 from stardag._signature import REQUIRED, Loader, Parameter, read_signature
 from stardag._task import BaseTask, TaskStruct
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from stardag._execution import ExecutionOptions
 
 T = TypeVar("T")
 P = ParamSpec("P")
@@ -67,17 +74,76 @@ class FunctionTask(AutoTask[T], ABC, Generic[P, T]):
         """Return every task among the parameters, at any depth."""
         return list(_tasks_in(self._arguments()))
 
-    def run(self) -> None:
+    def run(self) -> Any:
         """Call the function and save what it returns."""
+        self.output().save(type(self)._function(**self._loaded_arguments()))
+
+    def _loaded_arguments(self) -> dict[str, Any]:
         arguments = self._arguments()
         for name, loader in self._loaders.items():
             arguments[name] = loader(arguments[name])
-        self.output().save(type(self)._function(**arguments))
+        return arguments
 
     def _arguments(self) -> dict[str, Any]:
         return {name: self.__dict__[name] for name in type(self).model_fields if name != "version"}
 
 
+class GeneratorFunctionTask(FunctionTask[P, T], ABC, Generic[P, T]):
+    """A task made from a function that yields the tasks it turns out to need."""
+
+    if TYPE_CHECKING:
+
+        def __init__(self, **parameters: Any) -> None: ...
+
+        @classmethod
+        def call(cls, *args: P.args, **kwargs: P.kwargs) -> Generator[TaskStruct, None, T]: ...  # pyright: ignore[reportIncompatibleMethodOverride]
+
+    def run(self) -> Generator[TaskStruct, None, None]:
+        """Run the function to its end, and save what it returns."""
+        function: Callable[..., Generator[TaskStruct, None, T]] = type(self)._function
+        made = yield from function(**self._loaded_arguments())
+        self.output().save(made)
+
+
+class AsyncFunctionTask(FunctionTask[P, T], ABC, Generic[P, T]):
+    """A task made from an `async def` function."""
+
+    if TYPE_CHECKING:
+
+        def __init__(self, **parameters: Any) -> None: ...
+
+        @classmethod
+        def call(cls, *args: P.args, **kwargs: P.kwargs) -> Coroutine[Any, Any, T]: ...  # pyright: ignore[reportIncompatibleMethodOverride]
+
+    async def run(self) -> None:
+        """Await the function, and save what it returns; files are read and written in a thread."""
+        import asyncio
+
+        arguments = await asyncio.to_thread(self._loaded_arguments)
+        await self.output().save_aio(await type(self)._function(**arguments))
+
+
+class _Decorate(Protocol):
+    """What `@task(...)` returns."""
+
+    @overload
+    def __call__(
+        self, function: Callable[P, Coroutine[Any, Any, T]], /
+    ) -> type[AsyncFunctionTask[P, T]]: ...
+    @overload
+    def __call__(
+        self, function: Callable[P, Generator[TaskStruct, None, T]], /
+    ) -> type[GeneratorFunctionTask[P, T]]: ...
+    @overload
+    def __call__(self, function: Callable[P, T], /) -> type[FunctionTask[P, T]]: ...
+
+
+@overload
+def task(function: Callable[P, Coroutine[Any, Any, T]], /) -> type[AsyncFunctionTask[P, T]]: ...
+@overload
+def task(
+    function: Callable[P, Generator[TaskStruct, None, T]], /
+) -> type[GeneratorFunctionTask[P, T]]: ...
 @overload
 def task(function: Callable[P, T], /) -> type[FunctionTask[P, T]]: ...
 @overload
@@ -88,7 +154,8 @@ def task(
     namespace: str | None = None,
     relpath: Relpath | None = None,
     target_root_key: str | None = None,
-) -> Callable[[Callable[P, T]], type[FunctionTask[P, T]]]: ...
+    **execution: Unpack[ExecutionOptions],
+) -> _Decorate: ...
 def task(
     function: Callable[..., Any] | None = None,
     /,
@@ -98,12 +165,15 @@ def task(
     namespace: str | None = None,
     relpath: Relpath | None = None,
     target_root_key: str | None = None,
+    **execution: Unpack[ExecutionOptions],
 ) -> Any:
     """Make a task type from a function; bare, or with any of the options.
 
     The parameters become fields, given by name: `Depends[T]` takes a task and hands over
     what it made, a plain `T` takes a value or such a task. What the function returns is
-    saved as the annotated return type says.
+    saved as the annotated return type says. It may be `async def`; and it may yield tasks
+    that it turns out to need, if it is annotated as `-> Generator[TaskStruct, None, T]`.
+    `execution` says how attempts are made: `retries=3`, `timeout=60`; see `Execution`.
 
     Raises `TaskDefinitionError` if an annotation is missing, or a parameter can't be a field.
     """
@@ -118,14 +188,20 @@ def task(
         try:
             return types.new_class(
                 decorated.__name__,
-                (cast("Any", FunctionTask)[..., loads],),
-                {"name_override": name, "namespace_override": namespace},
+                (_base_of(decorated)[..., loads],),
+                {"name_override": name, "namespace_override": namespace, **execution},
                 lambda namespace: namespace.update(body),
             )
         except PydanticSchemaGenerationError as error:
             raise _unfit_parameter(decorated, parameters) or error from None
 
     return decorate(function) if function is not None else decorate
+
+
+def _base_of(function: Callable[..., Any]) -> Any:
+    if inspect.iscoroutinefunction(function):
+        return AsyncFunctionTask
+    return GeneratorFunctionTask if inspect.isgeneratorfunction(function) else FunctionTask
 
 
 def _class_body(

@@ -67,6 +67,18 @@ class OutputMissingError(StardagError):
     """A task's `run` returned, but the output it promised does not exist."""
 
 
+class TaskTimeoutError(StardagError, TimeoutError):
+    """An attempt ran for longer than its task's `timeout`."""
+
+
+class TaskCancelledError(StardagError):
+    """The build in which a task runs was cancelled; raised by `checkpoint`."""
+
+
+class WorkerDiedError(StardagError):
+    """The process that ran a task ended before the task did."""
+
+
 class UpstreamFailedError(StardagError):
     """A generator task was not resumed because something it yielded did not complete."""
 

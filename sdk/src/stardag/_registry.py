@@ -20,6 +20,7 @@ NAMESPACE_KEY = "__namespace"
 NAME_KEY = "__name"
 
 _module_namespaces: dict[str, str] = {}
+_defining_modules: dict[str, None] = {}
 
 
 def namespace(name: str, module: str) -> None:
@@ -47,6 +48,11 @@ def module_namespace(module: str) -> str:
             return found
         module = module.rpartition(".")[0]
     return ""
+
+
+def defining_modules() -> tuple[str, ...]:
+    """Return the modules that have defined a type of any family, in the order of definition."""
+    return tuple(_defining_modules)
 
 
 class TypeRegistry:
@@ -77,6 +83,7 @@ class TypeRegistry:
                 "name or namespace (name_override=..., namespace_override=...)"
             )
         self._types[key] = cls
+        _defining_modules[cls.__module__] = None
 
     @staticmethod
     def _is_other(known: type[Any] | None, cls: type[Any]) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Generator, Mapping
 from dataclasses import dataclass
 from types import UnionType
 from typing import (
@@ -21,7 +21,7 @@ from typing import (
 from stardag._errors import TaskDefinitionError
 from stardag._fields import FieldMark
 from stardag._loads import TaskLoads, TaskOrValue
-from stardag._task import BaseTask
+from stardag._task import BaseTask, TaskStruct
 
 T = TypeVar("T")
 
@@ -67,10 +67,15 @@ def read_signature(
             "name, as @task(name=...)"
         )
     where = f"@task {function.__module__}.{function.__qualname__}"
-    if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
-        raise TaskDefinitionError(f"{where}: async functions can't be tasks yet")
+    if inspect.isasyncgenfunction(function):
+        raise TaskDefinitionError(
+            f"{where}: an async generator returns nothing that could be saved; write a class with "
+            "an `async def run` that yields"
+        )
     try:
-        hints = get_type_hints(function, localns=dict(scope), include_extras=True)
+        # TaskStruct names itself in its definition
+        scope = {"TaskStruct": TaskStruct, **scope}
+        hints = get_type_hints(function, localns=scope, include_extras=True)
     except NameError as error:
         raise TaskDefinitionError(
             f"{where}: the annotations use {error.name!r}, which is not defined at run time "
@@ -86,7 +91,20 @@ def read_signature(
             raise TaskDefinitionError(f"{where}: {problem}")
         field, loader = _field_of(hints[name])
         parameters[name] = Parameter(field, loader, parameter.default)
+    if inspect.isgeneratorfunction(function):
+        return parameters, _returned(hints["return"], where)
     return parameters, hints["return"]
+
+
+def _returned(annotation: Any, where: str) -> Any:
+    """Return what a generator returns at its end, by its annotation."""
+    arguments = get_args(annotation)
+    if get_origin(annotation) is not Generator or len(arguments) < 3:
+        raise TaskDefinitionError(
+            f"{where}: a function that yields tasks is annotated as "
+            "-> Generator[TaskStruct, None, T], as T says how to save what it returns"
+        )
+    return arguments[2]
 
 
 def _problem(parameter: inspect.Parameter, annotated: bool, reserved: bool) -> str | None:

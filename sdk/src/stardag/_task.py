@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import inspect
 import itertools
 from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Set, Sized
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeAlias, TypeVar, cast
 
 from stardag._errors import TaskDefinitionError, VersionMismatchError
+from stardag._execution import Execution
 from stardag._identified import Identified
 from stardag._nesting import children
+from stardag._run_form import RunForm, run_form
 from stardag.target._protocols import LoadableTarget, Target
 
 if TYPE_CHECKING:
@@ -35,15 +36,26 @@ class BaseTask(Identified):
     __version__: ClassVar[str] = ""
     """Version that the code of `run` implements; a task of another version is not run."""
 
+    _form: ClassVar[RunForm]
+    _execution: ClassVar[Execution] = Execution()
+
     version: str = ""
 
     @classmethod
-    def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
-        super().__pydantic_init_subclass__(**kwargs)
-        if inspect.iscoroutinefunction(cls.run) or inspect.isasyncgenfunction(cls.run):
-            raise TaskDefinitionError(
-                f"{cls.__module__}.{cls.__qualname__}: run can't be async yet"
-            )
+    def __pydantic_init_subclass__(
+        cls,
+        *,
+        name_override: str | None = None,
+        namespace_override: str | None = None,
+        **execution: Any,
+    ) -> None:
+        super().__pydantic_init_subclass__(
+            name_override=name_override, namespace_override=namespace_override
+        )
+        cls._form = run_form(cls, BaseTask)
+        if execution:
+            where = f"{cls.__module__}.{cls.__qualname__}"
+            cls._execution = cls._execution.with_keywords(execution, where)
 
     @classmethod
     def from_registry(cls, task_id: UUID) -> Self:
@@ -67,12 +79,20 @@ class BaseTask(Identified):
         """Do the work. Called once all that `requires` returns is complete.
 
         A generator may yield further tasks, in any nesting: when it is resumed, all of them
-        are complete. A task type without a `run` of its own stands for something made
-        elsewhere: it has an id and a place, and can't be built.
+        are complete. `async def`, with and without `yield`, runs in an event loop. A task type
+        without a `run` of its own stands for something made elsewhere: it has an id and a
+        place, and can't be built.
         """
         raise TaskDefinitionError(
             f"{type(self).__qualname__} has no run: what it stands for must exist already"
         )
+
+    async def run_aio(self) -> Any:
+        """Do the work in an event loop; beside a `run` that does the same in a thread.
+
+        Defined by types that can do both. A build in an event loop prefers this one.
+        """
+        raise TaskDefinitionError(f"{type(self).__qualname__} has no run_aio")
 
     def requires(self) -> TaskStruct | None:
         """Return what must be complete before `run`; nothing, unless overridden."""

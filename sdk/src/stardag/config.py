@@ -129,6 +129,8 @@ class Config(_Section):
     target_roots: dict[str, TargetRoot] = Field(default_factory=dict)
     """Target root URI or path by name. `default` has a default; others must be named."""
     targets: TargetsConfig = Field(default_factory=TargetsConfig)
+    resources: dict[str, Annotated[float, Field(ge=0)]] = Field(default_factory=dict)
+    """How much there is on this machine of what tasks need, by name: `gpu = 2`."""
     server: ServerConfig = Field(default_factory=ServerConfig)
     tracking: TrackingConfig = Field(default_factory=TrackingConfig)
 

@@ -99,11 +99,20 @@ class BuildRecord:
         """Record it."""
         self.events.append(("started", task, attempt))
 
+    def task_blocked(self, task: ObservedTask, attempt: int) -> None:
+        """Record it."""
+        self.events.append(("blocked", task, attempt))
+
     def task_suspended(
-        self, task: ObservedTask, attempt: int, waits_for: Sequence[ObservedTask]
+        self,
+        task: ObservedTask,
+        attempt: int,
+        waits_for: Sequence[ObservedTask],
+        *,
+        restarts: bool,
     ) -> None:
         """Record it."""
-        self.events.append(("suspended", task, attempt, tuple(waits_for)))
+        self.events.append(("suspended", task, attempt, tuple(waits_for), restarts))
 
     def task_resumed(self, task: ObservedTask, attempt: int) -> None:
         """Record it."""

@@ -1,9 +1,10 @@
-"""What a build makes, in which order, and what it says of it. Both drivers, one behaviour."""
+"""What a build makes, in which order, and what it says of it: the same in every variant."""
 
 from __future__ import annotations
 
+import asyncio
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -19,7 +20,18 @@ if TYPE_CHECKING:
 Build = Callable[..., BuildSummary]
 
 
-@pytest.fixture(params=[sd.build, sd.build_sequential], ids=["threads", "sequential"])
+def build_aio(*args: Any, **options: Any) -> BuildSummary:
+    return asyncio.run(sd.build_aio(*args, **options))
+
+
+def build_sequential_aio(*args: Any, **options: Any) -> BuildSummary:
+    return asyncio.run(sd.build_sequential_aio(*args, **options))
+
+
+BUILDS = [sd.build, sd.build_sequential, build_aio, build_sequential_aio]
+
+
+@pytest.fixture(params=BUILDS, ids=lambda function: function.__name__)
 def build(request: pytest.FixtureRequest) -> Build:
     return request.param
 
@@ -254,10 +266,130 @@ def test_an_interrupt_is_put_on_record_and_goes_on(recorder: BuildRecord) -> Non
     assert recorder.tasks("cancelled") == [Interrupted(), leaf(n=1)]
 
 
-async def test_build_refuses_to_run_inside_an_event_loop() -> None:
-    with pytest.raises(sd.StardagError, match="await build_aio"):
-        sd.build(leaf(n=1))
-    assert (await sd.build_aio(leaf(n=1))).ok
+@sd.task
+async def awaited(n: int) -> int:
+    await asyncio.sleep(0.001)
+    return n
+
+
+class ChoosesAio(sd.AutoTask[int]):
+    n: int
+
+    async def run(self) -> AsyncIterator[sd.TaskStruct]:
+        first = awaited(n=self.n)
+        yield first
+        more = {"x": leaf(n=first.load() + 1), "y": [first]}
+        yield more
+        self.output().save(first.load() + more["x"].load())  # pyright: ignore
+
+
+class EitherWay(sd.AutoTask[str]):
+    def run(self) -> None:
+        self.output().save("in a thread")
+
+    async def run_aio(self) -> None:
+        self.output().save("in an event loop")
+
+
+def test_all_forms_of_run_mix_in_one_dag(build: Build) -> None:
+    @sd.task
+    def gather(values: list[sd.Depends[int]], how: sd.Depends[str]) -> list[Any]:
+        return [*values, how]
+
+    root = gather(values=[awaited(n=1), leaf(n=2), Chooses(n=3), ChoosesAio(n=4)], how=EitherWay())
+    summary = build(root)
+    assert summary.ok, summary
+    assert root.load()[:4] == [1, 2, 7, 9]
+    assert summary.counts.completed == 10
+
+
+@pytest.mark.parametrize(
+    ("build", "expected"),
+    [
+        (sd.build, "in a thread"),
+        (sd.build_sequential, "in a thread"),
+        (build_aio, "in an event loop"),
+        (build_sequential_aio, "in an event loop"),
+    ],
+)
+def test_a_task_that_can_both_runs_as_its_build_does(build: Build, expected: str) -> None:
+    build(EitherWay()).raise_for_status()
+    assert EitherWay().load() == expected
+
+
+@pytest.mark.parametrize("build", [sd.build, sd.build_sequential])
+async def test_a_build_works_inside_a_running_event_loop(build: Build) -> None:
+    """As in a notebook; tasks that need a loop get one of their own."""
+    root = plus(a=leaf(n=1), b=awaited(n=2))
+    assert build(root).ok
+    assert root.load() == 3
+
+
+async def test_async_tasks_run_in_the_loop_of_who_awaits_the_build() -> None:
+    loops: list[asyncio.AbstractEventLoop] = []
+
+    class InLoop(sd.AutoTask[int]):
+        async def run(self) -> None:
+            loops.append(asyncio.get_running_loop())
+            self.output().save(1)
+
+    assert (await sd.build_aio(InLoop())).ok
+    assert loops == [asyncio.get_running_loop()]
+
+
+async def test_the_loop_is_free_while_a_build_is_awaited() -> None:
+    freed = threading.Event()
+
+    class Waits(sd.AutoTask[int]):
+        def run(self) -> None:
+            assert freed.wait(20)
+            self.output().save(1)
+
+    building = asyncio.create_task(sd.build_aio(Waits()))
+    await asyncio.sleep(0.01)
+    freed.set()
+    assert (await building).ok
+
+
+def test_a_forgotten_async_is_a_clear_failure(build: Build) -> None:
+    class Forgets(sd.AutoTask[int]):
+        def run(self) -> Any:
+            return awaited.call(1)
+
+    (failed,) = build(Forgets()).failures
+    assert "define it as `async def run`" in str(failed.error)
+
+
+def test_as_many_run_at_once_as_may() -> None:
+    running = most = 0
+    guard = threading.Lock()
+
+    async def counted() -> None:
+        nonlocal running, most
+        with guard:
+            running += 1
+            most = max(most, running)
+        await asyncio.sleep(0.01)
+        with guard:
+            running -= 1
+
+    class Aio(sd.AutoTask[int]):
+        n: int
+
+        async def run(self) -> None:
+            await counted()
+            self.output().save(1)
+
+    class Sync(sd.AutoTask[int]):
+        n: int
+
+        def run(self) -> None:
+            asyncio.run(counted())
+            self.output().save(1)
+
+    tasks = [cls(n=n) for n in range(8) for cls in (Aio, Sync)]
+    assert sd.build(tasks, max_workers=3).ok
+    assert most == 3
 
 
 def test_an_unidentifiable_parameter_is_an_error_before_anything_runs(build: Build) -> None:

@@ -43,7 +43,7 @@ def test_an_event_reads_back_with_its_ids_type_attempt_and_times(kind: int, atte
 
 
 def test_an_event_is_written_as_protobuf_writes_it() -> None:
-    body = events.event(BUILD, TASK, events.TASK_FAILED, 3, events.wait([Step(1)]))
+    body = events.event(BUILD, TASK, events.TASK_FAILED, 3, events.wait([Step(1)], restarts=True))
     event = read(body)
     assert not event.HasField("failure")
     assert frames.body(event.SerializeToString()) == body
@@ -163,9 +163,12 @@ def test_details_of_the_other_events_read_back() -> None:
     skipped = read(events.event(BUILD, TASK, events.TASK_SKIPPED, 0, events.skip(Step(3))))
     assert skipped.failure.caused_by_task_id == str(Step(3).id)
     assert skipped.failure.kind == "UpstreamFailed"
-    waiting = events.wait([Step(1), Step(2)])
+    waiting = events.wait([Step(1), Step(2)], restarts=True)
     suspended = read(events.event(BUILD, TASK, events.TASK_SUSPENDED, 1, waiting))
     assert list(suspended.wait.task_ids) == [str(Step(1).id), str(Step(2).id)]
+    assert suspended.wait.restarts
+    blocked = read(events.event(BUILD, TASK, events.TASK_BLOCKED, 1, events.block("lease")))
+    assert blocked.wait.lease_name == "lease"
     lost = read(events.event(BUILD, b"", events.EVENTS_LOST, 0, events.events_lost(12)))
     assert lost.events_lost.count == 12
 

@@ -278,8 +278,9 @@ def test_every_event_of_the_lifecycle_arrives(
     observer.build_started(BuildInfo(build_id(), [one], "why", {"team": "x"}))
     observer.task_pending(one, [two])
     observer.task_reused(two, [])
+    observer.task_blocked(one, 1)
     observer.task_started(one, 1)
-    observer.task_suspended(one, 1, [two, three])
+    observer.task_suspended(one, 1, [two, three], restarts=False)
     observer.task_resumed(one, 1)
     observer.task_failed(one, 1, ValueError("no"), will_retry=True)
     observer.task_started(one, 2)
@@ -291,6 +292,7 @@ def test_every_event_of_the_lifecycle_arrives(
         "BUILD_STARTED",
         "TASK_PENDING",
         "TASK_REUSED",
+        "TASK_BLOCKED",
         "TASK_STARTED",
         "TASK_SUSPENDED",
         "TASK_RESUMED",

@@ -1,6 +1,23 @@
 """Building: what is missing is found, scheduled, run and told to an observer."""
 
-from stardag.build.builder import build, build_aio, build_sequential, observer_provider
+from stardag.build.attempt import Attempt, checkpoint
+from stardag.build.builder import (
+    BuildOptions,
+    build,
+    build_aio,
+    build_sequential,
+    build_sequential_aio,
+    observer_provider,
+)
+from stardag.build.executors import (
+    Executor,
+    InlineExecutor,
+    ProcessExecutor,
+    RoutingExecutor,
+    ThreadExecutor,
+)
+from stardag.build.file_locks import FileLocks
+from stardag.build.locks import Lease, LeaseSource
 from stardag.build.observer import BuildInfo, BuildObserver, BuildStatus, ObservedTask
 from stardag.build.summary import (
     BuildSummary,
@@ -11,17 +28,29 @@ from stardag.build.summary import (
 )
 
 __all__ = [
+    "Attempt",
     "BuildInfo",
     "BuildObserver",
+    "BuildOptions",
     "BuildStatus",
     "BuildSummary",
+    "Executor",
     "FailMode",
+    "FileLocks",
+    "InlineExecutor",
+    "Lease",
+    "LeaseSource",
     "ObservedTask",
+    "ProcessExecutor",
+    "RoutingExecutor",
     "SkippedTask",
     "TaskCounts",
     "TaskFailure",
+    "ThreadExecutor",
     "build",
     "build_aio",
     "build_sequential",
+    "build_sequential_aio",
+    "checkpoint",
     "observer_provider",
 ]

@@ -1,23 +1,23 @@
-"""`build` and its variants: from tasks to a summary."""
+"""`build` and its variants: the public face; what they do is in `building`."""
 
 from __future__ import annotations
 
 import os
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypedDict
 
-from stardag._errors import StardagError
 from stardag._provider import Provider
-from stardag._task import TaskStruct, flatten_task_struct
-from stardag.build.run import BuildRun
 from stardag.build.silent import SilentObserver
 from stardag.build.summary import BuildSummary, FailMode
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Mapping
+    from collections.abc import Callable, Mapping
+    from uuid import UUID
 
     from typing_extensions import Unpack
 
+    from stardag._task import TaskStruct
+    from stardag.build.executors.port import Executor
+    from stardag.build.locks import LeaseSource
     from stardag.build.observer import BuildObserver
 
 
@@ -26,6 +26,16 @@ class BuildOptions(TypedDict, total=False):
 
     fail_mode: FailMode
     """What to do when a task fails; by default FAIL_FAST."""
+    lock: LeaseSource | None
+    """Where leases come from, so that of several builds at once one runs each task."""
+    exit_early: bool
+    """With `lock`: end when all that is left is being built elsewhere, instead of waiting."""
+    resources: Mapping[str, float] | None
+    """How much there is of what tasks need; what is configured, if not given."""
+    resume: UUID | str | None
+    """The build that this one goes on with, for the record: what is there is never made again."""
+    progress: bool | None
+    """Whether to show progress on the standard error; None: in a terminal, and in CI."""
     flush_timeout: float | None
     """Most seconds to wait at the end until events are delivered; None: as configured."""
     description: str
@@ -37,66 +47,89 @@ class BuildOptions(TypedDict, total=False):
 def build(
     tasks: TaskStruct,
     *,
+    executor: Executor | None = None,
     fail_mode: FailMode = FailMode.FAIL_FAST,
     max_workers: int | None = None,
+    lock: LeaseSource | None = None,
+    exit_early: bool = False,
+    resources: Mapping[str, float] | None = None,
+    resume: UUID | str | None = None,
+    progress: bool | None = None,
     flush_timeout: float | None = None,
     description: str = "",
     labels: Mapping[str, str] | None = None,
 ) -> BuildSummary:
-    """Make what does not exist yet of `tasks` and of all they need, in threads.
+    """Make what does not exist yet of `tasks` and of all they need.
 
     Each incomplete task runs once, as soon as its dependencies are complete; `max_workers` at
-    a time, by default a few more than there are cores. Returns what was done, also when tasks
-    failed: `BuildSummary.raise_for_status` raises then. FAIL_FAST starts nothing after a
-    failure; CONTINUE builds all that can be built.
+    a time, by default a few more than there are cores. They run in threads, and those with an
+    `async def run` in an event loop of the build's own, unless an `executor` says otherwise.
+    Returns what was done, also when tasks failed: `BuildSummary.raise_for_status` raises then.
+    FAIL_FAST starts nothing after a failure; CONTINUE builds all that can be built. The other
+    keywords are those of `BuildOptions`.
 
     Where a server is configured, the build is reported by itself; the call then waits up to
     `flush_timeout` seconds (by default the configuration's, 2) until all of it is delivered.
 
-    Raises `CycleError`, `IdentityError`, or what a task's `complete` or `requires` raises,
-    before anything runs; and KeyboardInterrupt after a build interrupted has been put on record.
-    """
-    import asyncio
+    Ctrl-C, and SIGTERM, end the build politely: nothing more is started, what runs is asked to
+    stop and waited for, and what happened is put on record; then KeyboardInterrupt (SystemExit
+    with 143) is raised. A second time, it is raised at once.
 
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        pass
-    else:
-        raise StardagError("this thread runs an event loop: use `await build_aio(...)` instead")
-    return asyncio.run(
-        build_aio(
-            tasks,
-            fail_mode=fail_mode,
-            max_workers=max_workers,
-            flush_timeout=flush_timeout,
-            description=description,
-            labels=labels,
-        )
+    Raises `CycleError`, `IdentityError`, `ConfigError`, or what a task's `complete` or
+    `requires` raises, before anything runs.
+    """
+    from stardag.build.building import Building
+
+    building = Building(
+        tasks,
+        executor=executor,
+        max_workers=max_workers,
+        fail_mode=fail_mode,
+        lock=lock,
+        exit_early=exit_early,
+        resources=resources,
+        resume=resume,
+        progress=progress,
+        flush_timeout=flush_timeout,
+        description=description,
+        labels=labels,
     )
+    return building.run()
 
 
 async def build_aio(
-    tasks: TaskStruct, *, max_workers: int | None = None, **options: Unpack[BuildOptions]
+    tasks: TaskStruct,
+    *,
+    executor: Executor | None = None,
+    max_workers: int | None = None,
+    **options: Unpack[BuildOptions],
 ) -> BuildSummary:
-    """Do as `build` does, from a coroutine."""
-    from stardag.build.concurrent import drive
+    """Do as `build` does, from a coroutine, whose event loop is never blocked.
 
-    workers = min(32, (os.cpu_count() or 1) + 4) if max_workers is None else max_workers
-    if workers < 1:
-        raise ValueError(f"max_workers must be at least 1, not {workers}")
-    with _building(tasks, **options) as run:
-        await drive(run, workers)
-    return run.summary
+    Tasks with an `async def` form run in the caller's loop, others in threads. A cancellation
+    ends the build as Ctrl-C ends `build`, and a second one at once.
+    """
+    from stardag.build.building import run_aio
+
+    return await run_aio(tasks, executor=executor, max_workers=max_workers, **options)
 
 
 def build_sequential(tasks: TaskStruct, **options: Unpack[BuildOptions]) -> BuildSummary:
-    """Do as `build` does, one task after the other in the caller's thread (so pdb works)."""
-    from stardag.build.sequential import drive
+    """Do as `build` does, one task after the other in the caller's thread (so pdb works).
 
-    with _building(tasks, **options) as run:
-        drive(run)
-    return run.summary
+    Ctrl-C raises KeyboardInterrupt where the task is.
+    """
+    from stardag.build.building import Building
+    from stardag.build.executors.inline import InlineExecutor
+
+    return Building(tasks, executor=InlineExecutor(), max_workers=1, **options).run()
+
+
+async def build_sequential_aio(tasks: TaskStruct, **options: Unpack[BuildOptions]) -> BuildSummary:
+    """Do as `build_aio` does, one task after the other."""
+    from stardag.build.building import run_aio
+
+    return await run_aio(tasks, max_workers=1, **options)
 
 
 def open_observer() -> BuildObserver:
@@ -119,35 +152,3 @@ def _traces_wanted() -> bool:
 
 observer_provider: Provider[Callable[[], BuildObserver]] = Provider(lambda: open_observer)
 """Makes the observer of each build; override it to record builds in a test."""
-
-
-@contextmanager
-def _building(
-    tasks: TaskStruct,
-    *,
-    fail_mode: FailMode = FailMode.FAIL_FAST,
-    flush_timeout: float | None = None,
-    description: str = "",
-    labels: Mapping[str, str] | None = None,
-) -> Generator[BuildRun]:
-    """Start a build, have it driven in the `with` block, and end it."""
-    roots = flatten_task_struct(tasks)
-    observer = observer_provider.get()()
-    run = BuildRun(
-        roots, observer, fail_mode=fail_mode, description=description, labels=labels or {}
-    )
-    try:
-        run.start()
-        yield run
-        run.finish()
-    except BaseException as error:
-        run.abort(error)
-        raise
-    finally:
-        observer.wait_delivered(_flush_timeout() if flush_timeout is None else flush_timeout)
-
-
-def _flush_timeout() -> float:
-    from stardag.config import get_config
-
-    return get_config().tracking.flush_timeout

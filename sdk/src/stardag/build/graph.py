@@ -2,108 +2,131 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 from stardag._errors import CycleError, TaskDefinitionError
 from stardag._identified import id_text
-from stardag._task import BaseTask, flatten_task_struct
+from stardag._task import BaseTask, Task, flatten_task_struct
+from stardag.target._stored import exists_many
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from stardag.target._protocols import Target
+
+
+class Found(NamedTuple):
+    """A task that was found, and the ids of what it requires; None if it is complete."""
+
+    task: BaseTask
+    requires: list[str] | None
 
 
 class Graph:
-    """The tasks found so far, numbered so that what a task requires has smaller numbers."""
+    """The tasks of a build, numbered so that what a task requires has smaller numbers."""
 
     def __init__(self) -> None:
         """Make an empty graph."""
         self.tasks: list[BaseTask] = []
-        self.requires: list[list[int]] = []
-        """What each task waits for; nothing for a complete one, below which nobody looks."""
-        self.complete: list[bool] = []
         self._numbers: dict[str, int] = {}
 
     def number(self, task: BaseTask) -> int:
-        """Return the number of a task that was found."""
+        """Return the number of a task that was added."""
         return self._numbers[id_text(task)]
 
-    def discover(self, roots: Iterable[BaseTask]) -> range:
-        """Find all that the roots need, and return the numbers of what is new.
+    def add(self, found: Found) -> list[int]:
+        """Give a task the next number, and return the numbers of what it requires."""
+        self._numbers[id_text(found.task)] = len(self.tasks)
+        self.tasks.append(found.task)
+        return [self._numbers[key] for key in found.requires or ()]
 
-        Goes down from the roots, stops at complete tasks, and asks each task once. Iterative,
-        and linear in tasks and edges.
+    def discover(self, roots: Iterable[BaseTask]) -> list[Found]:
+        """Return what is new of all that the roots need, in an order in which it can be added.
+
+        Goes down from the roots in waves, asks for the existence of a whole wave at once, and
+        stops at complete tasks. Each task is asked once. Iterative, and linear in tasks and
+        edges.
 
         Raises `CycleError` with the circle, if there is one; `TaskDefinitionError` for a task
-        that would have to run and has no `run`; and what a task's `complete` and `requires`
-        raise, with a note that names the task. The graph is then as it was.
+        that would have to run and has no `run`; and what a task's `complete`, `output` and
+        `requires` raise, with a note that names the task.
         """
-        first = len(self.tasks)
-        try:
-            for root in roots:
-                self._descend(root)
-        except BaseException:
-            for task in self.tasks[first:]:
-                del self._numbers[id_text(task)]
-            del self.tasks[first:], self.requires[first:], self.complete[first:]
-            raise
-        return range(first, len(self.tasks))
+        top = {id_text(task): task for task in roots}
+        found = self._look_down({k: t for k, t in top.items() if k not in self._numbers})
+        return [found[key] for key in _bottom_up(top, found)]
 
-    def _descend(self, root: BaseTask) -> None:
-        open_path: dict[str, BaseTask] = {}  # from the root down to where the search is
-        stack: list[tuple[BaseTask, list[BaseTask], Iterator[BaseTask]]] = []
+    def _look_down(self, wave: dict[str, BaseTask]) -> dict[str, Found]:
+        """Return each new task of a wave and below it, by id."""
+        found: dict[str, Found] = {}
+        while wave:
+            below: dict[str, BaseTask] = {}
+            answers = _are_complete(list(wave.values()))
+            for (key, task), is_complete in zip(wave.items(), answers, strict=True):
+                if is_complete:
+                    found[key] = Found(task, None)
+                    continue
+                required = {id_text(t): t for t in _requirements(task)}
+                found[key] = Found(task, list(required))
+                below.update(required)
+            wave = {k: t for k, t in below.items() if k not in found and k not in self._numbers}
+        return found
 
-        def enter(task: BaseTask) -> None:
-            key = id_text(task)
-            if key in self._numbers:
-                return
-            if key in open_path:
-                keys = list(open_path)
-                circle = [open_path[k] for k in keys[keys.index(key) :]]
-                raise CycleError([repr(t) for t in (*circle, task)])
-            if _is_complete(task):
-                self._add(task, [], complete=True)
-                return
-            required = _requirements(task)
-            open_path[key] = task
-            stack.append((task, required, iter(required)))
 
-        enter(root)
+def _bottom_up(roots: Iterable[str], found: Mapping[str, Found]) -> Iterator[str]:
+    """Return each key after those that it requires, in the order of a depth-first search.
+
+    What is needed by one task comes together, so that a build in this order finishes what it
+    has begun. Raises `CycleError` with the circle, if there is one.
+    """
+    done: set[str] = set()
+    open_path: dict[str, None] = {}  # from the root down to where the search is
+    for root in roots:
+        stack = [("", iter((root,)))]
         while stack:
-            task, required, remaining = stack[-1]
+            key, remaining = stack[-1]
             below = next(remaining, None)
-            if below is not None:
-                enter(below)
-                continue
-            stack.pop()
-            del open_path[id_text(task)]
-            self._add(task, [self.number(t) for t in required], complete=False)
+            if below is None:
+                stack.pop()
+                if stack:
+                    del open_path[key]
+                    done.add(key)
+                    yield key
+            elif below in open_path:
+                keys = list(open_path)
+                circle = [*keys[keys.index(below) :], below]
+                raise CycleError([repr(found[k].task) for k in circle])
+            elif below in found and below not in done:
+                open_path[below] = None
+                stack.append((below, iter(found[below].requires or ())))
 
-    def _add(self, task: BaseTask, requires: list[int], *, complete: bool) -> None:
-        self._numbers[id_text(task)] = len(self.tasks)
-        self.tasks.append(task)
-        self.requires.append(requires)
-        self.complete.append(complete)
 
-
-def _is_complete(task: BaseTask) -> bool:
-    with _naming(task, "complete"):
-        return task.complete()
+def _are_complete(tasks: Sequence[BaseTask]) -> list[bool]:
+    """Return for each task whether it is complete; outputs in stores are asked for in bulk."""
+    found = [False] * len(tasks)
+    targets: list[Target] = []
+    places: list[int] = []
+    for place, task in enumerate(tasks):
+        try:
+            if type(task).complete is Task.complete:
+                targets.append(cast("Task[Target]", task).output())
+                places.append(place)
+            else:
+                found[place] = task.complete()
+        except Exception as error:
+            error.add_note(f"raised by complete() of {task!r}")
+            raise
+    for place, exists in zip(places, exists_many(targets), strict=True):
+        found[place] = exists
+    return found
 
 
 def _requirements(task: BaseTask) -> list[BaseTask]:
-    if type(task).run is BaseTask.run:
+    if not task._form.runs:
         raise TaskDefinitionError(
             f"{task!r} is not complete, and {type(task).__qualname__} has no run to make it"
         )
-    with _naming(task, "requires"):
-        return flatten_task_struct(task.requires())
-
-
-@contextmanager
-def _naming(task: BaseTask, method: str) -> Generator[None]:
     try:
-        yield
+        return flatten_task_struct(task.requires())
     except Exception as error:
-        error.add_note(f"raised by {method}() of {task!r}")
+        error.add_note(f"raised by requires() of {task!r}")
         raise

@@ -83,10 +83,22 @@ class BuildObserver(Protocol):
         """Note that attempt number `attempt` (from 1) is about to run."""
         ...
 
+    def task_blocked(self, task: ObservedTask, attempt: int) -> None:
+        """Note that another build holds the task's lease."""
+        ...
+
     def task_suspended(
-        self, task: ObservedTask, attempt: int, waits_for: Sequence[ObservedTask]
+        self,
+        task: ObservedTask,
+        attempt: int,
+        waits_for: Sequence[ObservedTask],
+        *,
+        restarts: bool,
     ) -> None:
-        """Note that the attempt yielded dynamic dependencies and waits for them."""
+        """Note that the attempt yielded dynamic dependencies and waits for them.
+
+        With `restarts`, it runs again from its beginning when it is resumed.
+        """
         ...
 
     def task_resumed(self, task: ObservedTask, attempt: int) -> None:

@@ -12,5 +12,5 @@ class SilentObserver:
         pass
 
     build_started = task_pending = task_reused = task_started = _ignore
-    task_suspended = task_resumed = task_completed = task_failed = _ignore
+    task_blocked = task_suspended = task_resumed = task_completed = task_failed = _ignore
     task_skipped = task_cancelled = build_ended = wait_delivered = _ignore

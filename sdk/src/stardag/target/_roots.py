@@ -50,6 +50,11 @@ class TargetFactory:
         self._registered = 0
         self._bases: dict[str, str] = {}
 
+    @property
+    def target_roots(self) -> Mapping[str, str] | None:
+        """The roots that the factory was given; None if it asks the configuration."""
+        return self._roots
+
     def get_target(
         self,
         relpath: str,

@@ -35,6 +35,7 @@ TASK_REUSED = 21
 TASK_STARTED = 22
 TASK_SUSPENDED = 24
 TASK_RESUMED = 25
+TASK_BLOCKED = 26
 TASK_COMPLETED = 27
 TASK_FAILED = 28
 TASK_SKIPPED = 29
@@ -176,9 +177,15 @@ def skip(cause: ObservedTask) -> bytes:
     return wire.message(14, b"".join(body))
 
 
-def wait(tasks: Sequence[ObservedTask]) -> bytes:
+def wait(tasks: Sequence[ObservedTask], *, restarts: bool) -> bytes:
     """Return the detail of TASK_SUSPENDED."""
-    return wire.message(16, b"".join(wire.text(1, str(task.id)) for task in tasks[:_MANY]))
+    ids = (wire.text(1, str(task.id)) for task in tasks[:_MANY])
+    return wire.message(16, b"".join((*ids, wire.number(3, int(restarts)))))
+
+
+def block(lease_name: str) -> bytes:
+    """Return the detail of TASK_BLOCKED."""
+    return wire.message(16, wire.text(2, lease_name))
 
 
 def events_lost(count: int) -> bytes:

@@ -85,11 +85,25 @@ class Tracker:
         """Record an attempt's start."""
         self._record(task, events.TASK_STARTED, attempt)
 
+    def task_blocked(self, task: ObservedTask, attempt: int) -> None:
+        """Record that the task waits for its lease, which is called as its id."""
+        self._record(task, events.TASK_BLOCKED, attempt, lambda: events.block(str(task.id)))
+
     def task_suspended(
-        self, task: ObservedTask, attempt: int, waits_for: Sequence[ObservedTask]
+        self,
+        task: ObservedTask,
+        attempt: int,
+        waits_for: Sequence[ObservedTask],
+        *,
+        restarts: bool,
     ) -> None:
-        """Record what the attempt waits for."""
-        self._record(task, events.TASK_SUSPENDED, attempt, lambda: events.wait(waits_for))
+        """Record what the attempt waits for, and how it will go on."""
+        self._record(
+            task,
+            events.TASK_SUSPENDED,
+            attempt,
+            lambda: events.wait(waits_for, restarts=restarts),
+        )
 
     def task_resumed(self, task: ObservedTask, attempt: int) -> None:
         """Record that the attempt goes on."""

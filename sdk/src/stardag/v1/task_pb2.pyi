@@ -394,8 +394,13 @@ class TaskWait(_message.Message):
 
     TASK_IDS_FIELD_NUMBER: _builtins.int
     LEASE_NAME_FIELD_NUMBER: _builtins.int
+    RESTARTS_FIELD_NUMBER: _builtins.int
     lease_name: _builtins.str
     """For BLOCKED: the name of the lease."""
+    restarts: _builtins.bool
+    """For SUSPENDED: whether the attempt runs again from its beginning when it is
+    resumed, as one in another process does, instead of going on.
+    """
     @_builtins.property
     def task_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """For SUSPENDED: the dynamic dependencies, which become dependencies of the
@@ -407,10 +412,11 @@ class TaskWait(_message.Message):
         *,
         task_ids: _abc.Iterable[_builtins.str] | None = ...,
         lease_name: _builtins.str = ...,
+        restarts: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["lease_name", b"lease_name", "task_ids", b"task_ids"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["lease_name", b"lease_name", "restarts", b"restarts", "task_ids", b"task_ids"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
