@@ -14,7 +14,6 @@ import stardag as sd
 from stardag.target import TargetFactory
 from stardag.target.serialize import NumpySerializer
 
-
 REFUSED = r"Python objects in it|holds a numpy array, not|.npy can't hold the array"
 
 
