@@ -18,7 +18,6 @@ import json
 import os
 import re
 import tomllib
-from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, cast
 
@@ -183,8 +182,6 @@ class LoadedConfig(BaseModel):
     """Dotted name of each value that was set -> the file or variable that set it."""
     profile: str | None
     """The profile in use."""
-    unknown: dict[str, str | None]
-    """Variables called `STARDAG_...` that set nothing -> the one that may have been meant."""
 
 
 class _File(Config):
@@ -221,12 +218,7 @@ def load_config() -> LoadedConfig:
         )
     for name, section, key, value in _environment():
         _lay(values, {section: {key: value}}, name, sources)
-    return LoadedConfig(
-        config=Config.model_validate(values),
-        sources=sources,
-        profile=profile,
-        unknown=_unknown_variables(),
-    )
+    return LoadedConfig(config=Config.model_validate(values), sources=sources, profile=profile)
 
 
 def _lay(
@@ -321,14 +313,19 @@ def _variable(name: str, section: str, key: str) -> Iterator[tuple[str, str, str
         yield name, section, key, read[section][key]
 
 
-def _unknown_variables() -> dict[str, str | None]:
+def unknown_variables() -> dict[str, str | None]:
+    """Return the variables called `STARDAG_...` that set nothing, and what may be meant by each.
+
+    The server's settings, `STARDAG_SERVER_...`, are its own.
+    """
+    from difflib import get_close_matches
+
     known = [*_VARIABLES, *_SELECTING, _ROOTS]
     return {
         name: next(iter(get_close_matches(name, known, 1, cutoff=0.8)), None)
         for name in sorted(os.environ)
         if name.startswith("STARDAG_")
         and name not in known
-        # the server's settings are its own
         and not name.startswith((_ROOT, "STARDAG_SERVER_"))
     }
 
@@ -355,6 +352,8 @@ def _describe(problem: ErrorDetails) -> str:
 
 
 def _describe_unknown(place: list[str]) -> str:
+    from difflib import get_close_matches
+
     *above, name = place
     section = above[2:] if above[:1] == ["profiles"] else above
     settings = Config.model_fields[section[0]].default_factory if section else _File

@@ -86,3 +86,28 @@ def test_a_file_where_a_folder_must_be_is_an_error_that_names_it(tmp_path: Path)
     assert not target.exists()
     with pytest.raises(NotADirectoryError, match="file"):
         target.save(b"")
+
+
+REPLACE = """
+import sys
+import stardag as sd
+from stardag.target.serialize import BytesSerializer
+target = sd.LocalTarget(sys.argv[1], BytesSerializer())
+for i in range(200):
+    target.save(sys.argv[2].encode() * (100_000 + i))
+"""
+
+
+def test_processes_that_replace_an_object_are_always_read_whole(tmp_path: Path) -> None:
+    target = sd.LocalTarget(tmp_path / "object", BytesSerializer())
+    target.save(b"0")
+    command = [sys.executable, "-c", REPLACE, str(target.path)]
+    writers = [subprocess.Popen([*command, letter]) for letter in "ab"]
+    seen: set[bytes] = set()
+    while any(writer.poll() is None for writer in writers):
+        content = target.load()
+        assert len(set(content)) == 1
+        seen.add(content[:1])
+    assert [writer.wait() for writer in writers] == [0, 0]
+    assert seen & {b"a", b"b"}
+    assert left_in(tmp_path) == ["object"]

@@ -27,10 +27,10 @@ def show(*, json: Annotated[bool, Parameter(name="--json", negative="")] = False
     from rich.table import Table
 
     from stardag.cli import output
-    from stardag.config import load_config
+    from stardag.config import load_config, unknown_variables
 
     loaded = load_config()
-    for name, meant in loaded.unknown.items():
+    for name, meant in unknown_variables().items():
         hint = f"; did you mean {meant}?" if meant else ""
         print(f"stardag: {name} is set, and is no setting{hint}", file=sys.stderr)
     values = {"profile": loaded.profile, **dict(_flat(loaded.config.model_dump(mode="json")))}

@@ -6,9 +6,7 @@ import json
 import shutil
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
-
-from pydantic import TypeAdapter, ValidationError
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
 
 from stardag._errors import TargetNotFoundError
 from stardag.target._file import FileSystemTarget
@@ -24,8 +22,6 @@ if TYPE_CHECKING:
     from stardag.target._store import Store
 
 T = TypeVar("T")
-
-_NAMES = TypeAdapter(list[str])
 
 MARK = "_SUCCESS"
 """Name of the object that says that a directory is complete, as Hadoop and Spark name it."""
@@ -87,13 +83,13 @@ class DirectoryTarget(StoredTarget):
             raise TargetNotFoundError(
                 f"{self.uri} does not exist, or its writer has not marked it as done"
             ) from None
-        try:
-            return _NAMES.validate_json(mark)
-        except ValidationError:
+        names = _names_in(mark)
+        if names is None:
             raise ValueError(
                 f"{self.store.uri(self.evidence)} does not list the objects of the directory, as "
                 "a DirectoryTarget writes it"
-            ) from None
+            )
+        return names
 
     def proxy_path(self, mode: Literal["r", "w"] = "r") -> AbstractContextManager[Path]:
         """Give the directory a path on the local disk for a `with` block.
@@ -152,3 +148,15 @@ class DirectoryTarget(StoredTarget):
     def _upload(self, name: str, local: Path) -> None:
         with local.open("rb") as source, self.get_sub_target(name).open("wb") as copy:
             shutil.copyfileobj(source, copy)
+
+
+def _names_in(mark: bytes) -> list[str] | None:
+    """Return the names that a mark lists, or None if it is no list of names."""
+    try:
+        listed = json.loads(mark)
+    except ValueError:
+        return None
+    if not isinstance(listed, list):
+        return None
+    names = cast("list[Any]", listed)
+    return names if all(isinstance(name, str) for name in names) else None

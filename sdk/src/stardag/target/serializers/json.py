@@ -17,7 +17,6 @@ from pydantic_core import PydanticSerializationError
 
 from stardag._errors import SerializerError
 from stardag._nesting import children
-from stardag.target.serializers.fidelity import first_difference
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -70,6 +69,8 @@ class JSONSerializer(Generic[T]):
 
     def _loss(self, obj: T, data: bytes) -> str | None:
         """Return what is wrong if the data stands for another value, else None."""
+        from stardag.target.serializers.fidelity import first_difference
+
         try:
             difference = first_difference(obj, self._adapter.validate_json(data))
         except ValidationError as error:

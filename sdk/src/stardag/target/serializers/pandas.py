@@ -7,7 +7,6 @@ import io
 from typing import TYPE_CHECKING, Any
 
 from stardag._errors import SerializerError
-from stardag.target.serializers.pandas_losses import ARROW_ERRORS, loss
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -34,6 +33,8 @@ class PandasParquetSerializer:
         or neither text, numbers nor times; values of mixed or unknown types; dicts with
         different keys; categories other than text.
         """
+        from stardag.target.serializers.pandas_losses import ARROW_ERRORS, loss
+
         _check(obj, target)
         if problem := loss(obj):
             raise SerializerError(f"{target.uri}: Parquet can't hold the frame: {problem}")
