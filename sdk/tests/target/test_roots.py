@@ -131,3 +131,11 @@ def test_a_path_that_leads_out_of_its_root_or_to_no_object_is_refused(
 @pytest.mark.parametrize("relpath", ["a..b", "..a/b", "a/.hidden", ".a", "a./b", "a/...", "a b"])
 def test_dots_in_a_name_are_no_reason_to_refuse_it(relpath: str) -> None:
     assert TargetFactory({"default": "/data"}).get_target(relpath).uri == f"/data/{relpath}"
+
+
+def test_a_path_may_be_a_path_object_and_nothing_else() -> None:
+    factory = TargetFactory({"default": "/data"})
+    assert factory.get_target(Path("a/b")).uri == "/data/a/b"
+    assert factory.get_directory_target(Path("a/b")).uri == "/data/a/b"
+    with pytest.raises(TypeError, match="not int"):
+        factory.get_target(3)  # pyright: ignore[reportArgumentType]

@@ -46,8 +46,9 @@ class FileSystemTarget(StoredTarget, Generic[T]):
     ) -> AbstractContextManager[IO[str]] | AbstractContextManager[IO[bytes]]:
         """Open the object, as a context manager; text is UTF-8, line ends as they are.
 
-        What is written is published when the `with` block ends, and not at all if it ends
-        with an exception. Reading what does not exist raises `TargetNotFoundError`.
+        What is written is published when the `with` block ends, which closes the file, and not
+        at all if it ends with an exception. Reading what does not exist raises
+        `TargetNotFoundError`.
         """
         match mode:
             case "rb":

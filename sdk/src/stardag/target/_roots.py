@@ -58,7 +58,7 @@ class TargetFactory:
 
     def get_target(
         self,
-        relpath: str,
+        relpath: str | PathLike[str],
         target_root_key: str = "default",
         serializer: Serializer[T] | None = None,
     ) -> FileSystemTarget[T]:
@@ -68,21 +68,22 @@ class TargetFactory:
         or no store for its scheme, and `ValueError` if `relpath` leads out of the root or to no
         object.
         """
-        if not relpath or relpath[-1] == "/":
-            raise _no_path(relpath)
-        store, path = self._place(relpath, target_root_key)
+        path = relpath if isinstance(relpath, str) else fspath(relpath)
+        if not path or path[-1] == "/":
+            raise _no_path(path)
+        store, path = self._place(path, target_root_key)
         if isinstance(store, LocalStore):
             return LocalTarget(path, serializer, store)
         return FileSystemTarget(store, path, serializer)
 
     def get_directory_target(
-        self, relpath: str, target_root_key: str = "default"
+        self, relpath: str | PathLike[str], target_root_key: str = "default"
     ) -> DirectoryTarget:
         """Return the target of all that is below `relpath`, itself below a root.
 
         A full path or a URI is used as it is. Raises what `get_target` raises.
         """
-        return DirectoryTarget(*self._place(relpath, target_root_key))
+        return DirectoryTarget(*self._place(fspath(relpath), target_root_key))
 
     def _place(self, relpath: str, key: str) -> tuple[Store, str]:
         if relpath.startswith("/") or "://" in relpath:
@@ -158,12 +159,16 @@ target_factory_provider: Provider[TargetFactory] = Provider(TargetFactory)
 
 
 def get_target(
-    relpath: str, target_root_key: str = "default", serializer: Serializer[Any] | None = None
+    relpath: str | PathLike[str],
+    target_root_key: str = "default",
+    serializer: Serializer[Any] | None = None,
 ) -> FileSystemTarget[Any]:
     """Return the target at `relpath` below a named root; see `TargetFactory.get_target`."""
     return target_factory_provider.get().get_target(relpath, target_root_key, serializer)
 
 
-def get_directory_target(relpath: str, target_root_key: str = "default") -> DirectoryTarget:
+def get_directory_target(
+    relpath: str | PathLike[str], target_root_key: str = "default"
+) -> DirectoryTarget:
     """Return the directory at `relpath` below a named root."""
     return target_factory_provider.get().get_directory_target(relpath, target_root_key)
