@@ -20,12 +20,14 @@ pytest_plugins = ["stardag.testing"]
 def _isolate(namespace: dict[str, Any]) -> None:
     """Give a page an empty working directory and a configuration of its own."""
     from stardag import BaseTask
+    from stardag._registry import _module_namespaces
     from stardag.config import get_config
     from stardag.target import target_factory_provider
 
     stack = ExitStack()
     assert BaseTask._family is not None
     stack.enter_context(BaseTask._family.isolated())
+    stack.enter_context(patch.dict(_module_namespaces))
     directory = stack.enter_context(TemporaryDirectory())
     settings = {name: value for name, value in os.environ.items() if "STARDAG" not in name}
     settings["STARDAG_TARGET_ROOTS__DEFAULT"] = f"{directory}/targets"
@@ -50,7 +52,7 @@ def _restore(namespace: dict[str, Any]) -> None:
 
 pytest_collect_file = Sybil(
     parsers=[PythonCodeBlockParser(doctest_optionflags=doctest.ELLIPSIS), SkipParser()],
-    patterns=["README.md", "docs/*.md", "docs/how-to/*.md"],
+    patterns=["README.md", "docs/*.md", "docs/concepts/*.md", "docs/how-to/*.md"],
     setup=_isolate,
     teardown=_restore,
 ).pytest()

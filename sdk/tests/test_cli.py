@@ -40,6 +40,21 @@ def test_settings_are_shown_with_their_sources(
         assert "server.token" in done.stdout
 
 
+def test_the_profile_is_shown_and_so_are_variables_that_set_nothing(
+    isolated: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (isolated / "stardag.toml").write_text("[profiles.prod.tracking]\nquiet = true")
+    monkeypatch.setenv("STARDAG_PROFILE", "prod")
+    monkeypatch.setenv("STARDAG_SERVR", "host:1")
+    done = stardag("config", "show", "--json")
+    shown = json.loads(done.stdout)
+    assert shown["profile"] == {"value": "prod", "source": "STARDAG_PROFILE"}
+    assert shown["tracking.quiet"]["source"] == f"{isolated}/stardag.toml [profiles.prod]"
+    assert done.stderr == (
+        "stardag: STARDAG_SERVR is set, and is no setting; did you mean STARDAG_SERVER?\n"
+    )
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from stardag import ConfigError
-from stardag.config import load_config
+from stardag.config import _VARIABLES, load_config, unknown_variables
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -49,6 +49,73 @@ def test_an_empty_variable_unsets(isolated: Path, monkeypatch: pytest.MonkeyPatc
     assert load_config().config.server.address is None
 
 
+EVERY_VARIABLE = """
+[targets]
+write_once = true
+fsync = true
+cache_dir = "x"
+cache_max_bytes = 1
+pickle_as_last_resort = true
+[server]
+address = "x"
+token = "x"
+token_file = "x"
+[tracking]
+state_dir = "x"
+fsync = "never"
+offline = true
+flush_timeout = 1
+quiet = true
+[target_roots]
+default = "x"
+cold = "x"
+"""
+
+
+def test_any_empty_variable_unsets_what_a_file_has_set(
+    isolated: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unset = load_config().config
+    (isolated / "stardag.toml").write_text(EVERY_VARIABLE)
+    for name in (*_VARIABLES, "STARDAG_TARGET_ROOTS__DEFAULT", "STARDAG_TARGET_ROOTS__COLD"):
+        monkeypatch.setenv(name, "")
+    loaded = load_config()
+    assert loaded.config == unset
+    assert loaded.sources["tracking.fsync"] == "STARDAG_FSYNC"
+
+
+def test_a_variable_that_names_no_root_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STARDAG_TARGET_ROOTS__", "/x")
+    with pytest.raises(ConfigError, match="STARDAG_TARGET_ROOTS__ names no target root"):
+        load_config()
+
+
+def test_variables_that_set_nothing_are_known_with_what_may_be_meant(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name in ("STARDAG_SERVR", "STARDAG_NOTHING_OF_THE_KIND", "STARDAG_SERVER_PORT"):
+        monkeypatch.setenv(name, "x")
+    assert unknown_variables() == {
+        "STARDAG_NOTHING_OF_THE_KIND": None,
+        "STARDAG_SERVR": "STARDAG_SERVER",
+    }
+
+
+def test_a_tool_table_that_is_none_is_an_error(isolated: Path) -> None:
+    (isolated / "pyproject.toml").write_text("[tool]\nstardag = 3")
+    with pytest.raises(ConfigError, match=r"pyproject.toml: tool.stardag must be a table"):
+        load_config()
+
+
+def test_a_file_may_be_named_below_the_home_directory(
+    isolated: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(isolated))
+    (isolated / "mine.toml").write_text("[target_roots]\nx = '~/out'")
+    monkeypatch.setenv("STARDAG_CONFIG", "~/mine.toml")
+    assert load_config().config.target_root("x") == str(isolated / "out")
+
+
 def test_the_project_file_is_found_above_the_working_directory(
     isolated: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -65,7 +132,10 @@ def test_a_profile_is_laid_over_its_file(isolated: Path, monkeypatch: pytest.Mon
         'address = "b:1"'
     )
     monkeypatch.setenv("STARDAG_PROFILE", "prod")
-    config = load_config().config
+    loaded = load_config()
+    assert loaded.profile == "prod"
+    assert loaded.sources["server.address"] == f"{isolated}/stardag.toml [profiles.prod]"
+    config = loaded.config
     assert (config.server.address, config.target_root("x")) == ("b:1", "/x")
     monkeypatch.setenv("STARDAG_PROFILE", "nope")
     with pytest.raises(ConfigError, match=r"'nope', and there is no such profile \(known: prod\)"):
@@ -119,14 +189,25 @@ def test_target_roots_come_from_json_and_from_single_variables(
     ("text", "problem"),
     [
         ("[server", "not valid TOML"),
-        ("[server]\naddres = 'x'", r"stardag.toml: server.addres: Extra inputs"),
+        (
+            "[server]\naddres = 'x'",
+            r"stardag.toml: there is no setting 'server.addres' \(did you mean 'address'\?\)",
+        ),
+        ("[servr]\naddress = 'x'", r"there is no setting 'servr' \(did you mean 'server'\?\)"),
+        ("[tracking]\nx = 1", r"there is no setting 'tracking.x' \(there are state_dir, fsync, "),
+        ("[profiles.a.servr]\nx = 1", r"setting 'profiles.a.servr' \(did you mean 'server'\?\)"),
+        ("[profiles.a.targets]\nfsyn = 1", r"setting 'profiles.a.targets.fsyn' .*'fsync'"),
         ("server = '127.0.0.1:7465'", r"stardag.toml: server: Input should be"),
         ("target_roots = 'x'", r"target_roots: Input should be"),
         ("profiles = 3", r"profiles: Input should be"),
         ("[profiles]\na = 3", r"profiles.a: Input should be"),
         ("[tracking]\nfsync = 'often'", "tracking.fsync"),
         ("[target_roots]\ndefault = 3", r"target_roots.default: Input should be"),
-        ("[target_roots]\ndefault = ''", r"target_roots.default: String should have"),
+        (
+            "[target_roots]\ndefault = ''",
+            r"target_roots.default: it is empty; write a path or a URI",
+        ),
+        ("[target_roots]\nx = 's3:/b'", r"target_roots.x: a URI has two slashes .*: s3://b"),
     ],
 )
 def test_a_mistake_in_a_file_is_named_with_its_place(

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 
 import stardag as sd
@@ -41,3 +46,65 @@ def test_an_id_that_changed_is_told_with_its_ingredients() -> None:
     assert_stable_id(task, str(task.id))
     with pytest.raises(AssertionError, match=r'"n":1'):
         assert_stable_id(task, "229ff6d8-0b93-5aed-a524-bf1ab2a0f84f")
+
+
+class Cold(sd.AutoTask[int]):
+    @property
+    def _target_root_key(self) -> str:
+        return "cold"
+
+    def run(self) -> None:
+        self.output().save(1)
+
+
+@pytest.mark.usefixtures("in_memory_targets")
+def test_every_root_is_in_memory() -> None:
+    sd.build_sequential(Cold()).raise_for_status()
+    assert Cold().output().uri.startswith("memory://cold/")
+
+
+PROJECT = {
+    "conftest.py": 'pytest_plugins = ["stardag.testing"]',
+    "pipeline.py": """
+import stardag as sd
+
+@sd.task
+def numbers(limit: int) -> list[int]:
+    return list(range(limit))
+
+@sd.task
+def total(values: sd.Depends[list[int]]) -> int:
+    return sum(values)
+""",
+    "test_pipeline.py": """
+import stardag as sd
+from pipeline import numbers, total
+
+def test_it_is_made(in_memory_targets, build_record):
+    task = total(values=numbers(limit=4))
+    sd.build(task).raise_for_status()
+    assert task.load() == 6
+    assert build_record.tasks("completed") == [numbers(limit=4), task]
+    assert build_record.ended == "completed"
+
+def test_nothing_is_left_of_another_test(in_memory_targets, build_record):
+    assert not numbers(limit=4).complete()
+    assert build_record.events == []
+""",
+}
+
+
+def test_a_new_project_can_use_the_plugin(isolated: Path) -> None:
+    for name, content in PROJECT.items():
+        (isolated / name).write_text(content)
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "."],
+        env={**os.environ, "STARDAG_SERVER": "127.0.0.1:1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "2 passed" in done.stdout
+    assert not (isolated / "targets").exists()
+    assert not (isolated / "state").exists()

@@ -8,7 +8,7 @@ environment. `STARDAG_PROFILE=name` lays a file's `[profiles.name]` over the res
 file.
 
 Paths in a file are relative to the file's directory, those in variables to the working
-directory. An empty variable unsets what files set.
+directory. An empty variable unsets what files set: the default holds.
 """
 
 from __future__ import annotations
@@ -16,9 +16,10 @@ from __future__ import annotations
 import functools
 import json
 import os
+import re
 import tomllib
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, cast
 
 from pydantic import (
     AfterValidator,
@@ -34,6 +35,8 @@ from stardag._errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from pydantic_core import ErrorDetails
 
 # Environment variable -> where its value goes.
 _VARIABLES = {
@@ -52,6 +55,10 @@ _VARIABLES = {
     "STARDAG_QUIET": ("tracking", "quiet"),
 }
 _ROOTS = "STARDAG_TARGET_ROOTS"
+_ROOT = f"{_ROOTS}__"
+_SELECTING = ("STARDAG_CONFIG", "STARDAG_PROFILE")
+
+_UNSET: Any = object()
 
 
 def _user_path(kind: Literal["config", "data", "state"]) -> Path:
@@ -67,11 +74,24 @@ def _absolute(path: Path, info: ValidationInfo) -> Path:
 
 
 def _absolute_root(root: str, info: ValidationInfo) -> str:
-    return root if "://" in root else str(_absolute(Path(root), info))
+    """Return a root as it is if it is a URI, else as an absolute path."""
+    scheme, is_uri, place = root.partition("://")
+    if not root.strip():
+        raise ValueError("it is empty; write a path or a URI")
+    if not is_uri:
+        if one_slash := re.match(r"([a-z][a-z0-9+.-]+):/", root):
+            there = root[one_slash.end() :]
+            raise ValueError(f"a URI has two slashes after its scheme: {one_slash[1]}://{there}")
+        return str(_absolute(Path(root), info))
+    if scheme == "s3" and not place.strip("/"):
+        raise ValueError(f"{root} names no bucket")
+    if scheme == "file" and not place.removeprefix("localhost").startswith("/"):
+        raise ValueError(f"file:// is followed by a full path: file:///{place}")
+    return root
 
 
 ConfigPath = Annotated[Path, AfterValidator(_absolute)]
-TargetRoot = Annotated[str, Field(min_length=1), AfterValidator(_absolute_root)]
+TargetRoot = Annotated[str, AfterValidator(_absolute_root)]
 
 
 class _Section(BaseModel):
@@ -153,12 +173,17 @@ class Config(_Section):
         )
 
 
+ConfigT = TypeVar("ConfigT", bound=Config)
+
+
 class LoadedConfig(BaseModel):
     """A configuration and where each of its values was set."""
 
     config: Config
     sources: dict[str, str]
     """Dotted name of each value that was set -> the file or variable that set it."""
+    profile: str | None
+    """The profile in use."""
 
 
 class _File(Config):
@@ -185,16 +210,17 @@ def load_config() -> LoadedConfig:
     for name, file in files.items():
         _lay(values, file.model_dump(exclude_unset=True, exclude={"profiles"}), name, sources)
         if profile in file.profiles:
-            _lay(values, file.profiles[profile].model_dump(exclude_unset=True), name, sources)
+            settings = file.profiles[profile].model_dump(exclude_unset=True)
+            _lay(values, settings, f"{name} [profiles.{profile}]", sources)
     known = sorted({name for file in files.values() for name in file.profiles})
     if profile is not None and profile not in known:
         raise ConfigError(
             f"STARDAG_PROFILE is {profile!r}, and there is no such profile "
             f"(known: {', '.join(known) or 'none'})"
         )
-    for name, layer in _environment():
-        _lay(values, layer.model_dump(exclude_unset=True), name, sources)
-    return LoadedConfig(config=Config.model_validate(values), sources=sources)
+    for name, section, key, value in _environment():
+        _lay(values, {section: {key: value}}, name, sources)
+    return LoadedConfig(config=Config.model_validate(values), sources=sources, profile=profile)
 
 
 def _lay(
@@ -209,9 +235,12 @@ def _lay(
         if isinstance(value, dict):
             inner = cast("dict[str, Any]", value)
             _lay(onto.setdefault(key, {}), inner, source, sources, here)
+            continue
+        if value is _UNSET:
+            onto.pop(key, None)
         else:
             onto[key] = value
-            sources[".".join(here)] = source
+        sources[".".join(here)] = source
 
 
 def _files() -> Iterator[Path]:
@@ -220,7 +249,7 @@ def _files() -> Iterator[Path]:
     if user.is_file():
         yield user
     if named := os.environ.get("STARDAG_CONFIG"):
-        if not (path := Path(named)).is_file():
+        if not (path := Path(named).expanduser()).is_file():
             raise ConfigError(f"STARDAG_CONFIG names {path}, which is not a file")
         yield path
         return
@@ -253,39 +282,84 @@ def _read_file(path: Path) -> _File:
     values = _parse(path)
     if path.name == "pyproject.toml":
         values = _tool_table(values)
-    try:
-        return _File.model_validate(values, context={"base": path.resolve().parent})
-    except ValidationError as error:
-        raise ConfigError(f"{path}: {_describe(error)}") from None
+        if not isinstance(values, dict):
+            raise ConfigError(f"{path}: tool.stardag must be a table, [tool.stardag]")
+    return read_config(values, str(path), path.resolve().parent, _File)
 
 
-def _environment() -> Iterator[tuple[str, Config]]:
-    """Return what each variable sets."""
+def _environment() -> Iterator[tuple[str, str, str, Any]]:
+    """Return for each variable the section, the setting and the value that it sets."""
     for name, (section, key) in _VARIABLES.items():
-        if (text := os.environ.get(name)) is not None:
-            yield name, _from_variable(name, {section: {key: text or None}})
+        yield from _variable(name, section, key)
     if text := os.environ.get(_ROOTS):
         try:
             roots = json.loads(text)
         except ValueError as error:
             raise ConfigError(f"{_ROOTS} is not valid JSON: {error}") from None
-        yield _ROOTS, _from_variable(_ROOTS, {"target_roots": roots})
-    prefix = _ROOTS + "__"
-    for name, text in os.environ.items():
-        if name.startswith(prefix) and text:
-            root = {name.removeprefix(prefix).lower(): text}
-            yield name, _from_variable(name, {"target_roots": root})
+        for key, root in read_config({"target_roots": roots}, _ROOTS).target_roots.items():
+            yield _ROOTS, "target_roots", key, root
+    for name in sorted(os.environ):
+        if name.startswith(_ROOT):
+            if name == _ROOT:
+                raise ConfigError(f"{_ROOT} names no target root; write {_ROOT}NAME")
+            yield from _variable(name, "target_roots", name.removeprefix(_ROOT).lower())
 
 
-def _from_variable(name: str, values: dict[str, Any]) -> Config:
+def _variable(name: str, section: str, key: str) -> Iterator[tuple[str, str, str, Any]]:
+    """Return what one variable sets; nothing if it is not there."""
+    text = os.environ.get(name)
+    if text == "":
+        yield name, section, key, _UNSET
+    elif text is not None:
+        read = read_config({section: {key: text}}, name).model_dump(exclude_unset=True)
+        yield name, section, key, read[section][key]
+
+
+def unknown_variables() -> dict[str, str | None]:
+    """Return the variables called `STARDAG_...` that set nothing, and what may be meant by each.
+
+    The server's settings, `STARDAG_SERVER_...`, are its own.
+    """
+    from difflib import get_close_matches
+
+    known = [*_VARIABLES, *_SELECTING, _ROOTS]
+    return {
+        name: next(iter(get_close_matches(name, known, 1, cutoff=0.8)), None)
+        for name in sorted(os.environ)
+        if name.startswith("STARDAG_")
+        and name not in known
+        and not name.startswith((_ROOT, "STARDAG_SERVER_"))
+    }
+
+
+def read_config(
+    values: Any, source: str, base: Path | None = None, kind: type[ConfigT] = Config
+) -> ConfigT:
+    """Return settings that `source` has; paths in them are relative to `base`.
+
+    Raises `ConfigError` naming the source and the setting at fault.
+    """
     try:
-        return Config.model_validate(values, context={"base": Path.cwd()})
+        return kind.model_validate(values, context={"base": base or Path.cwd()})
     except ValidationError as error:
-        raise ConfigError(f"{name}: {_describe(error)}") from None
+        problems = "; ".join(map(_describe, error.errors()))
+        raise ConfigError(f"{source}: {problems}") from None
 
 
-def _describe(error: ValidationError) -> str:
-    return "; ".join(
-        f"{'.'.join(str(part) for part in problem['loc'])}: {problem['msg']}"
-        for problem in error.errors()
-    )
+def _describe(problem: ErrorDetails) -> str:
+    if problem["type"] == "extra_forbidden":
+        return _describe_unknown([str(part) for part in problem["loc"]])
+    place = ".".join(str(part) for part in problem["loc"])
+    return f"{place}: {problem['msg'].removeprefix('Value error, ')}"
+
+
+def _describe_unknown(place: list[str]) -> str:
+    from difflib import get_close_matches
+
+    *above, name = place
+    section = above[2:] if above[:1] == ["profiles"] else above
+    settings = Config.model_fields[section[0]].default_factory if section else _File
+    known = list(cast("type[_Section]", settings).model_fields)
+    meant = get_close_matches(name, known, 1)
+    hint = f"did you mean {meant[0]!r}?" if meant else f"there are {', '.join(known)}"
+    return f"there is no setting {'.'.join(place)!r} ({hint})"

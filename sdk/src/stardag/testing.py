@@ -14,7 +14,7 @@ import pytest
 
 from stardag._task import BaseTask
 from stardag.build.builder import observer_provider
-from stardag.target import TargetFactory, target_factory_provider
+from stardag.target import StoreSettings, TargetFactory, target_factory_provider
 from stardag.target.stores.memory import MemoryStore
 
 if TYPE_CHECKING:
@@ -23,13 +23,27 @@ if TYPE_CHECKING:
     from stardag.build.observer import BuildInfo, BuildStatus, ObservedTask
 
 
+class MemoryTargetFactory(TargetFactory):
+    """Makes targets in one store in memory, whatever their root is called."""
+
+    def __init__(self) -> None:
+        """Make a factory with an empty store."""
+        self.store = MemoryStore()
+        super().__init__({}, {"memory": self.store}, StoreSettings())
+
+    def _base(self, key: str) -> str:
+        return f"memory://{key}/"
+
+
 @contextmanager
-def targets_in_memory(*keys: str) -> Generator[MemoryStore]:
-    """Keep what is made in memory during a `with` block, for the named roots or `default`."""
-    store = MemoryStore()
-    roots = {key: f"memory://{key}" for key in keys or ("default",)}
-    with target_factory_provider.override(TargetFactory(roots, {"memory": store})):
-        yield store
+def targets_in_memory() -> Generator[MemoryStore]:
+    """Keep what is made below any target root in memory during a `with` block.
+
+    What a task places by a full path or a URI goes there all the same.
+    """
+    factory = MemoryTargetFactory()
+    with target_factory_provider.override(factory):
+        yield factory.store
 
 
 @contextmanager

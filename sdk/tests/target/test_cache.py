@@ -154,8 +154,9 @@ def test_a_failed_fetch_leaves_nothing(remote: CountingStore, tmp_path: Path) ->
         into.write(b"half")
         raise OSError("the connection broke")
 
-    with pytest.raises(OSError, match="the connection broke"):
+    with pytest.raises(OSError, match="the connection broke") as raised:
         DiskCache(tmp_path, 1000).add(fail)
+    assert raised.value.__notes__ == [f"while a copy was being written to the cache {tmp_path}"]
     assert list(tmp_path.iterdir()) == []
 
 

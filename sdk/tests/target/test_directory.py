@@ -60,6 +60,39 @@ def test_a_local_path_stands_for_the_directory_both_ways(
         assert (path / "index").read_text() == "index"
 
 
+def test_by_path_there_is_what_was_marked_and_nothing_else(
+    directory: DirectoryTarget, factory: TargetFactory
+) -> None:
+    with (directory / "of/an-attempt-that-failed").open("w") as file:
+        file.write("stale")
+    again = factory.get_directory_target("models/net")
+    with again.proxy_path("w") as path:
+        (path / "a").mkdir()
+        (path / "a/b").write_text("new")
+    with again.proxy_path("r") as path:
+        assert [p.relative_to(path).as_posix() for p in path.rglob("*") if p.is_file()] == ["a/b"]
+        assert (path / "a/b").read_text() == "new"
+
+
+def test_a_path_that_is_no_directory_any_more_marks_nothing(directory: DirectoryTarget) -> None:
+    problem = r"models/net: there is no directory any more at the path"
+    with pytest.raises(NotADirectoryError, match=problem), directory.proxy_path("w") as path:
+        path.rmdir()
+        path.write_text("a file")
+    assert not directory.exists()
+
+
+@pytest.mark.parametrize("content", ["", "{}", "[1]"])
+def test_a_mark_of_another_tool_is_an_error_that_names_it(
+    content: str, directory: DirectoryTarget, factory: TargetFactory
+) -> None:
+    with factory.get_target("models/net/_SUCCESS").open("w") as mark:
+        mark.write(content)
+    assert directory.exists()
+    with pytest.raises(ValueError, match=r"models/net/_SUCCESS does not list the objects"):
+        directory.names()
+
+
 def test_a_failed_block_leaves_it_incomplete(directory: DirectoryTarget) -> None:
     with pytest.raises(RuntimeError), directory.proxy_path("w") as path:
         (path / "half").write_text("")

@@ -13,7 +13,11 @@ import pytest
 
 import stardag as sd
 from stardag.target import TargetFactory, exists_many
-from stardag.target.serialize import PandasCSVSerializer, PandasParquetSerializer
+from stardag.target.serialize import (
+    PandasCSVSerializer,
+    PandasParquetSerializer,
+    PandasSeriesSerializer,
+)
 
 AWKWARD = {
     "no rows, no columns": pd.DataFrame(),
@@ -94,6 +98,81 @@ def test_a_frame_comes_back_from_every_store(factory: TargetFactory) -> None:
         pd.testing.assert_frame_equal(target.load(), frame)
 
 
+def with_attrs(attrs: dict[Any, Any]) -> pd.DataFrame:
+    frame = pd.DataFrame({"a": [1]})
+    frame.attrs.update(attrs)
+    return frame
+
+
+@pytest.mark.parametrize(
+    ("frame", "found"),
+    [
+        (pd.DataFrame({"a": ["x", None]}, dtype=object), pd.DataFrame({"a": ["x", None]})),
+        (pd.DataFrame({"a": [1, 2]}, dtype=object), pd.DataFrame({"a": [1, 2]})),
+        (pd.DataFrame({"a": [1.5, None]}, dtype=object), pd.DataFrame({"a": [1.5, None]})),
+        (
+            pd.DataFrame({"a": [(1, 2), [3]]}),
+            pd.DataFrame({"a": [np.array([1, 2]), np.array([3])]}),
+        ),
+        (pd.DataFrame({"a": range(2)}, index=pd.date_range("2024", periods=2)), None),
+    ],
+    ids=["text", "whole numbers", "numbers", "sequences", "freq"],
+)
+def test_objects_come_back_with_the_type_of_their_values(
+    frame: pd.DataFrame, found: pd.DataFrame | None, tmp_path: Path
+) -> None:
+    parquet_at(tmp_path).save(frame)
+    expected = frame if found is None else found
+    pd.testing.assert_frame_equal(parquet_at(tmp_path).load(), expected, check_freq=False)
+
+
+def series_at(path: Path) -> sd.LocalTarget[Any]:
+    return sd.LocalTarget(path / "series.parquet", PandasSeriesSerializer())
+
+
+@pytest.mark.parametrize(
+    "series",
+    [
+        pd.Series([1, 2], name="x"),
+        pd.Series([1.5, None]),
+        pd.Series([], dtype="int8", name=""),
+        pd.Series(["a", None], dtype="str", index=pd.Index(["x", "y"], name="k")),
+        pd.Series([1, 2], index=pd.MultiIndex.from_tuples([("x", 1), ("x", 2)]), name="é"),
+        pd.Series(pd.Categorical(["a"]), name="index"),
+        pd.Series([pd.Timestamp("2024-01-01", tz="Europe/Stockholm"), pd.NaT]),
+    ],
+)
+def test_a_series_comes_back_with_its_name_and_index(
+    series: pd.Series[Any], tmp_path: Path
+) -> None:
+    series_at(tmp_path).save(series)
+    pd.testing.assert_series_equal(series_at(tmp_path).load(), series)
+
+
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [
+        (pd.Series([1], name=3), "the series' name 3 must be text"),
+        (pd.Series([{1}]), "would come back as another"),
+        (pd.DataFrame({"a": [1]}), "holds a pandas Series, not DataFrame"),
+    ],
+)
+def test_a_series_that_would_not_come_back_is_refused(
+    value: Any, reason: str, tmp_path: Path
+) -> None:
+    with pytest.raises(sd.SerializerError, match=reason):
+        series_at(tmp_path).save(value)
+    assert not series_at(tmp_path).exists()
+
+
+def test_a_frame_is_not_read_as_a_series(tmp_path: Path) -> None:
+    sd.LocalTarget(tmp_path / "series.parquet", PandasParquetSerializer()).save(
+        pd.DataFrame({"a": [1], "b": [2]})
+    )
+    with pytest.raises(sd.SerializerError, match="has 2 columns, and not one"):
+        series_at(tmp_path).load()
+
+
 @pytest.mark.parametrize(
     ("value", "reason"),
     [
@@ -106,6 +185,25 @@ def test_a_frame_comes_back_from_every_store(factory: TargetFactory) -> None:
         (pd.DataFrame({"a": [object()]}), "Parquet can't hold the frame"),
         (pd.DataFrame({"a": [2**70]}, dtype=object), "Parquet can't hold the frame"),
         (pd.DataFrame({"a": [1j]}), "Parquet can't hold the frame"),
+        (pd.DataFrame({"a": [{"x": 1}, {"y": 2}]}), r"in column 'a', a value .* as {'x': 1, 'y'"),
+        (
+            pd.DataFrame({"a": [{1, 2}]}),
+            r"column 'a', a value .*{1, 2} \(set\) as \[1, 2\] \(list\)",
+        ),
+        (pd.DataFrame({"a": ["x", b"y"]}, dtype=object), r"'x' \(str\) as b'x' \(bytes\)"),
+        (
+            pd.DataFrame({"a": [datetime.date(2024, 1, 1), datetime.datetime(2024, 1, 1, 7)]}),
+            r"\(datetime\) as .*\(date\)",
+        ),
+        (pd.DataFrame({"a": [datetime.time(1, tzinfo=datetime.UTC)]}), r"\(time\) as"),
+        (pd.DataFrame({"a": [2**53 + 1, 0.5]}, dtype=object), "Parquet can't hold the frame"),
+        (pd.DataFrame([[1, 2]], columns=[True, False]), "names of columns are of a type .*boolean"),
+        (pd.DataFrame([[1]], columns=pd.CategoricalIndex(["a"])), "of a type .*categorical"),
+        (pd.DataFrame([[1]], columns=pd.PeriodIndex(["2024-01"], freq="M")), "of a type .*period"),
+        (pd.DataFrame([[1]], columns=[datetime.date(2024, 1, 1)]), "of a type .*date"),
+        (pd.DataFrame({"a": [1]}, index=pd.Index(["x"], name=0)), "index's name 0 would become"),
+        (with_attrs({"x": object()}), "its attrs can't be written as JSON"),
+        (with_attrs({"x": {1: 2}}), r"its attrs\['x'\] key 1 would come back as another"),
         (pd.DataFrame({"a": pd.arrays.SparseArray([0, 1])}), "Parquet can't hold the frame"),
         (pd.Series([1]), "holds a pandas DataFrame, not Series"),
         ([1], "holds a pandas DataFrame, not list"),

@@ -9,11 +9,15 @@ from typing import Any
 
 import polars as pl
 import pytest
-from polars.testing import assert_frame_equal
+from polars.testing import assert_frame_equal, assert_series_equal
 
 import stardag as sd
 from stardag.target import TargetFactory
-from stardag.target.serialize import PolarsCSVSerializer, PolarsParquetSerializer
+from stardag.target.serialize import (
+    PolarsCSVSerializer,
+    PolarsParquetSerializer,
+    PolarsSeriesSerializer,
+)
 
 AWKWARD = {
     "no rows, no columns": pl.DataFrame(),
@@ -84,6 +88,31 @@ def test_what_would_not_come_back_is_refused_and_nothing_is_written(
     with pytest.raises(sd.SerializerError, match=reason):
         parquet_at(tmp_path).save(value)
     assert not parquet_at(tmp_path).exists()
+
+
+@pytest.mark.parametrize(
+    "series",
+    [
+        pl.Series("x", [1, None]),
+        pl.Series([], dtype=pl.List(pl.Int8)),
+        pl.Series("t", [dt.datetime(2024, 1, 1)], dtype=pl.Datetime("ms", "Europe/Stockholm")),
+    ],
+)
+def test_a_series_comes_back_with_its_name_and_type(series: pl.Series, tmp_path: Path) -> None:
+    target = sd.LocalTarget(tmp_path / "series.parquet", PolarsSeriesSerializer())
+    target.save(series)
+    assert_series_equal(target.load(), series)
+
+
+def test_only_a_series_is_written_and_read_as_one(tmp_path: Path) -> None:
+    target = sd.LocalTarget(tmp_path / "series.parquet", PolarsSeriesSerializer())
+    frame: Any = pl.DataFrame({"a": [1], "b": [2]})
+    with pytest.raises(sd.SerializerError, match="holds a polars Series, not DataFrame"):
+        target.save(frame)
+    assert not target.exists()
+    sd.LocalTarget(tmp_path / "series.parquet", PolarsParquetSerializer()).save(frame)
+    with pytest.raises(sd.SerializerError, match="has 2 columns, and not one"):
+        target.load()
 
 
 def test_nested_columns_are_refused_for_csv(tmp_path: Path) -> None:

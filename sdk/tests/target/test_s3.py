@@ -149,6 +149,28 @@ def test_a_server_that_is_not_there_is_an_os_error(s3: S3Server) -> None:
         target.exists()
 
 
+def test_an_endpoint_that_is_no_url_is_an_error_that_says_so(
+    s3: S3Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "localhost:9000")
+    with pytest.raises(sd.ConfigError, match=r"AWS_ENDPOINT_URL is 'localhost:9000'.*http://"):
+        target_in("bucket").exists()
+
+
+@pytest.mark.parametrize("path", ["", "bucket", "bucket/", "/key"])
+def test_a_path_without_bucket_or_key_is_no_object(path: str, s3: S3Server) -> None:
+    target = FileSystemTarget(S3Store(), path, BytesSerializer())
+    with pytest.raises(ValueError, match=f"s3://{path} names no object"):
+        target.exists()
+    with pytest.raises(ValueError, match=f"s3://{path} names no object"):
+        target.save(b"")
+
+
+def test_a_name_that_can_not_be_a_key_is_an_error_that_names_it(s3: S3Server) -> None:
+    with pytest.raises(ValueError, match=r"s3://b/a//b can't be a key: .*empty path segment"):
+        target_in("b", "a//b").save(b"")
+
+
 def test_the_endpoint_for_s3_alone_comes_first(
     s3: S3Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -245,9 +245,18 @@ def test_an_exception_while_writing_by_path_leaves_nothing(
 
 def test_nothing_written_to_a_local_path_is_an_error(make_target: MakeTarget) -> None:
     target = make_target("by/path")
-    with pytest.raises(FileNotFoundError), target.proxy_path("w"):
+    problem = r"by/path: nothing was written to the path that was given for it"
+    with pytest.raises(FileNotFoundError, match=problem), target.proxy_path("w"):
         pass
     assert not target.exists()
+
+
+def test_a_directory_at_a_local_path_is_an_error(make_target: MakeTarget, tmp_path: Path) -> None:
+    target = make_target("by/path")
+    problem = r"by/path: a directory was made at the path .* DirectoryTarget"
+    with pytest.raises(IsADirectoryError, match=problem), target.proxy_path("w") as path:
+        path.mkdir()
+    assert not list(tmp_path.rglob("path"))
 
 
 def test_what_is_deleted_is_gone(make_target: MakeTarget) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import App, Parameter
@@ -16,6 +17,8 @@ config = App(name="config", help="Show the configuration.")
 def show(*, json: Annotated[bool, Parameter(name="--json", negative="")] = False) -> None:
     """Show every setting and where it was set; the values of secrets are hidden.
 
+    Variables called STARDAG_... that set nothing are told on stderr.
+
     Parameters
     ----------
     json
@@ -24,12 +27,17 @@ def show(*, json: Annotated[bool, Parameter(name="--json", negative="")] = False
     from rich.table import Table
 
     from stardag.cli import output
-    from stardag.config import load_config
+    from stardag.config import load_config, unknown_variables
 
     loaded = load_config()
-    values = dict(_flat(loaded.config.model_dump(mode="json")))
+    for name, meant in unknown_variables().items():
+        hint = f"; did you mean {meant}?" if meant else ""
+        print(f"stardag: {name} is set, and is no setting{hint}", file=sys.stderr)
+    values = {"profile": loaded.profile, **dict(_flat(loaded.config.model_dump(mode="json")))}
     values.setdefault("target_roots.default", loaded.config.target_root("default"))
     sources = {name: loaded.sources.get(name, "default") for name in values}
+    if loaded.profile:
+        sources["profile"] = "STARDAG_PROFILE"
     if json:
         output.print_json({n: {"value": v, "source": sources[n]} for n, v in values.items()})
         return

@@ -6,7 +6,7 @@ import json
 import shutil
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
 
 from stardag._errors import TargetNotFoundError
 from stardag.target._file import FileSystemTarget
@@ -73,22 +73,31 @@ class DirectoryTarget(StoredTarget):
     def names(self) -> list[str]:
         """Return the names of the objects in the directory, sorted.
 
-        Raises `TargetNotFoundError` if it is not complete.
+        Raises `TargetNotFoundError` if it is not complete, and `ValueError` if another tool has
+        marked it as done, without saying what is in it.
         """
         try:
             with self.store.reader(self.evidence) as file:
-                return json.load(file)
+                mark = file.read()
         except FileNotFoundError:
             raise TargetNotFoundError(
                 f"{self.uri} does not exist, or its writer has not marked it as done"
             ) from None
+        names = _names_in(mark)
+        if names is None:
+            raise ValueError(
+                f"{self.store.uri(self.evidence)} does not list the objects of the directory, as "
+                "a DirectoryTarget writes it"
+            )
+        return names
 
     def proxy_path(self, mode: Literal["r", "w"] = "r") -> AbstractContextManager[Path]:
         """Give the directory a path on the local disk for a `with` block.
 
-        "r": the path has the objects, and must not be changed; raises `TargetNotFoundError` if
-        the directory is not complete. "w": the files below the path when the block ends become
-        the objects, and the directory is marked as done, unless it ends with an exception.
+        "r": the path has the objects that were marked, and must not be changed; raises what
+        `names` raises. "w": the files below the path when the block ends become the objects, and
+        the directory is marked as done, unless it ends with an exception; raises
+        `NotADirectoryError` if there is no directory at the path any more.
         """
         match mode:
             case "r":
@@ -103,12 +112,10 @@ class DirectoryTarget(StoredTarget):
         from concurrent.futures import ThreadPoolExecutor
 
         names = self.names()
-        if isinstance(self.store, LocalStore):
-            yield Path(self.path)
-            return
+        fetch = self._link if isinstance(self.store, LocalStore) else self._download
         with scratch_path(self.path) as local, ThreadPoolExecutor(CONCURRENT_REQUESTS) as pool:
             local.mkdir()
-            list(pool.map(self._download, names, [local / name for name in names]))
+            list(pool.map(fetch, names, [local / name for name in names]))
             yield local
 
     @contextmanager
@@ -118,10 +125,19 @@ class DirectoryTarget(StoredTarget):
         with scratch_path(self.path) as local, ThreadPoolExecutor(CONCURRENT_REQUESTS) as pool:
             local.mkdir()
             yield local
+            if not local.is_dir():
+                raise NotADirectoryError(
+                    f"{self.uri}: there is no directory any more at the path given for it"
+                )
             files = [path for path in local.rglob("*") if path.is_file()]
             names = [path.relative_to(local).as_posix() for path in files]
             list(pool.map(self._upload, names, files))
             self.mark_done()
+
+    def _link(self, name: str, local: Path) -> None:
+        """Link to the file, so that what else may be in the directory stays out of sight."""
+        local.parent.mkdir(parents=True, exist_ok=True)
+        local.symlink_to(Path((self / name).path).absolute())
 
     def _download(self, name: str, local: Path) -> None:
         target = self / name  # refuses a name that would lead out of the directory
@@ -132,3 +148,15 @@ class DirectoryTarget(StoredTarget):
     def _upload(self, name: str, local: Path) -> None:
         with local.open("rb") as source, self.get_sub_target(name).open("wb") as copy:
             shutil.copyfileobj(source, copy)
+
+
+def _names_in(mark: bytes) -> list[str] | None:
+    """Return the names that a mark lists, or None if it is no list of names."""
+    try:
+        listed = json.loads(mark)
+    except ValueError:
+        return None
+    if not isinstance(listed, list):
+        return None
+    names = cast("list[Any]", listed)
+    return names if all(isinstance(name, str) for name in names) else None

@@ -46,8 +46,9 @@ class FileSystemTarget(StoredTarget, Generic[T]):
     ) -> AbstractContextManager[IO[str]] | AbstractContextManager[IO[bytes]]:
         """Open the object, as a context manager; text is UTF-8, line ends as they are.
 
-        What is written is published when the `with` block ends, and not at all if it ends
-        with an exception. Reading what does not exist raises `TargetNotFoundError`.
+        What is written is published when the `with` block ends, which closes the file, and not
+        at all if it ends with an exception. Reading what does not exist raises
+        `TargetNotFoundError`.
         """
         match mode:
             case "rb":
@@ -67,13 +68,14 @@ class FileSystemTarget(StoredTarget, Generic[T]):
         For libraries that read or write files by name; the path ends in the object's own name.
         "r": the path has the content, and must not be changed. "w": the file that is at the
         path when the block ends becomes the object, unless it ends with an exception. Reading
-        what does not exist raises `TargetNotFoundError`, writing nothing `FileNotFoundError`.
+        what does not exist raises `TargetNotFoundError`, writing nothing `FileNotFoundError`,
+        and making a directory there `IsADirectoryError`.
         """
         match mode:
             case "r":
                 return self._found(self.store.path_for_reading)
             case "w":
-                return self.store.path_for_writing(self.path)
+                return self._path_for_writing()
             case _:
                 raise ValueError(f"mode must be 'r' or 'w', not {mode!r}")
 
@@ -133,6 +135,20 @@ class FileSystemTarget(StoredTarget, Generic[T]):
                 f"the target {self.uri} has no serializer; use open(), or make it with one"
             )
         return self.serializer
+
+    @contextmanager
+    def _path_for_writing(self) -> Generator[Path]:
+        with self.store.path_for_writing(self.path) as local:
+            yield local
+            if local.is_dir():
+                raise IsADirectoryError(
+                    f"{self.uri}: a directory was made at the path that was given for a file; use "
+                    "a DirectoryTarget"
+                )
+            if not local.is_file():
+                raise FileNotFoundError(
+                    f"{self.uri}: nothing was written to the path that was given for it"
+                )
 
     @contextmanager
     def _found(self, opened: Callable[[str], AbstractContextManager[R]]) -> Generator[R]:

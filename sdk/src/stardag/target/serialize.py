@@ -2,8 +2,8 @@
 
 `Annotated[T, SomeSerializer()]` always decides. Else, the first that fits: a serializer
 registered for the type or a base of it; the type's own `dump` and `load`; text for `str`, bytes
-for `bytes`, Parquet for data frames of pandas and polars, `.npy` for numpy arrays; JSON for
-whatever Pydantic can describe. There is no silent pickle.
+for `bytes`, Parquet for data frames and series of pandas and polars, `.npy` for numpy arrays;
+JSON for whatever Pydantic can describe. There is no silent pickle.
 """
 
 from __future__ import annotations
@@ -15,9 +15,17 @@ from stardag.target._protocols import SelfSerializing, Serializer
 from stardag.target.serializers.json import JSONSerializer
 from stardag.target.serializers.numpy import NumpySerializer
 from stardag.target.serializers.own import SelfSerializer
-from stardag.target.serializers.pandas import PandasCSVSerializer, PandasParquetSerializer
+from stardag.target.serializers.pandas import (
+    PandasCSVSerializer,
+    PandasParquetSerializer,
+    PandasSeriesSerializer,
+)
 from stardag.target.serializers.pickle import PickleSerializer
-from stardag.target.serializers.polars import PolarsCSVSerializer, PolarsParquetSerializer
+from stardag.target.serializers.polars import (
+    PolarsCSVSerializer,
+    PolarsParquetSerializer,
+    PolarsSeriesSerializer,
+)
 from stardag.target.serializers.text import BytesSerializer, PlainTextSerializer
 
 if TYPE_CHECKING:
@@ -29,10 +37,12 @@ __all__ = [
     "NumpySerializer",
     "PandasCSVSerializer",
     "PandasParquetSerializer",
+    "PandasSeriesSerializer",
     "PickleSerializer",
     "PlainTextSerializer",
     "PolarsCSVSerializer",
     "PolarsParquetSerializer",
+    "PolarsSeriesSerializer",
     "SelfSerializer",
     "SelfSerializing",
     "Serializer",
@@ -47,7 +57,9 @@ _of_libraries: dict[tuple[str, str], Callable[[], Serializer[Any]]] = {
     ("builtins", "str"): PlainTextSerializer,
     ("builtins", "bytes"): BytesSerializer,
     ("pandas", "DataFrame"): PandasParquetSerializer,
+    ("pandas", "Series"): PandasSeriesSerializer,
     ("polars", "DataFrame"): PolarsParquetSerializer,
+    ("polars", "Series"): PolarsSeriesSerializer,
     ("numpy", "ndarray"): NumpySerializer,
 }
 

@@ -19,14 +19,15 @@ class NumpySerializer:
         """Write the array.
 
         Raises `SerializerError` if it has Python objects in it, which only a pickle could hold,
-        or is of a subclass, of which only the array would come back.
+        is of a subclass, of which only the array would come back, or of a dtype whose fields
+        are out of order.
         """
         import numpy as np
 
         if type(obj) is not np.ndarray:
             raise SerializerError(
                 f"{target.uri} holds a numpy array, not {type(obj).__qualname__}; np.asarray() "
-                "makes one of what is like an array"
+                "makes one of what is like an array (of a masked one, without its mask)"
             )
         if obj.dtype.hasobject:
             raise SerializerError(
@@ -36,7 +37,10 @@ class NumpySerializer:
         # names of fields may need the newer version; the oldest is read everywhere
         version = (3, 0) if obj.dtype.names else (1, 0)
         with target.open("wb") as file:
-            np.lib.format.write_array(file, obj, version, allow_pickle=False)
+            try:
+                np.lib.format.write_array(file, obj, version, allow_pickle=False)
+            except ValueError as error:
+                raise SerializerError(f"{target.uri}: .npy can't hold the array: {error}") from None
 
     def load(self, target: FileSystemTarget[Any]) -> np.ndarray[Any, Any]:
         """Read the array.

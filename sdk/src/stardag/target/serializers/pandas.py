@@ -1,4 +1,4 @@
-"""pandas data frames: as Parquet, or as CSV where it is asked for."""
+"""pandas data frames and series: as Parquet, or as CSV where it is asked for."""
 
 from __future__ import annotations
 
@@ -16,31 +16,32 @@ if TYPE_CHECKING:
     from stardag.target._file import FileSystemTarget
     from stardag.target._protocols import Serializer
 
-# What pyarrow raises when it can't convert a value; its own errors are subclasses of these.
-_ARROW_ERRORS = (NotImplementedError, OverflowError, TypeError, ValueError)
-
 
 class PandasParquetSerializer:
     """pandas data frames as Parquet, types and index kept. Needs `stardag[pandas]`.
 
-    Times in seconds come back in milliseconds, an index without its `freq`, and missing values
-    in a column of objects as None. A frame that was written as CSV is read where there is no
-    Parquet.
+    Times in seconds come back in milliseconds, and an index without its `freq`. A column of
+    objects comes back with the type of its values: text as `str`, whole numbers as `int64`,
+    lists and tuples as arrays, missing values as that type has them. A frame that was written as
+    CSV is read where there is no Parquet.
     """
 
     def dump(self, obj: pd.DataFrame, target: FileSystemTarget[Any]) -> None:
         """Write the frame.
 
         Raises `SerializerError` if Parquet can't hold it: names of columns that are not unique
-        or of several types, values of mixed or unknown types, categories other than text.
+        or neither text, numbers nor times; values of mixed or unknown types; dicts with
+        different keys; categories other than text.
         """
+        from stardag.target.serializers.pandas_losses import ARROW_ERRORS, loss
+
         _check(obj, target)
-        if problem := _parquet_problem(obj):
+        if problem := loss(obj):
             raise SerializerError(f"{target.uri}: Parquet can't hold the frame: {problem}")
         with target.open("wb") as file:
             try:
                 obj.to_parquet(file, engine="pyarrow")
-            except _ARROW_ERRORS as error:
+            except ARROW_ERRORS as error:
                 raise SerializerError(
                     f"{target.uri}: Parquet can't hold the frame: {error}"
                 ) from None
@@ -65,6 +66,42 @@ class PandasParquetSerializer:
     def older_formats(self) -> Mapping[str, Serializer[pd.DataFrame]]:
         """Return what reads the frames of releases that wrote CSV."""
         return {"csv": PandasCSVSerializer()}
+
+
+class PandasSeriesSerializer:
+    """pandas series as Parquet: the one column of a frame. Needs `stardag[pandas]`."""
+
+    _frames = PandasParquetSerializer()
+
+    def dump(self, obj: pd.Series[Any], target: FileSystemTarget[Any]) -> None:
+        """Write the series.
+
+        Raises `SerializerError` if its name is not text, or Parquet can't hold its values.
+        """
+        import pandas as pd
+
+        if type(obj) is not pd.Series:
+            raise SerializerError(
+                f"{target.uri} holds a pandas Series, not {type(obj).__qualname__}"
+            )
+        if not isinstance(obj.name, str | None):
+            raise SerializerError(f"{target.uri}: the series' name {obj.name!r} must be text")
+        self._frames.dump(obj.to_frame(), target)  # without a name, the column is called 0
+
+    def load(self, target: FileSystemTarget[Any]) -> pd.Series[Any]:
+        """Read the series.
+
+        Raises `SerializerError` if the content is not Parquet, or not one column.
+        """
+        frame = self._frames.load(target)
+        if len(frame.columns) != 1:
+            raise SerializerError(f"{target.uri} has {len(frame.columns)} columns, and not one")
+        series = frame.iloc[:, 0]
+        return series if isinstance(series.name, str) else series.rename(None)
+
+    def get_default_extension(self) -> str:
+        """Return `parquet`."""
+        return "parquet"
 
 
 class PandasCSVSerializer:
@@ -125,28 +162,3 @@ def _check(obj: object, target: FileSystemTarget[Any]) -> None:
         raise SerializerError(
             f"{target.uri} holds a pandas DataFrame, not {type(obj).__qualname__}"
         )
-
-
-def _parquet_problem(frame: pd.DataFrame) -> str | None:
-    """Return what would be lost in Parquet without a word, if something would be."""
-    import pandas as pd
-    from pandas.api.types import infer_dtype
-
-    if not frame.columns.is_unique:
-        twice = list(dict.fromkeys(frame.columns[frame.columns.duplicated()]))
-        return f"names of columns occur more than once: {twice}"
-    for level in range(frame.columns.nlevels):
-        if frame.columns.get_level_values(level).inferred_type.startswith("mixed"):
-            return f"names of columns are of several types: {list(frame.columns)}"
-    for name, values in frame.items():
-        if values.dtype == object and values.hasnans and infer_dtype(values) == "integer":
-            return f"whole numbers among missing values would become floats; make {name!r} an Int64"
-    index = frame.index
-    index_types = index.dtypes if isinstance(index, pd.MultiIndex) else {index.name: index.dtype}
-    for name, dtype in [*frame.dtypes.items(), *index_types.items()]:
-        if isinstance(dtype, pd.CategoricalDtype) and dtype.categories.inferred_type != "string":
-            return (
-                f"column {name!r} has categories of {dtype.categories.dtype}, and only those of "
-                "text come back; convert the categories to text, or the column to their type"
-            )
-    return None

@@ -1,4 +1,4 @@
-"""polars data frames: as Parquet, or as CSV where it is asked for."""
+"""polars data frames and series: as Parquet, or as CSV where it is asked for."""
 
 from __future__ import annotations
 
@@ -57,6 +57,39 @@ class PolarsParquetSerializer:
     def older_formats(self) -> Mapping[str, Serializer[pl.DataFrame]]:
         """Return what reads the frames of releases that wrote CSV."""
         return {"csv": PolarsCSVSerializer()}
+
+
+class PolarsSeriesSerializer:
+    """polars series as Parquet: the one column of a frame. Needs `stardag[polars]`."""
+
+    _frames = PolarsParquetSerializer()
+
+    def dump(self, obj: pl.Series, target: FileSystemTarget[Any]) -> None:
+        """Write the series.
+
+        Raises `SerializerError` if Parquet can't hold its values.
+        """
+        import polars as pl
+
+        if type(obj) is not pl.Series:
+            raise SerializerError(
+                f"{target.uri} holds a polars Series, not {type(obj).__qualname__}"
+            )
+        self._frames.dump(obj.to_frame(), target)
+
+    def load(self, target: FileSystemTarget[Any]) -> pl.Series:
+        """Read the series.
+
+        Raises `SerializerError` if the content is not Parquet, or not one column.
+        """
+        frame = self._frames.load(target)
+        if frame.width != 1:
+            raise SerializerError(f"{target.uri} has {frame.width} columns, and not one")
+        return frame.to_series()
+
+    def get_default_extension(self) -> str:
+        """Return `parquet`."""
+        return "parquet"
 
 
 class PolarsCSVSerializer:

@@ -60,8 +60,10 @@ class DiskCache:
                 os.fsync(file.fileno())  # or a power failure could leave the name without content
                 partial.replace(self._path(key))
             file.seek(0)
-        except BaseException:
+        except BaseException as error:
             file.close()
+            if isinstance(error, OSError) and error.filename is None:
+                error.add_note(f"while a copy was being written to the cache {self._directory}")
             raise
         finally:
             partial.unlink(missing_ok=True)

@@ -64,8 +64,10 @@ class LocalStore(Store):
                     os.fsync(file.fileno())
                 file.close()
                 self._publish(partial, path)
-            except BaseException:
-                os.unlink(partial)
+            except BaseException as error:
+                with suppress(FileNotFoundError):
+                    os.unlink(partial)
+                _note(error, path)
                 raise
 
     def delete(self, path: str) -> None:
@@ -91,6 +93,9 @@ class LocalStore(Store):
             if self._fsync:
                 _sync(local)
             self._publish(local, path)
+        except OSError as error:
+            _note(error, path)
+            raise
         finally:
             shutil.rmtree(directory)
 
@@ -127,6 +132,12 @@ def hidden_path(path: str) -> str:
     directory, name = os.path.split(path)
     # a name may have 255 bytes, and 50 characters have 200 at most
     return os.path.join(directory, f".{name[:50]}.{secrets.token_hex(6)}.partial")
+
+
+def _note(error: BaseException, path: str) -> None:
+    """Note what was written when the disk was full, which the system's error doesn't say."""
+    if isinstance(error, OSError) and error.filename is None:
+        error.add_note(f"while {path} was being written")
 
 
 def _sync(path: str) -> None:

@@ -163,6 +163,8 @@ class S3Store(RemoteStore):
 
     def _place(self, path: str) -> tuple[Bucket, str]:
         bucket, _, key = path.partition("/")
+        if not bucket or not key:
+            raise ValueError(f"{self.uri(path)} names no object: write s3://bucket/key")
         return self._bucket(bucket), key
 
     def _head(self, path: str) -> ObjectMeta:

@@ -44,9 +44,9 @@ def connect(bucket: str) -> S3Store:
     finds some: AWS_PROFILE and the files of the AWS command, SSO, the machine's role. Without
     boto3, from the machine's role.
 
-    Raises `ConfigError` if boto3 finds none.
+    Raises `ConfigError` if boto3 finds none, or if the endpoint is no URL.
     """
-    endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
+    endpoint = _endpoint()
     provider = None if any(map(os.environ.get, _OWN_CREDENTIALS)) else _found_by_boto3()
     config: S3Config = {"endpoint": endpoint} if endpoint else {}
     allow_http = bool(endpoint and endpoint.startswith("http://"))
@@ -56,6 +56,16 @@ def connect(bucket: str) -> S3Store:
         client_options={"allow_http": allow_http},
         credential_provider=provider,
     )
+
+
+def _endpoint() -> str | None:
+    """Return the server's URL, or None for AWS."""
+    for name in ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"):
+        if endpoint := os.environ.get(name):
+            if not endpoint.startswith(("http://", "https://")):
+                raise ConfigError(f"{name} is {endpoint!r}; write http://... or https://...")
+            return endpoint
+    return None
 
 
 def _found_by_boto3() -> S3CredentialProvider | None:

@@ -26,7 +26,8 @@ def explained(uri: str) -> Generator[None]:
     """Turn what obstore raises on the object at `uri` into errors that say what to do.
 
     A missing object becomes `FileNotFoundError`; a missing bucket, refused credentials or a
-    wrong region, `ConfigError`; anything else that fails, `OSError`. obstore's own texts have
+    wrong region, `ConfigError`; a name that can't be a key, `ValueError`; anything else that
+    fails, `OSError`. obstore's own texts have
     the whole request in them, and are cut to their first line.
     """
     try:
@@ -37,6 +38,8 @@ def explained(uri: str) -> Generator[None]:
         raise _meaning(uri, str(error)) or FileNotFoundError(uri) from None
     except (PermissionDeniedError, UnauthenticatedError) as error:
         raise _meaning(uri, str(error)) or _refused(uri, "access denied") from None
+    except ValueError as error:
+        raise ValueError(f"{uri} can't be a key: {error}") from None
     except BaseError as error:
         text = str(error)
         first_line = text.partition("\n")[0]
