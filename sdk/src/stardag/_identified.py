@@ -29,7 +29,7 @@ from stardag._polymorphic import (
     significant_fields,
 )
 from stardag._provider import Provider
-from stardag._registry import NAME_KEY, NAMESPACE_KEY, TypeRegistry
+from stardag._registry import NAME_KEY, NAMESPACE_KEY, TypeRegistry, module_namespace
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -66,6 +66,10 @@ class Identified(PolymorphicRoot, ABC, metaclass=FrozenModelMeta):  # pyright: i
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
         super().__pydantic_init_subclass__(**kwargs)
         check_fields(cls, Identified.model_fields)
+
+    @classmethod
+    def _default_namespace(cls) -> str:
+        return module_namespace(cls.__module__)
 
     @property
     def id(self) -> UUID:

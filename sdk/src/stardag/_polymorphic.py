@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, model_serializer, model_validator
 
 from stardag._fields import field_mark
 from stardag._identity import MISSING
-from stardag._registry import NAME_KEY, NAMESPACE_KEY, TypeRegistry, module_namespace
+from stardag._registry import NAME_KEY, NAMESPACE_KEY, TypeRegistry
 
 if TYPE_CHECKING:
     from pydantic import (
@@ -81,8 +81,8 @@ class PolymorphicRoot(StardagBaseModel):
 
     Members are known by namespace and name. The name is the class's unless
     `name_override=...` is given in the class statement. The namespace is the first that
-    applies of `namespace_override=...`, a `__namespace__` class attribute, the one set for
-    its module by `namespace` or `auto_namespace`, "".
+    applies of `namespace_override=...`, a `__namespace__` class attribute, for tasks the one
+    set for their module by `namespace` or `auto_namespace`, "".
     """
 
     _family: ClassVar[TypeRegistry | None] = None
@@ -110,6 +110,10 @@ class PolymorphicRoot(StardagBaseModel):
         cls._type_namespace = _namespace_of(cls, namespace_override)
         if not inspect.isabstract(cls) and ABC not in cls.__bases__:
             cls._family.add(cls, cls._type_namespace, cls._type_name)
+
+    @classmethod
+    def _default_namespace(cls) -> str:
+        return ""
 
     @classmethod
     def get_name(cls) -> str:
@@ -165,8 +169,8 @@ SubClass = Annotated[T, Polymorphic()]
 """`SubClass[Base]`: a field that takes any member of Base's family from Base down."""
 
 
-def _namespace_of(cls: type[Any], override: str | None) -> str:
+def _namespace_of(cls: type[PolymorphicRoot], override: str | None) -> str:
     if override is not None:
         return override
     own: str | None = getattr(cls, "__namespace__", None)
-    return own if own is not None else module_namespace(cls.__module__)
+    return own if own is not None else cls._default_namespace()
