@@ -368,6 +368,45 @@ def test_a_body_is_read_by_field_names_and_gets_the_defaults_of_its_time() -> No
     assert sd.BaseTask.model_validate(body) == task
 
 
+class Area(sd.AutoTask[int]):
+    side: int
+
+    @computed_field
+    @property
+    def area(self) -> int:
+        return self.side**2
+
+    @computed_field
+    @property
+    def leaves(self) -> list[Leaf]:
+        return [Leaf(n=self.side)]
+
+
+def test_a_computed_field_is_in_the_id() -> None:
+    task = Area(side=3)
+    found = json.loads(task.identity_json())
+    assert found["area"] == 9
+    assert found["leaves"] == [{"id": str(Leaf(n=3).id)}]
+    assert list(sd.explain(task).inputs.values()) == [Leaf(n=3)]
+
+
+def test_a_task_with_a_computed_field_is_read_back() -> None:
+    task = Area(side=3)
+    assert sd.BaseTask.model_validate_json(task.model_dump_json()) == task
+    assert sd.dag_from_json(sd.dag_to_json(task)) == [task]
+
+
+def test_a_set_in_a_computed_field_is_an_error_with_its_place() -> None:
+    class Letters(sd.AutoTask[int]):
+        @computed_field
+        @property
+        def letters(self) -> set[str]:
+            return {"a", "b"}
+
+    with pytest.raises(sd.IdentityError, match="letters: a plain set has no order"):
+        _ = Letters().id
+
+
 def define(annotation: Any, **body: Any) -> Any:
     body |= {"__annotations__": annotation, "__module__": __name__, "__qualname__": "Unclear"}
     return types.new_class("Unclear", (sd.AutoTask[int],), {}, lambda own: own.update(body))

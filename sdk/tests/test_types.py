@@ -127,7 +127,9 @@ def test_an_attribute_wins_over_the_module_and_an_override_over_both() -> None:
 
 def test_a_modules_namespace_is_that_of_its_tasks_and_of_no_other_family() -> None:
     sd.namespace("tasks.only", "package_f")
-    member = types.new_class("Member", (Base,), {}, lambda body: body.update(__module__="package_f"))
+    member = types.new_class(
+        "Member", (Base,), {}, lambda body: body.update(__module__="package_f")
+    )
     assert member.get_namespace() == ""
     assert define("package_f", "N4").get_namespace() == "tasks.only"
 

@@ -147,6 +147,8 @@ class PolymorphicRoot(StardagBaseModel):
         member = cls._family.resolve(body.pop(NAMESPACE_KEY, ""), body.pop(NAME_KEY))
         if not issubclass(member, cls):
             raise ValueError(f"{member.__qualname__} is not a {cls.__qualname__}")
+        for name in member.model_computed_fields:
+            body.pop(name, None)  # written, and not read
         for name, field in member.model_fields.items():
             # a body written before the field was there
             default = field_mark(field).compat_default
