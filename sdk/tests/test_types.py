@@ -185,6 +185,7 @@ def test_tasks_are_frozen() -> None:
 def test_a_nesting_of_tasks_is_flattened_in_order() -> None:
     a, b, c = (Number(version=v) for v in "abc")
     assert sd.flatten_task_struct({"x": [a, (b,)], "y": {"z": c}}) == [a, b, c]
+    assert sd.flatten_task_struct([None, a, {"x": None}]) == [a]
     assert sd.flatten_task_struct(None) == []
 
 

@@ -27,10 +27,10 @@ class FieldMark:
 
 
 def StardagField(
-    *,
-    hash_exclude: bool = False,
-    significant: bool = True,
     compat_default: Any = MISSING,
+    hash_exclude: bool = False,
+    *,
+    significant: bool = True,
 ) -> Any:
     """Mark a field of a task or of any `StardagBaseModel`: `Annotated[T, <this>]`.
 
