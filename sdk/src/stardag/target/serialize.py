@@ -1,8 +1,8 @@
 """Serializers, and which of them a type gets.
 
 `Annotated[T, SomeSerializer()]` always decides. Else, the first that fits: a serializer
-registered for the type or a base of it; the type's own `dump` and `load`; text for `str`, bytes
-for `bytes`, Parquet for data frames of pandas and polars, `.npy` for numpy arrays; JSON for
+registered for the type or a base of it; the type's own `dump` and `load`; text for `str`,
+Parquet for data frames of pandas and polars, `.npy` for numpy arrays; JSON for `bytes` and
 whatever Pydantic can describe. There is no silent pickle.
 """
 
@@ -18,13 +18,18 @@ from stardag.target.serializers.own import SelfSerializer
 from stardag.target.serializers.pandas import PandasCSVSerializer, PandasParquetSerializer
 from stardag.target.serializers.pickle import PickleSerializer
 from stardag.target.serializers.polars import PolarsCSVSerializer, PolarsParquetSerializer
-from stardag.target.serializers.text import BytesSerializer, PlainTextSerializer
+from stardag.target.serializers.text import (
+    BytesSerializer,
+    JSONBytesSerializer,
+    PlainTextSerializer,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 __all__ = [
     "BytesSerializer",
+    "JSONBytesSerializer",
     "JSONSerializer",
     "NumpySerializer",
     "PandasCSVSerializer",
@@ -45,7 +50,7 @@ _registered: dict[type, Callable[[Any], Serializer[Any]]] = {}
 # By package and name, so that no library is imported that the program doesn't use.
 _of_libraries: dict[tuple[str, str], Callable[[], Serializer[Any]]] = {
     ("builtins", "str"): PlainTextSerializer,
-    ("builtins", "bytes"): BytesSerializer,
+    ("builtins", "bytes"): JSONBytesSerializer,
     ("pandas", "DataFrame"): PandasParquetSerializer,
     ("polars", "DataFrame"): PolarsParquetSerializer,
     ("numpy", "ndarray"): NumpySerializer,
