@@ -356,6 +356,16 @@ def test_sets_may_be_defaults_and_their_items_need_no_order() -> None:
     assert json.loads(task.identity_json())["numbers"] == []
 
 
+class ListDefaults(sd.AutoTask[int]):
+    numbers: sd.HashableSet[int] = Field(default=[2, 1, 2])  # pyright: ignore
+    tasks: sd.HashableSet[Leaf] = Field(default=[Leaf(n=1), Leaf(n=1)])  # pyright: ignore
+
+
+def test_a_list_that_is_a_sets_default_is_the_set_of_its_items() -> None:
+    given = ListDefaults(numbers=frozenset({1, 2}), tasks=frozenset({Leaf(n=1)}))
+    assert ListDefaults().identity_json() == given.identity_json()
+
+
 class Written(sd.AutoTask[int]):
     a: int = Field(alias="A")
     added: Annotated[int, sd.StardagField(compat_default=7)]

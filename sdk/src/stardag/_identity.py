@@ -123,7 +123,7 @@ class IdentityPlan:
             elif shape is Shape.TASK_MAP:
                 payload[name] = {key: {"id": reference(task)} for key, task in value.items()}
             elif shape is Shape.TASK_SET:
-                payload[name] = [{"id": key} for key in sorted(map(reference, value))]
+                payload[name] = [{"id": key} for key in sorted(set(map(reference, value)))]
             elif is_task(value):
                 payload[name] = {"id": reference(value)}
             else:
