@@ -3,6 +3,7 @@
 from stardag.build.builder import build, build_aio, build_sequential, observer_provider
 from stardag.build.observer import BuildInfo, BuildObserver, BuildStatus, ObservedTask
 from stardag.build.summary import (
+    BuildExitStatus,
     BuildSummary,
     FailMode,
     SkippedTask,
@@ -10,7 +11,11 @@ from stardag.build.summary import (
     TaskFailure,
 )
 
+TaskCount = TaskCounts
+"""The name in the 0.1 series."""
+
 __all__ = [
+    "BuildExitStatus",
     "BuildInfo",
     "BuildObserver",
     "BuildStatus",
@@ -18,6 +23,7 @@ __all__ = [
     "FailMode",
     "ObservedTask",
     "SkippedTask",
+    "TaskCount",
     "TaskCounts",
     "TaskFailure",
     "build",

@@ -33,6 +33,7 @@ __all__ = [
     "JSONSerializer",
     "NumpySerializer",
     "PandasCSVSerializer",
+    "PandasDataFrameCSVSerializer",
     "PandasParquetSerializer",
     "PickleSerializer",
     "PlainTextSerializer",
@@ -44,6 +45,9 @@ __all__ = [
     "get_serializer",
     "register_serializer",
 ]
+
+PandasDataFrameCSVSerializer = PandasCSVSerializer
+"""The name in the 0.1 series."""
 
 _registered: dict[type, Callable[[Any], Serializer[Any]]] = {}
 
