@@ -311,6 +311,16 @@ def test_parts_of_the_path_can_be_overridden(isolated: Path) -> None:
     )
 
 
+class Dotted(sd.AutoTask[int]):
+    @property
+    def _relpath_extension(self) -> str:
+        return ".csv"
+
+
+def test_an_extension_may_begin_with_its_dot() -> None:
+    assert Dotted().output().uri.endswith(f"/{Dotted().id}.csv")
+
+
 @dataclasses.dataclass
 class Tagged:
     tags: set[str]

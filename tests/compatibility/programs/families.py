@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any, Optional
 
 from programs.dialect import Cases, Made, insignificant
+from pydantic import computed_field
 
 import stardag as sd
 from stardag.polymorphic import PolymorphicRoot
@@ -46,6 +47,24 @@ class OfTask(Shape):
     task: sd.TaskLoads[int]
 
 
+class Sized(Shape):
+    side: int = 1
+
+    @computed_field
+    @property
+    def area(self) -> int:
+        return self.side**2
+
+
+class Added(Shape):
+    inner: sd.SubClass[Shape] = Square()
+    added: Annotated[int, sd.StardagField(compat_default=1)] = 1
+
+
+class OrNumber(Made[int]):
+    shape: sd.SubClass[Shape] | int | None
+
+
 class Drawing(Made[int]):
     shape: sd.SubClass[Shape]
 
@@ -85,6 +104,11 @@ CASES: Cases = {
     "members in a dict": lambda: Drawings(shapes={"a": Square(), "b": Circle()}),
     "members in a member": lambda: Drawing(shape=Group(members=[Square(), Group()])),
     "a member that holds a task": lambda: Drawing(shape=OfTask(task=Leaf(n=1))),
+    "a member that computes a field": lambda: Drawing(shape=Sized(side=2)),
+    "a member with a field at its compat default": lambda: Drawing(shape=Added()),
+    "a member with a field that left it": lambda: Drawing(shape=Added(added=2)),
+    "a member where a number may be": lambda: OrNumber(shape=Added()),
+    "a number where a member may be": lambda: OrNumber(shape=1),
     "no member": lambda: Maybe(),
     "a member where none may be": lambda: Maybe(shape=Square()),
     "a member of a declared class": lambda: Exact(shape=Square()),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated, Any, Generic, Literal, TypeVar, Union
 
 from programs.dialect import Cases, Made, insignificant
@@ -11,11 +11,13 @@ from pydantic import (
     ConfigDict,
     Field,
     PlainSerializer,
+    PrivateAttr,
     RootModel,
     computed_field,
     field_serializer,
     field_validator,
     model_serializer,
+    model_validator,
 )
 
 import stardag as sd
@@ -134,6 +136,43 @@ class ValidatedTask(Made[int]):
         return value.lower()
 
 
+class ChangedTask(Made[int]):
+    value: int = 1
+
+    @model_validator(mode="before")
+    @classmethod
+    def _change(cls, body: Any) -> Any:
+        return {**body, "value": 5}
+
+
+class ConfiguredTask(Made[int]):
+    model_config = ConfigDict(ser_json_timedelta="float", ser_json_bytes="base64")
+
+    span: timedelta = timedelta(seconds=1.5)
+    raw: bytes = b"\xff"
+
+
+class WrittenOtherwise(Made[int]):
+    value: int = Field(serialization_alias="written")
+
+
+class ReadOtherwise(Made[int]):
+    value: int = Field(validation_alias="read")
+
+
+class WithPrivate(Made[int]):
+    value: int = 1
+    _hidden: int = PrivateAttr(default=3)
+
+
+class Mixin(BaseModel):
+    mixed: int = 3
+
+
+class WithMixin(Mixin, Made[int]):
+    value: int = 1
+
+
 class Numbers(RootModel[list[int]]):
     pass
 
@@ -241,6 +280,12 @@ CASES: Cases = {
     "a type that writes itself its way": lambda: AnnotatedTask(value=2),
     "a model that writes itself its way": lambda: HoldsWhole(value=Whole(a=1)),
     "a value that is validated to another": lambda: ValidatedTask(value="ABC"),
+    "a task that changes what it is given": lambda: ChangedTask(value=2),
+    "a task that configures how it is written": lambda: ConfiguredTask(),
+    "a field written under an alias": lambda: WrittenOtherwise(value=1),
+    "a field read under an alias": lambda: ReadOtherwise(read=1),
+    "a private attribute": lambda: WithPrivate(),
+    "a task that mixes in a model": lambda: WithMixin(),
     "a root model": lambda: HoldsRoot(value=[1, 2]),
     "one of two models": lambda: HoldsEither(value=Dog(name="x")),
     "one of two models given as a dict": lambda: HoldsEither(value={"kind": "cat"}),

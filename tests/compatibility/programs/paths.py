@@ -86,6 +86,12 @@ class Extension(Made[dict[str, int]]):
         return "dat"
 
 
+class DottedExtension(Made[dict[str, int]]):
+    @property
+    def _relpath_extension(self) -> str:
+        return ".tar.gz"
+
+
 class NoExtension(Made[dict[str, int]]):
     @property
     def _relpath_extension(self) -> str:
@@ -203,6 +209,7 @@ CASES: Cases = {
     "all parts and a version": lambda: Parts(base="b", extra="x", filename="f", version="7"),
     "slashes around parts": lambda: Parts(base="/b/", extra="/x/", filename="f.csv"),
     "an extension": lambda: Extension(),
+    "an extension with its dot": lambda: DottedExtension(),
     "no extension": lambda: NoExtension(),
     "plain attributes": lambda: Plain(),
     "a class variable": lambda: ByClassVariable(),

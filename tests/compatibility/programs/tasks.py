@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Generic, Optional, TypeVar, Union
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, Generic, NamedTuple, Optional, TypeVar, Union
 
 from programs.dialect import Cases, Made, insignificant
 from pydantic import BaseModel
@@ -69,6 +71,37 @@ class Named(Made[int]):
 
 class Deep(Made[int]):
     tasks: dict[str, list[tuple[int, Optional[sd.TaskLoads[int]]]]]
+
+
+class InSequence(Made[int]):
+    tasks: Sequence[sd.TaskLoads[int]]
+
+
+class InMapping(Made[int]):
+    tasks: Mapping[str, sd.TaskLoads[int]]
+
+
+class ByNumber(Made[int]):
+    tasks: dict[int, sd.TaskLoads[int]]
+
+
+class Couple(NamedTuple):
+    task: Leaf
+    n: int = 1
+
+
+class InNamedTuple(Made[int]):
+    couple: Couple
+
+
+@dataclass
+class Setup:
+    task: sd.TaskLoads[int]
+    n: int = 1
+
+
+class InDataclass(Made[int]):
+    setup: Setup
 
 
 class ManyConcrete(Made[int]):
@@ -172,6 +205,11 @@ CASES: Cases = {
     "a deep nesting of tasks": lambda: Deep(tasks={"k": [(1, Leaf(n=1)), (2, None)]}),
     "a tuple of tasks of a class": lambda: ManyConcrete(tasks=LEAVES),
     "a list of tasks and values": lambda: ManyOrValues(tasks=[1, Leaf(n=1)]),
+    "a sequence of tasks": lambda: InSequence(tasks=LEAVES),
+    "a mapping of tasks": lambda: InMapping(tasks={"b": Leaf(n=1), "a": Leaf(n=2)}),
+    "tasks by number": lambda: ByNumber(tasks={2: Leaf(n=1), 10: Leaf(n=2)}),
+    "a task in a named tuple": lambda: InNamedTuple(couple=Couple(Leaf(n=1))),
+    "a task in a dataclass": lambda: InDataclass(setup=Setup(Leaf(n=1))),
     "a set of tasks": lambda: AsSet(tasks=LEAVES),
     "the same set in another order": lambda: AsSet(tasks=LEAVES[::-1]),
     "a set of tasks of any class": lambda: AsSetOfAny(tasks=LEAVES),
