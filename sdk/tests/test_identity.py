@@ -427,6 +427,41 @@ def test_a_set_in_a_computed_field_is_an_error_with_its_place() -> None:
         _ = Letters().id
 
 
+class Grown(sd.StardagBaseModel):
+    a: int
+    added: Annotated[int, sd.StardagField(compat_default=7)]
+
+
+class GrownMember(Shape):
+    a: int
+    added: Annotated[int, sd.StardagField(compat_default=7)]
+
+
+class HoldsGrown(sd.AutoTask[int]):
+    model: Grown
+    member: sd.SubClass[Shape]
+    added: Annotated[int, sd.StardagField(compat_default=7)]
+
+
+def test_in_compat_mode_missing_fields_are_filled_at_any_depth() -> None:
+    task = HoldsGrown(model=Grown(a=1, added=7), member=GrownMember(a=1, added=7), added=7)
+    old = {"model": {"a": 1}, "member": {"__namespace": "", "__name": "GrownMember", "a": 1}}
+    assert HoldsGrown.model_validate(old, context={"mode": "compat"}) == task
+    named = {"__namespace": "", "__name": "HoldsGrown", "version": "", **old}
+    text = json.dumps(named)
+    assert sd.BaseTask.model_validate_json(text, context={"mode": "compat"}) == task
+    assert sd.dag_from_json(
+        json.dumps({"roots": [str(task.id)], "tasks": {str(task.id): named}})
+    ) == [task]
+
+
+def test_outside_of_compat_mode_a_missing_field_is_an_error() -> None:
+    with pytest.raises(ValueError, match="Field required"):
+        Grown.model_validate({"a": 1})
+    with pytest.raises(ValueError, match="Field required"):
+        HoldsGrown.model_validate({"model": {"a": 1, "added": 7}, "member": Square(side=1)})
+
+
 def define(annotation: Any, **body: Any) -> Any:
     body |= {"__annotations__": annotation, "__module__": __name__, "__qualname__": "Unclear"}
     return types.new_class("Unclear", (sd.AutoTask[int],), {}, lambda own: own.update(body))

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, TypeVar, cast
 
 from pydantic import BaseModel, ConfigDict, model_serializer, model_validator
+from pydantic_core import core_schema
 
 from stardag._fields import field_mark
 from stardag._identity import MISSING
@@ -21,6 +22,7 @@ from stardag._registry import NAME_KEY, NAMESPACE_KEY, TypeRegistry
 
 if TYPE_CHECKING:
     from pydantic import (
+        GetCoreSchemaHandler,
         SerializationInfo,
         SerializerFunctionWrapHandler,
         ValidatorFunctionWrapHandler,
@@ -44,6 +46,24 @@ class DumpContext:
         self.identity = identity
 
 
+COMPAT_MODE = {"mode": "compat"}
+"""The validation context in which missing fields get their compat defaults, at any depth."""
+
+
+def _compat_defaults(cls: type[BaseModel]) -> dict[str, Any]:
+    marks = {name: field_mark(field) for name, field in cls.model_fields.items()}
+    return {n: m.compat_default for n, m in marks.items() if m.compat_default is not MISSING}
+
+
+def with_compat_defaults(cls: type[BaseModel], body: dict[str, Any]) -> dict[str, Any]:
+    """Return a model's body with the compat defaults of the fields that it has not."""
+    filled = {**body}
+    for name, default in _compat_defaults(cls).items():
+        if not {name, cls.model_fields[name].alias} & filled.keys():
+            filled[name] = default
+    return filled
+
+
 class StardagBaseModel(BaseModel):
     """A Pydantic model whose fields `StardagField` may mark, as a task's fields."""
 
@@ -53,6 +73,22 @@ class StardagBaseModel(BaseModel):
     model_config = ConfigDict(
         polymorphic_serialization=True, ser_json_inf_nan="constants", validate_by_name=True
     )
+
+    @classmethod
+    def __get_pydantic_core_schema__(
+        cls, source: Any, handler: GetCoreSchemaHandler
+    ) -> core_schema.CoreSchema:
+        schema = handler(source)
+        defaults = _compat_defaults(cls)
+        if not defaults:
+            return schema  # with no validator that costs time
+
+        def fill(data: Any, info: core_schema.ValidationInfo) -> Any:
+            if info.context != COMPAT_MODE or not isinstance(data, dict):
+                return data
+            return with_compat_defaults(cls, cast("dict[str, Any]", data))
+
+        return core_schema.with_info_before_validator_function(fill, schema)
 
     @model_serializer(mode="wrap")
     def _serialize(self, handler: SerializerFunctionWrapHandler, info: SerializationInfo) -> Any:
@@ -149,12 +185,8 @@ class PolymorphicRoot(StardagBaseModel):
             raise ValueError(f"{member.__qualname__} is not a {cls.__qualname__}")
         for name in member.model_computed_fields:
             body.pop(name, None)  # written, and not read
-        for name, field in member.model_fields.items():
-            # a body written before the field was there
-            default = field_mark(field).compat_default
-            if default is not MISSING and not {name, field.alias} & body.keys():
-                body[name] = default
-        return handler(body) if member is cls else member.model_validate(body)
+        # A body that was written may be older than some fields, its own or those of models in it.
+        return member.model_validate(with_compat_defaults(member, body), context=COMPAT_MODE)
 
     @model_serializer(mode="wrap")
     def _serialize(self, handler: SerializerFunctionWrapHandler, info: SerializationInfo) -> Any:
