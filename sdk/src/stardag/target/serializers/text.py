@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import json
 from typing import TYPE_CHECKING, Any
 
@@ -73,12 +72,14 @@ class JSONBytesSerializer:
 
     def dump(self, obj: bytes, target: FileSystemTarget[Any]) -> None:
         """Write the bytes."""
+        from base64 import b64encode
+
         _check_bytes(obj, target)
         content = bytes(obj)
         try:
             value: object = content.decode()
         except UnicodeDecodeError:
-            value = {"base64": base64.b64encode(content).decode()}
+            value = {"base64": b64encode(content).decode()}
         with target.open("wb") as file:
             file.write(json.dumps(value, ensure_ascii=False).encode())
 
@@ -87,6 +88,8 @@ class JSONBytesSerializer:
 
         Raises `SerializerError` if the content is other JSON, or none.
         """
+        from base64 import b64decode
+
         with target.open("rb") as file:
             data = file.read()
         try:
@@ -94,7 +97,7 @@ class JSONBytesSerializer:
                 case str(text):
                     return text.encode()
                 case {"base64": str(text)}:
-                    return base64.b64decode(text, validate=True)
+                    return b64decode(text, validate=True)
                 case _:
                     raise ValueError("it is neither text nor base64")
         except ValueError as error:
