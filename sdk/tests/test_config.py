@@ -25,6 +25,12 @@ def test_nothing_is_tracked_and_the_default_root_is_the_users_unless_set(isolate
     assert config.tracking.state_dir == isolated / "state/stardag"
 
 
+def test_the_default_root_is_the_published_releases_where_they_have_one(isolated: Path) -> None:
+    older = isolated / ".stardag/local-target-roots/default/default"
+    older.mkdir(parents=True)
+    assert load_config().config.target_root("default") == str(older)
+
+
 def test_the_environment_wins_over_the_project_and_that_over_the_user(
     isolated: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

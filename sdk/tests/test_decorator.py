@@ -58,7 +58,16 @@ def test_a_plain_parameter_takes_a_value_or_a_task() -> None:
     task = add(a=number(n=2), b=number(n=10))
     sd.build_sequential(task).raise_for_status()
     assert task.load() == 12
-    assert sd.flatten_task_struct(task.requires()) == [number(n=2), number(n=10)]
+    assert task.requires() == {"a": number(n=2), "b": number(n=10)}
+
+
+def test_requirements_are_the_tasks_by_parameter() -> None:
+    one, two = number(n=1), number(n=2)
+    assert total(parts=[one, two], named={"x": one}).requires() == {
+        "parts": [one, two],
+        "named": [one],
+    }
+    assert number(n=1).requires() is None
 
 
 def test_depends_may_be_nested() -> None:

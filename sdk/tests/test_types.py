@@ -125,6 +125,15 @@ def test_an_attribute_wins_over_the_module_and_an_override_over_both() -> None:
     assert define("package_e", "O", namespace_override="given").get_namespace() == "given"
 
 
+def test_a_modules_namespace_is_that_of_its_tasks_and_of_no_other_family() -> None:
+    sd.namespace("tasks.only", "package_f")
+    member = types.new_class(
+        "Member", (Base,), {}, lambda body: body.update(__module__="package_f")
+    )
+    assert member.get_namespace() == ""
+    assert define("package_f", "N4").get_namespace() == "tasks.only"
+
+
 def test_a_namespace_must_be_dotted_identifiers() -> None:
     with pytest.raises(sd.TaskDefinitionError, match="not a namespace"):
         sd.namespace("a b", __name__)
@@ -176,6 +185,7 @@ def test_tasks_are_frozen() -> None:
 def test_a_nesting_of_tasks_is_flattened_in_order() -> None:
     a, b, c = (Number(version=v) for v in "abc")
     assert sd.flatten_task_struct({"x": [a, (b,)], "y": {"z": c}}) == [a, b, c]
+    assert sd.flatten_task_struct([None, a, {"x": None}]) == [a]
     assert sd.flatten_task_struct(None) == []
 
 

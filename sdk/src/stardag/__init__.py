@@ -34,6 +34,7 @@ from stardag._polymorphic import Polymorphic, PolymorphicRoot, StardagBaseModel,
 from stardag._registry import auto_namespace, namespace
 from stardag._signature import Depends
 from stardag._task import BaseTask, Task, TaskStruct, flatten_task_struct
+from stardag._task_ref import TaskRef
 from stardag.build import (
     BuildSummary,
     FailMode,
@@ -98,6 +99,7 @@ __all__ = [
     "TaskCancelledError",
     "TaskDefinitionError",
     "TaskLoads",
+    "TaskRef",
     "TaskSet",
     "TaskStruct",
     "TaskTimeoutError",

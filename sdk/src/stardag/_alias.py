@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Generic, TypeVar
+import json
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from uuid import UUID
 
 from stardag._auto_task import AutoTask
@@ -11,6 +12,8 @@ from stardag._polymorphic import StardagBaseModel
 if TYPE_CHECKING:
     from typing import Self
 
+    from stardag.registry import Registry
+
 T = TypeVar("T")
 
 
@@ -18,7 +21,10 @@ class AliasedMetadata(StardagBaseModel):
     """What is known of the task that an alias stands for."""
 
     id: UUID
-    output_uri: str
+    uri: str
+    """Where the output is."""
+    body: dict[str, Any] | None = None
+    """The task's parameters as JSON, if they are known."""
     namespace: str = ""
     name: str = ""
     version: str = ""
@@ -37,18 +43,21 @@ class AliasTask(AutoTask[T], Generic[T]):
     aliased: AliasedMetadata
 
     @classmethod
-    def from_registry(cls, task_id: UUID) -> Self:
-        """Return the alias of the task that the tracking service has under an id.
+    def from_registry(cls, id: UUID, registry: Registry | None = None) -> Self:
+        """Return the alias of the task that a registry has under an id.
+
+        The registry is the tracking service unless given.
 
         Raises `stardag.client.NotFoundError` if it has none.
         """
         from stardag.registry import registry_provider
 
-        record = registry_provider.get().get(task_id)
+        record = (registry or registry_provider.get()).get(id)
         return cls(
             aliased=AliasedMetadata(
-                id=task_id,
-                output_uri=record.output_uri,
+                id=id,
+                uri=record.output_uri,
+                body=json.loads(record.params_json),
                 namespace=record.namespace,
                 name=record.name,
                 version=record.version,
@@ -65,7 +74,7 @@ class AliasTask(AutoTask[T], Generic[T]):
 
     @property
     def _relpath(self) -> str:
-        return self.aliased.output_uri
+        return self.aliased.uri
 
     def __repr__(self) -> str:
         return f"AliasTask({self.aliased.name} {self.aliased.id})"

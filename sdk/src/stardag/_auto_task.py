@@ -63,7 +63,7 @@ class AutoTask(Task[FileSystemTarget[T]], ABC, Generic[T]):
 
     @property
     def _relpath_extension(self) -> str:
-        """Extension of the file, without a dot; by default the serializer's."""
+        """Extension of the file, with or without its dot; by default the serializer's."""
         return self._output_serializer().get_default_extension() or ""
 
     @property
@@ -82,7 +82,9 @@ class AutoTask(Task[FileSystemTarget[T]], ABC, Generic[T]):
             self._relpath_filename,
         )
         extension = self._relpath_extension
-        return "/".join(filter(None, parts)) + (f".{extension}" if extension else "")
+        return "/".join(filter(None, parts)) + (
+            f".{extension.removeprefix('.')}" if extension else ""
+        )
 
     def output(self) -> FileSystemTarget[T]:
         """Return the target at the task's path.

@@ -71,8 +71,14 @@ class FunctionTask(AutoTask[T], ABC, Generic[P, T]):
         return self.output().load()
 
     def requires(self) -> TaskStruct | None:
-        """Return every task among the parameters, at any depth."""
-        return list(_tasks_in(self._arguments()))
+        """Return the tasks in the parameters, by parameter; None if there are none."""
+        required: dict[str, TaskStruct] = {}
+        for name, value in self._arguments().items():
+            if isinstance(value, BaseTask):
+                required[name] = value
+            elif tasks := list(_tasks_in(value)):
+                required[name] = tasks
+        return required or None
 
     def run(self) -> Any:
         """Call the function and save what it returns."""

@@ -27,10 +27,10 @@ class FieldMark:
 
 
 def StardagField(
-    *,
-    hash_exclude: bool = False,
-    significant: bool = True,
     compat_default: Any = MISSING,
+    hash_exclude: bool = False,
+    *,
+    significant: bool = True,
 ) -> Any:
     """Mark a field of a task or of any `StardagBaseModel`: `Annotated[T, <this>]`.
 
@@ -97,8 +97,9 @@ def _dump_sorted(
     value: frozenset[Any], dump: SerializerFunctionWrapHandler, info: SerializationInfo
 ) -> Any:
     """Write the items in their own order or, where they have none, in that of their JSON."""
+    distinct = set(value)  # a default is not validated, and may be a list
     try:
-        return dump(sorted(value))
+        return dump(sorted(distinct))
     except TypeError:
-        items = dump(list(value))
+        items = dump(list(distinct))
         return sorted(items, key=canonical_json) if info.mode == "json" else items

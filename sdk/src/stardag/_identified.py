@@ -29,7 +29,7 @@ from stardag._polymorphic import (
     significant_fields,
 )
 from stardag._provider import Provider
-from stardag._registry import NAME_KEY, NAMESPACE_KEY, TypeRegistry
+from stardag._registry import NAME_KEY, NAMESPACE_KEY, TypeRegistry, module_namespace
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -66,6 +66,10 @@ class Identified(PolymorphicRoot, ABC, metaclass=FrozenModelMeta):  # pyright: i
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
         super().__pydantic_init_subclass__(**kwargs)
         check_fields(cls, Identified.model_fields)
+
+    @classmethod
+    def _default_namespace(cls) -> str:
+        return module_namespace(cls.__module__)
 
     @property
     def id(self) -> UUID:
@@ -163,8 +167,8 @@ def nested(model: Identified) -> Iterator[Identified]:
 
     Raises `IdentityError` for a plain set, which has no order.
     """
-    values = model.__dict__
-    for field in _plan_of(type(model)).holders:
+    values, plan = model.__dict__, _plan_of(type(model))
+    for field in plan.holders:
         value = values[field.name]
         if type(value) in field.exact:
             continue
@@ -178,6 +182,10 @@ def nested(model: Identified) -> Iterator[Identified]:
             yield from _walk(tuple(value), (model, field.name))
         else:
             yield from _walk(value, (model, field.name))
+    for name in plan.computed:
+        for found in _walk(getattr(model, name), (model, name)):
+            id_text(found)  # now: the next time, the field may be computed as another object
+            yield found
 
 
 def _walk(value: Any, path: tuple[Any, ...]) -> Iterator[Identified]:
@@ -243,5 +251,6 @@ def _plan_of(cls: type[Identified]) -> IdentityPlan:
     plan: IdentityPlan | None = cls.__dict__.get("_plan")
     if plan is None:
         head = {NAMESPACE_KEY: cls.get_namespace(), NAME_KEY: cls.get_name()}
-        plan = cls._plan = IdentityPlan(head, tuple(field_plans(cls)))
+        computed = tuple(cls.model_computed_fields)
+        plan = cls._plan = IdentityPlan(head, tuple(field_plans(cls)), computed)
     return plan

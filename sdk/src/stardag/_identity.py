@@ -78,14 +78,23 @@ class FieldPlan:
 class IdentityPlan:
     """How instances of one class become identity JSON; compiled once a class."""
 
-    __slots__ = ("_fields", "_head", "holders", "names")
+    __slots__ = ("_fields", "_head", "computed", "holders", "names")
 
-    def __init__(self, head: Mapping[str, str], fields: tuple[FieldPlan, ...]) -> None:
-        """Make a plan from what is the same for all instances, and from the fields."""
+    def __init__(
+        self,
+        head: Mapping[str, str],
+        fields: tuple[FieldPlan, ...],
+        computed: tuple[str, ...] = (),
+    ) -> None:
+        """Make a plan from what is the same for all instances, and from the fields.
+
+        `computed` names the fields that each instance computes from the others.
+        """
+        self.computed = computed
         self._head = dict(head)
         self._fields = tuple((f.name, f.exact, f.shape, f.compat_default) for f in fields)
-        self.names = tuple(f.name for f in fields)
-        """The significant fields."""
+        self.names = (*(f.name for f in fields), *computed)
+        """The significant fields, those computed last."""
         self.holders = tuple(f for f in fields if f.shape is not Shape.SCALAR)
         """Those that may hold tasks, or sets."""
 
@@ -102,7 +111,7 @@ class IdentityPlan:
         `dump` dumps the named fields in JSON mode.
         """
         payload: dict[str, Any] = {**self._head}
-        others: set[str] = set()
+        others: set[str] = set(self.computed)
         for name, exact, shape, compat_default in self._fields:
             value = values[name]
             if compat_default is not MISSING and value == compat_default:
@@ -114,7 +123,7 @@ class IdentityPlan:
             elif shape is Shape.TASK_MAP:
                 payload[name] = {key: {"id": reference(task)} for key, task in value.items()}
             elif shape is Shape.TASK_SET:
-                payload[name] = [{"id": key} for key in sorted(map(reference, value))]
+                payload[name] = [{"id": key} for key in sorted(set(map(reference, value)))]
             elif is_task(value):
                 payload[name] = {"id": reference(value)}
             else:

@@ -14,13 +14,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, TypeVar, cast
 
 from pydantic import BaseModel, ConfigDict, model_serializer, model_validator
+from pydantic_core import core_schema
 
 from stardag._fields import field_mark
 from stardag._identity import MISSING
-from stardag._registry import NAME_KEY, NAMESPACE_KEY, TypeRegistry, module_namespace
+from stardag._registry import NAME_KEY, NAMESPACE_KEY, TypeRegistry
 
 if TYPE_CHECKING:
     from pydantic import (
+        GetCoreSchemaHandler,
         SerializationInfo,
         SerializerFunctionWrapHandler,
         ValidatorFunctionWrapHandler,
@@ -44,6 +46,24 @@ class DumpContext:
         self.identity = identity
 
 
+COMPAT_MODE = {"mode": "compat"}
+"""The validation context in which missing fields get their compat defaults, at any depth."""
+
+
+def _compat_defaults(cls: type[BaseModel]) -> dict[str, Any]:
+    marks = {name: field_mark(field) for name, field in cls.model_fields.items()}
+    return {n: m.compat_default for n, m in marks.items() if m.compat_default is not MISSING}
+
+
+def with_compat_defaults(cls: type[BaseModel], body: dict[str, Any]) -> dict[str, Any]:
+    """Return a model's body with the compat defaults of the fields that it has not."""
+    filled = {**body}
+    for name, default in _compat_defaults(cls).items():
+        if not {name, cls.model_fields[name].alias} & filled.keys():
+            filled[name] = default
+    return filled
+
+
 class StardagBaseModel(BaseModel):
     """A Pydantic model whose fields `StardagField` may mark, as a task's fields."""
 
@@ -53,6 +73,22 @@ class StardagBaseModel(BaseModel):
     model_config = ConfigDict(
         polymorphic_serialization=True, ser_json_inf_nan="constants", validate_by_name=True
     )
+
+    @classmethod
+    def __get_pydantic_core_schema__(
+        cls, source: Any, handler: GetCoreSchemaHandler
+    ) -> core_schema.CoreSchema:
+        schema = handler(source)
+        defaults = _compat_defaults(cls)
+        if not defaults:
+            return schema  # with no validator that costs time
+
+        def fill(data: Any, info: core_schema.ValidationInfo) -> Any:
+            if info.context != COMPAT_MODE or not isinstance(data, dict):
+                return data
+            return with_compat_defaults(cls, cast("dict[str, Any]", data))
+
+        return core_schema.with_info_before_validator_function(fill, schema)
 
     @model_serializer(mode="wrap")
     def _serialize(self, handler: SerializerFunctionWrapHandler, info: SerializationInfo) -> Any:
@@ -81,8 +117,8 @@ class PolymorphicRoot(StardagBaseModel):
 
     Members are known by namespace and name. The name is the class's unless
     `name_override=...` is given in the class statement. The namespace is the first that
-    applies of `namespace_override=...`, a `__namespace__` class attribute, the one set for
-    its module by `namespace` or `auto_namespace`, "".
+    applies of `namespace_override=...`, a `__namespace__` class attribute, for tasks the one
+    set for their module by `namespace` or `auto_namespace`, "".
     """
 
     _family: ClassVar[TypeRegistry | None] = None
@@ -110,6 +146,10 @@ class PolymorphicRoot(StardagBaseModel):
         cls._type_namespace = _namespace_of(cls, namespace_override)
         if not inspect.isabstract(cls) and ABC not in cls.__bases__:
             cls._family.add(cls, cls._type_namespace, cls._type_name)
+
+    @classmethod
+    def _default_namespace(cls) -> str:
+        return ""
 
     @classmethod
     def get_name(cls) -> str:
@@ -143,12 +183,10 @@ class PolymorphicRoot(StardagBaseModel):
         member = cls._family.resolve(body.pop(NAMESPACE_KEY, ""), body.pop(NAME_KEY))
         if not issubclass(member, cls):
             raise ValueError(f"{member.__qualname__} is not a {cls.__qualname__}")
-        for name, field in member.model_fields.items():
-            # a body written before the field was there
-            default = field_mark(field).compat_default
-            if default is not MISSING and not {name, field.alias} & body.keys():
-                body[name] = default
-        return handler(body) if member is cls else member.model_validate(body)
+        for name in member.model_computed_fields:
+            body.pop(name, None)  # written, and not read
+        # A body that was written may be older than some fields, its own or those of models in it.
+        return member.model_validate(with_compat_defaults(member, body), context=COMPAT_MODE)
 
     @model_serializer(mode="wrap")
     def _serialize(self, handler: SerializerFunctionWrapHandler, info: SerializationInfo) -> Any:
@@ -165,8 +203,8 @@ SubClass = Annotated[T, Polymorphic()]
 """`SubClass[Base]`: a field that takes any member of Base's family from Base down."""
 
 
-def _namespace_of(cls: type[Any], override: str | None) -> str:
+def _namespace_of(cls: type[PolymorphicRoot], override: str | None) -> str:
     if override is not None:
         return override
     own: str | None = getattr(cls, "__namespace__", None)
-    return own if own is not None else module_namespace(cls.__module__)
+    return own if own is not None else cls._default_namespace()

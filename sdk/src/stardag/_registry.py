@@ -24,7 +24,7 @@ _defining_modules: dict[str, None] = {}
 
 
 def namespace(name: str, module: str) -> None:
-    """Set the namespace of the types that a module, or a package and all below it, defines.
+    """Set the namespace of the tasks that a module, or a package and all below it, defines.
 
     Call it above the definitions, as `namespace("team.models", __name__)`. The nearest
     setting counts: one for the module itself, else one for its parent package, and so on.
@@ -37,7 +37,7 @@ def namespace(name: str, module: str) -> None:
 
 
 def auto_namespace(module: str) -> None:
-    """Use the module's own dotted path as the namespace of its types; pass `__name__`."""
+    """Use the module's own dotted path as the namespace of its tasks; pass `__name__`."""
     namespace(module, module)
 
 

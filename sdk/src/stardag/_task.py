@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from typing import Self
     from uuid import UUID
 
+    from stardag.registry import Registry
+
 T = TypeVar("T")
 TargetT_co = TypeVar("TargetT_co", bound=Target, covariant=True)
 
@@ -58,15 +60,15 @@ class BaseTask(Identified):
             cls._execution = cls._execution.with_keywords(execution, where)
 
     @classmethod
-    def from_registry(cls, task_id: UUID) -> Self:
-        """Return the task that the tracking service has under an id.
+    def from_registry(cls, id: UUID, registry: Registry | None = None) -> Self:
+        """Return the task that a registry, by default the tracking service, has under an id.
 
         Raises `stardag.client.NotFoundError` if it has none, `ValueError` if its class has
         not been imported, and `TypeError` if it is no task of this class.
         """
         from stardag.registry import rebuild
 
-        task = rebuild(task_id)
+        task = rebuild(id, registry)
         if not isinstance(task, cls):
             raise TypeError(f"{task!r} is not a {cls.__qualname__}")
         return task
@@ -117,8 +119,8 @@ class BaseTask(Identified):
             )
 
 
-TaskStruct: TypeAlias = BaseTask | Iterable["TaskStruct"] | Mapping[Any, "TaskStruct"]
-"""A task, or any nesting of sequences, sets and mappings of tasks."""
+TaskStruct: TypeAlias = BaseTask | Iterable["TaskStruct | None"] | Mapping[Any, "TaskStruct | None"]
+"""A task, or any nesting of sequences, sets and mappings of tasks; None stands for no task."""
 
 
 _BRIEF_ITEMS, _BRIEF_CHARACTERS = 3, 60
@@ -169,10 +171,12 @@ def flatten_task_struct(struct: TaskStruct | None) -> list[BaseTask]:
 
     Raises `TypeError` naming the place of what is no task.
     """
-    return list(_flatten(struct, "")) if struct is not None else []
+    return list(_flatten(struct, ""))
 
 
 def _flatten(struct: Any, path: str) -> Iterator[BaseTask]:
+    if struct is None:
+        return
     if isinstance(struct, BaseTask):
         yield struct
     elif isinstance(struct, Mapping):

@@ -157,14 +157,16 @@ class Config(_Section):
     def target_root(self, key: str) -> str:
         """Return the target root called `key`.
 
-        Raises `ConfigError` if it isn't configured. The root called `default` is in the
-        user's data directory unless configured.
+        Raises `ConfigError` if it isn't configured. The root called `default` is, unless
+        configured, where the published releases have it, if there is such a directory, and
+        else in the user's data directory.
         """
         root = self.target_roots.get(key)
         if root is not None:
             return root
         if key == "default":
-            return str(_user_path("data") / "targets")
+            older = Path("~/.stardag/local-target-roots/default/default").expanduser()
+            return str(older if older.is_dir() else _user_path("data") / "targets")
         known = ", ".join(sorted({*self.target_roots, "default"}))
         raise ConfigError(
             f"there is no target root called {key!r} (known: {known}); set "

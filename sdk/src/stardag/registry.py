@@ -76,13 +76,14 @@ registry_provider: Provider[Registry] = Provider(_configured)
 """Where `from_registry` reads records; override it in tests."""
 
 
-def rebuild(task_id: UUID) -> BaseTask:
+def rebuild(task_id: UUID, registry: Registry | None = None) -> BaseTask:
     """Return the task of a record, with all the tasks in its parameters.
 
-    Each record is read once, however often its task occurs. Raises as `Registry.get`, and
+    Each record is read once, from `registry` or the one that is provided, however often its
+    task occurs. Raises as `Registry.get`, and
     `ValueError` if the class of a task has not been imported.
     """
-    registry = registry_provider.get()
+    registry = registry or registry_provider.get()
     bodies: dict[str, object] = {}
     pending = [str(task_id)]
     while pending:

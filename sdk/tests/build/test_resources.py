@@ -100,7 +100,9 @@ class AsksForTwo(sd.AutoTask[int]):
 
 
 def test_one_that_turns_up_later_fails_who_asked_for_it() -> None:
-    summary = sd.build([AsksForTwo(), OnOne(n=1)], resources={"gpu": 1}, fail_mode=sd.FailMode.CONTINUE)
+    summary = sd.build(
+        [AsksForTwo(), OnOne(n=1)], resources={"gpu": 1}, fail_mode=sd.FailMode.CONTINUE
+    )
     (failed,) = summary.failures
     assert failed.task == AsksForTwo()
     assert "needs 2 of 'gpu'" in str(failed.error)

@@ -75,7 +75,7 @@ def test_by_path_there_is_what_was_marked_and_nothing_else(
 
 
 def test_a_path_that_is_no_directory_any_more_marks_nothing(directory: DirectoryTarget) -> None:
-    problem = r"models/net: there is no directory any more at the path"
+    problem = r"models/net/: there is no directory any more at the path"
     with pytest.raises(NotADirectoryError, match=problem), directory.proxy_path("w") as path:
         path.rmdir()
         path.write_text("a file")
@@ -144,3 +144,25 @@ def test_a_task_can_make_one(factory: TargetFactory, tmp_path: Path) -> None:
     with sd.target_factory_provider.override(factory):
         sd.build(Net(layers=2)).raise_for_status()
         assert Net(layers=2).complete()
+
+
+def test_a_directory_that_a_published_release_completed_is_complete(
+    directory: DirectoryTarget, factory: TargetFactory
+) -> None:
+    for name in ("b.txt", "a/b.txt"):
+        with (directory / name).open("w") as file:
+            file.write(name)
+    with factory.get_target("models/net._SUB_KEYS").open("w") as file:
+        file.write("b.txt\na/b.txt")
+    found = factory.get_directory_target("models/net")
+    assert not found.exists()
+    with factory.get_target("models/net._DONE").open("w"):
+        pass
+    assert found.exists()
+    assert exists_many([found]) == [True]
+    assert found.names() == ["a/b.txt", "b.txt"]
+
+
+def test_its_uri_ends_with_a_slash(directory: DirectoryTarget, factory: TargetFactory) -> None:
+    assert directory.uri.endswith("models/net/")
+    assert factory.get_directory_target("models/net/").uri == directory.uri

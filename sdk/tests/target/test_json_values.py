@@ -70,15 +70,8 @@ def deep(levels: int) -> Tree:
 @pytest.mark.parametrize(
     ("annotation", "value", "problem"),
     [
-        (dict, {1: 2}, r"the value key 1 would come back as another, 1 \(int\) as '1' \(str\)"),
-        (dict[Any, int], {(1, 2): 3}, r"key \(1, 2\) would come back as another"),
         (dict[int | str, int], {1: 1, "1": 2}, "would come back as another"),
-        (
-            Any,
-            {"a": [0, {1}]},
-            r"the value\['a'\]\[1\] would come back .*\(set\) as \[1\] \(list\)",
-        ),
-        (object, date(2024, 1, 1), r"would come back .*\(date\) as '2024-01-01' \(str\)"),
+        (dict[str, Any], {"a": [SecretStr("s3cret")]}, r"\['a'\]\[0\] would come back as another"),
         (date | str, "2024-01-01", r"would come back .*\(str\) as datetime.date"),
         (list[Measured], [Derived(x=1.0)], r"the value\[0\] would come back .*\(Derived\) as"),
         (Holder, Holder(measured=Derived(x=1.0)), r"\['measured'\] would come back as another"),
@@ -119,6 +112,12 @@ class Plain:
     ("annotation", "value"),
     [
         (Any, {"a": (1, [2.5, None]), "b": float("nan")}),
+        (dict, {1: 2}),
+        (dict[Any, int], {(1, 2): 3}),
+        (Any, {"a": [0, {1}]}),
+        (object, date(2024, 1, 1)),
+        (dict[str, Any], {"when": [datetime(2024, 1, 1)], "of": Measured(x=1.0)}),
+        (list, [Path("/x"), Decimal("1.10")]),
         (dict[str, Any], {"nan": [float("nan"), {"x": float("inf")}]}),
         (Sequence[int], (1, 2)),
         (float, 3),
@@ -129,7 +128,7 @@ class Plain:
 def test_numbers_sequences_and_times_may_come_back_in_another_dress(
     annotation: Any, value: Any, tmp_path: Path
 ) -> None:
-    assert first_difference(value, round_trip(annotation, value, tmp_path)) is None
+    assert first_difference(value, round_trip(annotation, value, tmp_path), untyped=True) is None
 
 
 def test_what_has_no_equality_or_private_parts_is_compared_by_its_fields(tmp_path: Path) -> None:

@@ -136,6 +136,6 @@ def test_dots_in_a_name_are_no_reason_to_refuse_it(relpath: str) -> None:
 def test_a_path_may_be_a_path_object_and_nothing_else() -> None:
     factory = TargetFactory({"default": "/data"})
     assert factory.get_target(Path("a/b")).uri == "/data/a/b"
-    assert factory.get_directory_target(Path("a/b")).uri == "/data/a/b"
+    assert factory.get_directory_target(Path("a/b")).uri == "/data/a/b/"
     with pytest.raises(TypeError, match="not int"):
         factory.get_target(3)  # pyright: ignore[reportArgumentType]

@@ -24,6 +24,7 @@ from pydantic import BaseModel
 import stardag as sd
 from stardag.target.serialize import (
     BytesSerializer,
+    JSONBytesSerializer,
     JSONSerializer,
     NumpySerializer,
     PandasCSVSerializer,
@@ -81,7 +82,8 @@ Frame = NewType("Frame", pd.DataFrame)
     ("annotation", "serializer", "extension"),
     [
         (str, PlainTextSerializer, "txt"),
-        (bytes, BytesSerializer, "bin"),
+        (bytes, JSONBytesSerializer, "json"),
+        (Annotated[bytes, BytesSerializer()], BytesSerializer, "bin"),
         (int, JSONSerializer, "json"),
         (str | None, JSONSerializer, "json"),
         (list[Model], JSONSerializer, "json"),
@@ -140,6 +142,29 @@ def test_values_come_back_as_they_were(annotation: Any, value: Any, tmp_path: Pa
     assert type(found) is type(value)
 
 
+@pytest.mark.parametrize(
+    ("content", "written"),
+    [
+        ("é\n".encode(), '"é\\n"'),  # as the published releases write it
+        (b"\xff", '{"base64": "/w=="}'),
+    ],
+)
+def test_bytes_are_the_json_of_the_text_that_they_are(
+    content: bytes, written: str, tmp_path: Path
+) -> None:
+    assert round_trip(bytes, content, tmp_path) == content
+    assert (tmp_path / "object").read_text(encoding="utf-8") == written
+
+
+@pytest.mark.parametrize(
+    "content", ["3", "{", '{"base64": "é"}', '{"base64": 1}', '{"other": "x"}']
+)
+def test_json_that_is_no_bytes_is_refused(content: str, tmp_path: Path) -> None:
+    (tmp_path / "object").write_text(content, encoding="utf-8")
+    with pytest.raises(sd.SerializerError, match="can't be read"):
+        refusing_target(bytes, tmp_path).load()
+
+
 @given(st.text(), st.binary(), st.recursive(st.integers() | st.text() | st.none(), st.lists))
 def test_any_text_bytes_and_nested_lists_come_back(
     tmp_path_factory: pytest.TempPathFactory, text: str, content: bytes, nested: Any
@@ -147,6 +172,7 @@ def test_any_text_bytes_and_nested_lists_come_back(
     tmp_path = tmp_path_factory.getbasetemp()
     assert round_trip(str, text, tmp_path) == text
     assert round_trip(bytes, content, tmp_path) == content
+    assert round_trip(Annotated[bytes, BytesSerializer()], content, tmp_path) == content
     assert round_trip(Any, nested, tmp_path) == nested
 
 
@@ -186,6 +212,7 @@ def test_a_nan_that_a_class_would_lose_is_refused_with_its_place(tmp_path: Path)
         (str, 3),
         (str, "\ud800"),
         (bytes, "text"),
+        (Annotated[bytes, BytesSerializer()], "text"),
         (dict[str, bytes], {"a": b"\xff"}),
         (Decimal, Decimal("NaN")),
     ],

@@ -20,6 +20,7 @@ from stardag.build.file_locks import FileLocks
 from stardag.build.locks import Lease, LeaseSource
 from stardag.build.observer import BuildInfo, BuildObserver, BuildStatus, ObservedTask
 from stardag.build.summary import (
+    BuildExitStatus,
     BuildSummary,
     FailMode,
     SkippedTask,
@@ -27,8 +28,12 @@ from stardag.build.summary import (
     TaskFailure,
 )
 
+TaskCount = TaskCounts
+"""The name in the 0.1 series."""
+
 __all__ = [
     "Attempt",
+    "BuildExitStatus",
     "BuildInfo",
     "BuildObserver",
     "BuildOptions",
@@ -44,6 +49,7 @@ __all__ = [
     "ProcessExecutor",
     "RoutingExecutor",
     "SkippedTask",
+    "TaskCount",
     "TaskCounts",
     "TaskFailure",
     "ThreadExecutor",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import traceback
 from collections import Counter
 from dataclasses import dataclass, field
-from enum import Enum
+from enum import Enum, StrEnum
 from typing import TYPE_CHECKING
 
 from stardag._errors import BuildFailedError
@@ -24,6 +24,13 @@ class FailMode(Enum):
     """Start nothing more, and wait for what runs."""
     CONTINUE = "continue"
     """Build all that can be built without what failed."""
+
+
+class BuildExitStatus(StrEnum):
+    """The names that the 0.1 series has for how a build ended; equal to `BuildSummary.status`."""
+
+    SUCCESS = "completed"
+    FAILURE = "failed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +72,21 @@ class TaskCounts:
         """Number of tasks of the build."""
         return self.completed + self.reused + self.failed + self.skipped + self.cancelled
 
+    @property
+    def discovered(self) -> int:
+        """The same as `total`, as the 0.1 series calls it."""
+        return self.total
+
+    @property
+    def previously_completed(self) -> int:
+        """The same as `reused`, as the 0.1 series calls it."""
+        return self.reused
+
+    @property
+    def succeeded(self) -> int:
+        """The same as `completed`, as the 0.1 series calls it."""
+        return self.completed
+
     def __str__(self) -> str:
         parts = {name: getattr(self, name) for name in self.__slots__}
         return ", ".join(f"{count} {name}" for name, count in parts.items() if count) or "no tasks"
@@ -88,12 +110,21 @@ class BuildSummary:
         """Whether all that was asked for is there."""
         return self.status == "completed"
 
+    @property
+    def task_count(self) -> TaskCounts:
+        """The same as `counts`, as the 0.1 series calls it."""
+        return self.counts
+
+    @property
+    def error(self) -> BaseException | None:
+        """The first failure's error; None if nothing failed."""
+        return self.failures[0].error if self.failures else None
+
     def raise_for_status(self) -> None:
         """Raise `BuildFailedError`, caused by the first failure's error, unless all is there."""
         if self.ok:
             return
-        first = self.failures[0].error if self.failures else None
-        raise BuildFailedError(str(self)) from first
+        raise BuildFailedError(str(self)) from self.error
 
     def __repr__(self) -> str:
         return str(self)

@@ -2,7 +2,14 @@
 
 from stardag.target._directory import DirectoryTarget
 from stardag.target._file import FileSystemTarget, LocalTarget
-from stardag.target._protocols import LoadableTarget, SelfSerializing, Serializer, Target
+from stardag.target._protocols import (
+    LoadableSaveableTarget,
+    LoadableTarget,
+    SaveableTarget,
+    SelfSerializing,
+    Serializer,
+    Target,
+)
 from stardag.target._registered_stores import StoreSettings, register_store
 from stardag.target._roots import (
     TargetFactory,
@@ -10,6 +17,7 @@ from stardag.target._roots import (
     get_target,
     target_factory_provider,
 )
+from stardag.target._serializable import Serializable
 from stardag.target._store import Store
 from stardag.target._stored import exists_many
 from stardag.target.stores.remote import RemoteStore
@@ -17,10 +25,14 @@ from stardag.target.stores.remote import RemoteStore
 __all__ = [
     "DirectoryTarget",
     "FileSystemTarget",
+    "LoadableSaveableFileSystemTarget",
+    "LoadableSaveableTarget",
     "LoadableTarget",
     "LocalTarget",
     "RemoteStore",
+    "SaveableTarget",
     "SelfSerializing",
+    "Serializable",
     "Serializer",
     "Store",
     "StoreSettings",
@@ -32,3 +44,6 @@ __all__ = [
     "register_store",
     "target_factory_provider",
 ]
+
+LoadableSaveableFileSystemTarget = FileSystemTarget
+"""The name in the 0.1 series, where a `FileSystemTarget` neither loads nor saves."""

@@ -15,7 +15,7 @@ from stardag.target._stored import StoredTarget
 from stardag.target.stores.local import LocalStore
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Generator, Sequence
     from contextlib import AbstractContextManager
 
     from stardag.target._protocols import Serializer
@@ -25,6 +25,9 @@ T = TypeVar("T")
 
 MARK = "_SUCCESS"
 """Name of the object that says that a directory is complete, as Hadoop and Spark name it."""
+
+OLDER_MARK, OLDER_NAMES = "._DONE", "._SUB_KEYS"
+"""What the published releases add to a directory's path to say that it is complete, and of what."""
 
 
 class DirectoryTarget(StoredTarget):
@@ -41,6 +44,15 @@ class DirectoryTarget(StoredTarget):
         path = path.rstrip("/")
         super().__init__(store, path, f"{path}/{MARK}")
         self._names: set[str] = set()
+
+    @property
+    def uri(self) -> str:
+        """Where the directory is: a path or a URI, with a slash at its end."""
+        return f"{super().uri}/"
+
+    def substitutes(self) -> Sequence[str]:
+        """Return the mark that a published release leaves."""
+        return (self.path + OLDER_MARK,)
 
     def get_sub_target(
         self, name: str, serializer: Serializer[T] | None = None
@@ -77,19 +89,11 @@ class DirectoryTarget(StoredTarget):
         marked it as done, without saying what is in it.
         """
         try:
-            with self.store.reader(self.evidence) as file:
-                mark = file.read()
+            return self._written_names()
         except FileNotFoundError:
             raise TargetNotFoundError(
                 f"{self.uri} does not exist, or its writer has not marked it as done"
             ) from None
-        names = _names_in(mark)
-        if names is None:
-            raise ValueError(
-                f"{self.store.uri(self.evidence)} does not list the objects of the directory, as "
-                "a DirectoryTarget writes it"
-            )
-        return names
 
     def proxy_path(self, mode: Literal["r", "w"] = "r") -> AbstractContextManager[Path]:
         """Give the directory a path on the local disk for a `with` block.
@@ -106,6 +110,23 @@ class DirectoryTarget(StoredTarget):
                 return self._path_for_writing()
             case _:
                 raise ValueError(f"mode must be 'r' or 'w', not {mode!r}")
+
+    def _written_names(self) -> list[str]:
+        try:
+            with self.store.reader(self.evidence) as file:
+                mark = file.read()
+        except FileNotFoundError:
+            if not self.store.exists(self.path + OLDER_MARK):
+                raise
+            with self.store.reader(self.path + OLDER_NAMES) as file:
+                return sorted(file.read().decode().splitlines())
+        names = _names_in(mark)
+        if names is None:
+            raise ValueError(
+                f"{self.store.uri(self.evidence)} does not list the objects of the directory, as "
+                "a DirectoryTarget writes it"
+            )
+        return names
 
     @contextmanager
     def _path_for_reading(self) -> Generator[Path]:

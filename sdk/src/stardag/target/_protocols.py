@@ -9,6 +9,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
+T_contra = TypeVar("T_contra", contravariant=True)
 
 
 @runtime_checkable
@@ -30,6 +31,20 @@ class LoadableTarget(Target, Protocol[T_co]):
         Raises `TargetNotFoundError` if there is none yet.
         """
         ...
+
+
+@runtime_checkable
+class SaveableTarget(Target, Protocol[T_contra]):
+    """A target that a value can be written to."""
+
+    def save(self, obj: T_contra) -> None:
+        """Write `obj` as the whole of the target."""
+        ...
+
+
+@runtime_checkable
+class LoadableSaveableTarget(LoadableTarget[T], SaveableTarget[T], Protocol[T]):
+    """A target that holds one value, and takes another."""
 
 
 class Serializer(Protocol[T]):

@@ -59,7 +59,7 @@ class TargetFactory:
     @property
     def target_roots(self) -> Mapping[str, str] | None:
         """The roots that the factory was given; None if it asks the configuration."""
-        return self._roots
+        return self._config.target_roots if self._config is not None else None
 
     def get_target(
         self,

@@ -1,9 +1,9 @@
 """Serializers, and which of them a type gets.
 
 `Annotated[T, SomeSerializer()]` always decides. Else, the first that fits: a serializer
-registered for the type or a base of it; the type's own `dump` and `load`; text for `str`, bytes
-for `bytes`, Parquet for data frames and series of pandas and polars, `.npy` for numpy arrays;
-JSON for whatever Pydantic can describe. There is no silent pickle.
+registered for the type or a base of it; the type's own `dump` and `load`; text for `str`,
+Parquet for data frames and series of pandas and polars, `.npy` for numpy arrays; JSON for `bytes`
+and whatever Pydantic can describe. There is no silent pickle.
 """
 
 from __future__ import annotations
@@ -26,16 +26,22 @@ from stardag.target.serializers.polars import (
     PolarsParquetSerializer,
     PolarsSeriesSerializer,
 )
-from stardag.target.serializers.text import BytesSerializer, PlainTextSerializer
+from stardag.target.serializers.text import (
+    BytesSerializer,
+    JSONBytesSerializer,
+    PlainTextSerializer,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 __all__ = [
     "BytesSerializer",
+    "JSONBytesSerializer",
     "JSONSerializer",
     "NumpySerializer",
     "PandasCSVSerializer",
+    "PandasDataFrameCSVSerializer",
     "PandasParquetSerializer",
     "PandasSeriesSerializer",
     "PickleSerializer",
@@ -50,12 +56,15 @@ __all__ = [
     "register_serializer",
 ]
 
+PandasDataFrameCSVSerializer = PandasCSVSerializer
+"""The name in the 0.1 series."""
+
 _registered: dict[type, Callable[[Any], Serializer[Any]]] = {}
 
 # By package and name, so that no library is imported that the program doesn't use.
 _of_libraries: dict[tuple[str, str], Callable[[], Serializer[Any]]] = {
     ("builtins", "str"): PlainTextSerializer,
-    ("builtins", "bytes"): BytesSerializer,
+    ("builtins", "bytes"): JSONBytesSerializer,
     ("pandas", "DataFrame"): PandasParquetSerializer,
     ("pandas", "Series"): PandasSeriesSerializer,
     ("polars", "DataFrame"): PolarsParquetSerializer,

@@ -72,7 +72,7 @@ class JSONSerializer(Generic[T]):
         from stardag.target.serializers.fidelity import first_difference
 
         try:
-            difference = first_difference(obj, self._adapter.validate_json(data))
+            difference = first_difference(obj, self._adapter.validate_json(data), untyped=True)
         except ValidationError as error:
             problem = f"the value could not be read back: {_describe(error)}"
         else:

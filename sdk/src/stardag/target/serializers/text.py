@@ -1,7 +1,8 @@
-"""Text and bytes, as they are."""
+"""Text and bytes."""
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 from stardag._errors import SerializerError
@@ -45,12 +46,11 @@ class PlainTextSerializer:
 
 
 class BytesSerializer:
-    """`bytes`, untouched."""
+    """`bytes`, untouched, where it is named."""
 
     def dump(self, obj: bytes, target: FileSystemTarget[Any]) -> None:
         """Write the bytes."""
-        if not isinstance(obj, (bytes, bytearray, memoryview)):  # pyright: ignore[reportUnnecessaryIsInstance]
-            raise SerializerError(f"{target.uri} holds bytes, not {type(obj).__qualname__}")
+        _check_bytes(obj, target)
         with target.open("wb") as file:
             file.write(obj)
 
@@ -62,3 +62,52 @@ class BytesSerializer:
     def get_default_extension(self) -> str:
         """Return `bin`."""
         return "bin"
+
+
+class JSONBytesSerializer:
+    """`bytes` as the JSON of the text that they are in UTF-8, as the published releases do.
+
+    Bytes that are no such text are `{"base64": "..."}`.
+    """
+
+    def dump(self, obj: bytes, target: FileSystemTarget[Any]) -> None:
+        """Write the bytes."""
+        from base64 import b64encode
+
+        _check_bytes(obj, target)
+        content = bytes(obj)
+        try:
+            value: object = content.decode()
+        except UnicodeDecodeError:
+            value = {"base64": b64encode(content).decode()}
+        with target.open("wb") as file:
+            file.write(json.dumps(value, ensure_ascii=False).encode())
+
+    def load(self, target: FileSystemTarget[Any]) -> bytes:
+        """Read the bytes.
+
+        Raises `SerializerError` if the content is other JSON, or none.
+        """
+        from base64 import b64decode
+
+        with target.open("rb") as file:
+            data = file.read()
+        try:
+            match json.loads(data):
+                case str(text):
+                    return text.encode()
+                case {"base64": str(text)}:
+                    return b64decode(text, validate=True)
+                case _:
+                    raise ValueError("it is neither text nor base64")
+        except ValueError as error:
+            raise SerializerError(f"{target.uri} can't be read: {error}") from None
+
+    def get_default_extension(self) -> str:
+        """Return `json`."""
+        return "json"
+
+
+def _check_bytes(obj: object, target: FileSystemTarget[Any]) -> None:
+    if not isinstance(obj, (bytes, bytearray, memoryview)):
+        raise SerializerError(f"{target.uri} holds bytes, not {type(obj).__qualname__}")
