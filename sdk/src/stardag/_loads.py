@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar, cast, get_args, get_type_hints
+from weakref import WeakSet
 
 from pydantic_core import core_schema
 
@@ -35,9 +36,14 @@ else:
             cls, source: Any, handler: GetCoreSchemaHandler
         ) -> CoreSchema:
             (expected,) = get_args(source) or (Any,)
+            fitting: WeakSet[type] = WeakSet()
 
             def check(task: BaseTask) -> BaseTask:
-                return _check_loads(task, expected)
+                if type(task) in fitting:
+                    return task
+                checked = _check_loads(task, expected)
+                fitting.add(type(checked))
+                return checked
 
             return core_schema.no_info_after_validator_function(
                 check, handler.generate_schema(BaseTask)
