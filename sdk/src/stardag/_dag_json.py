@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any, cast
 
 from pydantic import ValidationError
 
-from stardag._identified import id_text, nested
+from stardag._identified import id_text
 from stardag._nesting import children
 from stardag._task import BaseTask, TaskStruct, flatten_task_struct
+from stardag._traversal import bottom_up
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 def dag_to_json(tasks: TaskStruct) -> str:
     """Return the tasks, and all that their parameters hold, as one JSON text."""
     roots = flatten_task_struct(tasks)
-    bodies = {id_text(task): json.loads(task.params_json()) for task in _bottom_up(roots)}
+    bodies = {id_text(task): json.loads(task.params_json()) for task in bottom_up(roots)}
     return json.dumps({"roots": [id_text(root) for root in roots], "tasks": bodies})
 
 
@@ -36,9 +37,12 @@ def dag_from_json(text: str | bytes) -> list[BaseTask]:
     """
     content = json.loads(text)
     try:
-        roots, bodies = content["roots"], content["tasks"]
-    except (KeyError, TypeError):
+        roots, bodies = content["roots"], dict(content["tasks"])
+        missing = [root for root in roots if root not in bodies]
+    except (KeyError, TypeError, ValueError):
         raise ValueError("the text has no `roots` and `tasks`") from None
+    if missing:
+        raise ValueError(f"the roots {missing} are not among the tasks")
     return tasks_from_bodies(roots, bodies)
 
 
@@ -84,28 +88,6 @@ def _make(key: str, body: Any, made: Mapping[str, BaseTask]) -> BaseTask:
     if id_text(task) != key:
         raise ValueError(f"{task!r} was written as {key}, and has the id {task.id} here")
     return task
-
-
-def _bottom_up(roots: list[BaseTask]) -> Iterator[BaseTask]:
-    """Return each task once, after those in its parameters; iterative, as DAGs are deep."""
-    seen: set[str] = set()
-    stack: list[tuple[BaseTask, Iterator[BaseTask]]] = []
-
-    def enter(task: BaseTask) -> None:
-        if id_text(task) not in seen:
-            seen.add(id_text(task))
-            stack.append((task, cast("Iterator[BaseTask]", nested(task))))
-
-    for root in roots:
-        enter(root)
-        while stack:
-            task, below = stack[-1]
-            child = next(below, None)
-            if child is not None:
-                enter(child)
-            else:
-                stack.pop()
-                yield task
 
 
 def _with_tasks(value: Any, made: Mapping[str, BaseTask]) -> Any:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeAlias, TypeVar, ca
 from stardag._errors import TaskDefinitionError, VersionMismatchError
 from stardag._identified import Identified
 from stardag._nesting import children
+from stardag._traversal import bottom_up
 from stardag.target._protocols import LoadableTarget, Target
 
 if TYPE_CHECKING:
@@ -36,6 +37,11 @@ class BaseTask(Identified):
     @classmethod
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
         super().__pydantic_init_subclass__(**kwargs)
+        if not isinstance(cls.__version__, str):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise TaskDefinitionError(
+                f"{cls.__module__}.{cls.__qualname__}: __version__ must be text, "
+                f"not {cls.__version__!r}"
+            )
         if inspect.iscoroutinefunction(cls.run) or inspect.isasyncgenfunction(cls.run):
             raise TaskDefinitionError(
                 f"{cls.__module__}.{cls.__qualname__}: run can't be async yet"
@@ -79,9 +85,27 @@ class BaseTask(Identified):
         return None
 
     def __repr__(self) -> str:
-        values = ((name, self.__dict__[name]) for name in type(self).model_fields)
+        values = ((n, self.__dict__[n]) for n in type(self).model_fields if n in self.__dict__)
         shown = (f"{n}={_brief(v)}" for n, v in values if n != "version" or v)
         return f"{self.get_name()}({', '.join(shown)})"
+
+    def __str__(self) -> str:
+        return repr(self)
+
+    def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
+        copies = {} if memo is None else memo
+        for task in bottom_up([cast("BaseTask", self)], done=copies):
+            # what is below it is in there by now, so that this goes no deeper
+            copies[id(task)] = super(BaseTask, task).__deepcopy__(copies)
+        return copies[id(self)]
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """Return a copy, with other values for the parameters in `update`.
+
+        Raises as the constructor does for a value or a name that does not fit.
+        """
+        copied = super().model_copy(deep=deep)
+        return self.model_validate({**copied.__dict__, **update}) if update else copied
 
     def check_version(self) -> None:
         """Raise `VersionMismatchError` unless the class's code implements the task's version."""
@@ -89,7 +113,8 @@ class BaseTask(Identified):
             raise VersionMismatchError(
                 f"{self!r} has version {self.version!r}, but the code of "
                 f"{type(self).__qualname__} implements version {self.__version__!r} "
-                "(its __version__)"
+                f"(its __version__): make the task with version={self.__version__!r}, or let "
+                f'the class say so, version: str = "{self.__version__}"'
             )
 
 
