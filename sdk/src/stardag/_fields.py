@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
@@ -97,8 +98,9 @@ def _dump_sorted(
     value: frozenset[Any], dump: SerializerFunctionWrapHandler, info: SerializationInfo
 ) -> Any:
     """Write the items in their own order or, where they have none, in that of their JSON."""
-    try:
-        return dump(sorted(value))
-    except TypeError:
-        items = dump(list(value))
-        return sorted(items, key=canonical_json) if info.mode == "json" else items
+    # sets do compare, but a subset is no order
+    if not any(isinstance(item, frozenset) for item in value):
+        with suppress(TypeError):
+            return dump(sorted(value))
+    items = dump(list(value))
+    return sorted(items, key=canonical_json) if info.mode == "json" else items
