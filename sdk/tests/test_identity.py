@@ -19,7 +19,7 @@ from uuid import NAMESPACE_DNS, UUID, uuid5
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, computed_field
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, computed_field
 
 import stardag as sd
 
@@ -84,6 +84,24 @@ class Reading(sd.AutoTask[int]):
 def test_values_that_can_be_read_only_once_are_refused() -> None:
     with pytest.raises(sd.IdentityError, match=r"Reading\.values: an iterator"):
         _ = Reading(values=[1, 2]).id
+
+
+class Locked(sd.AutoTask[int]):
+    password: SecretStr
+
+
+def test_a_secret_is_identified_by_its_mask() -> None:
+    task = Locked(password=SecretStr("hush"))
+    assert task == Locked(password=SecretStr("other"))
+    assert "hush" not in task.identity_json() + sd.dag_to_json(task) + repr(task)
+
+
+def test_a_value_that_is_nested_too_deeply_has_no_id() -> None:
+    value: Any = 1
+    for _ in range(2000):
+        value = [value]
+    with pytest.raises(sd.IdentityError, match="Loose: a parameter is nested too deeply"):
+        _ = Loose(value=value).id
 
 
 def test_a_task_without_one_of_its_values_has_no_id() -> None:

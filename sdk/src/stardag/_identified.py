@@ -157,6 +157,8 @@ def _identity_of(model: Identified) -> tuple[UUID, str]:
         except KeyError:
             _check_complete(current)
             raise
+        except RecursionError:
+            raise _error((current,), "a parameter is nested too deeply for JSON") from None
         if below:
             stack.extend(below)
             continue
