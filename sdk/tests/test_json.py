@@ -186,6 +186,17 @@ def test_what_is_written_fits_the_schema(
     Draft202012Validator(schema).validate(json.loads(task.model_dump_json()))
 
 
+def test_an_alias_is_read_back_as_what_it_loads() -> None:
+    metadata = sd.AliasedMetadata(id=Leaf().id, output_uri="/old.json")
+    alias = sd.AliasTask[int](aliased=metadata)
+    again = sd.AliasTask[int].model_validate_json(alias.model_dump_json())
+    assert again == alias
+    assert type(again) is sd.AliasTask[int]
+    (task,) = sd.dag_from_json(sd.dag_to_json(Node(below=(alias,))))
+    assert isinstance(task, Node)
+    assert type(task.below[0]) is sd.AliasTask[int]
+
+
 class Generic1(sd.AutoTask[T], Generic[T]):
     value: T
 

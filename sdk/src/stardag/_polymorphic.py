@@ -183,6 +183,8 @@ class PolymorphicRoot(StardagBaseModel):
         body: dict[str, Any] = {**data}
         assert cls._family is not None, "the root has no members of its own"
         member = cls._family.resolve(body.pop(NAMESPACE_KEY, ""), body.pop(NAME_KEY))
+        if cls.__pydantic_generic_metadata__["origin"] is member:
+            member = cls  # what is written does not say how a type is parametrized
         if not issubclass(member, cls):
             raise ValueError(f"{member.__qualname__} is not a {cls.__qualname__}")
         for name in member.model_computed_fields:
