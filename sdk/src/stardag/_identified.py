@@ -282,7 +282,7 @@ def _error(path: tuple[Any, ...], problem: str) -> IdentityError:
 def _plan_of(cls: type[Identified]) -> IdentityPlan:
     plan: IdentityPlan | None = cls.__dict__.get("_plan")
     if plan is None:
-        if cls.is_base():
+        if cls._is_base:
             raise TaskDefinitionError(
                 f"{cls.__qualname__} is a base of task types and none itself, as it derives from "
                 "ABC: derive a class from it"

@@ -105,6 +105,8 @@ class PolymorphicRoot(StardagBaseModel):
     _family: ClassVar[TypeRegistry | None] = None
     _keywords: ClassVar[frozenset[str]]
     """What the class statement gave that no subclass's `__init_subclass__` took."""
+    _is_base: ClassVar[bool] = True
+    """Whether the class is there to be derived from, and so no member itself."""
     _type_name: ClassVar[str]
     _type_namespace: ClassVar[str]
 
@@ -127,6 +129,7 @@ class PolymorphicRoot(StardagBaseModel):
                 f"{cls.__module__}.{cls.__qualname__}: unknown in a class statement: "
                 f"{', '.join(sorted(unknown))}; name_override and namespace_override can be given"
             )
+        cls._is_base = ABC in cls.__bases__ or inspect.isabstract(cls)
         if cls.__pydantic_generic_metadata__["origin"] is not None:
             return  # X[int] is X: it has X's name, and is not another type
         if cls._family is None:
@@ -135,18 +138,13 @@ class PolymorphicRoot(StardagBaseModel):
         cls._type_namespace = _namespace_of(cls, namespace_override)
         check_name(cls._type_name)
         check_namespace(cls._type_namespace)
-        if not cls.is_base():
+        if not cls._is_base:
             cls._family.add(cls, cls._type_namespace, cls._type_name)
 
     @classmethod
     def __pydantic_on_complete__(cls) -> None:
         super().__pydantic_on_complete__()
         check_own_serializer(cls)
-
-    @classmethod
-    def is_base(cls) -> bool:
-        """Return whether the class is there to be derived from, and so no member itself."""
-        return ABC in cls.__bases__ or inspect.isabstract(cls)
 
     @classmethod
     def get_name(cls) -> str:
@@ -172,7 +170,7 @@ class PolymorphicRoot(StardagBaseModel):
         if type(data) is not dict:
             return handler(data)
         if NAME_KEY not in data:
-            if cls.is_base():
+            if cls._is_base:
                 is_reference = data.keys() == {"id"}
                 raise ValueError(
                     f"{cls.__qualname__} is abstract: derive a class from it (in JSON, "
@@ -209,12 +207,12 @@ class PolymorphicRoot(StardagBaseModel):
         reference = handler(schema)
         described = handler.resolve_ref_schema(reference)
         names: dict[str, Any] = {NAMESPACE_KEY: {"type": "string"}, NAME_KEY: {"type": "string"}}
-        if cls.is_base() or cls.__subclasses__():  # or a member below it, with more fields
+        if cls._is_base or cls.__subclasses__():  # or a member below it, with more fields
             described.pop("additionalProperties", None)
         else:
             names[NAMESPACE_KEY]["const"] = cls.get_namespace()
             names[NAME_KEY]["const"] = cls.get_name()
-        needed = names if handler.mode == "serialization" else [NAME_KEY] * cls.is_base()
+        needed = names if handler.mode == "serialization" else [NAME_KEY] * cls._is_base
         described["properties"] = names | described.get("properties", {})
         described["required"] = [*needed, *described.get("required", [])]
         return reference
