@@ -353,5 +353,7 @@ def test_a_parameter_that_only_a_task_can_give_says_so() -> None:
     def plain(frame: pd.DataFrame) -> int:
         return len(frame)
 
-    with pytest.raises(sd.TaskDefinitionError, match=r"'frame' can't be .* Depends\[\.\.\.\]"):
+    with pytest.raises(
+        sd.TaskDefinitionError, match=r"plain: 'frame' can't be .* Depends\[\.\.\.\]"
+    ):
         sd.task(plain)

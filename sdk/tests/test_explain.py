@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from uuid import UUID
+
 import stardag as sd
 
 sd.auto_namespace(__name__)
@@ -60,6 +62,15 @@ def test_inputs_of_two_types_differ_in_type() -> None:
     assert [str(d) for d in sd.differences(left, right)] == [
         "data: 'sdk.tests.test_explain.Source' -> 'sdk.tests.test_explain.Other'"
     ]
+
+
+def test_an_alias_of_which_nothing_is_known_differs_as_a_whole() -> None:
+    metadata = sd.AliasedMetadata(id=UUID(int=1), uri="/old.json", name="Old")
+    alias = sd.AliasTask[int](aliased=metadata)
+    assert sd.explain(alias).ingredients == {}
+    assert "(not known)" in str(sd.explain(alias))
+    (found,) = sd.differences(Fit(data=alias), Fit(data=Source(limit=3)))
+    assert str(found) == f"data: {alias!r} -> Source(limit=3, seed=0)"
 
 
 def test_a_pair_that_occurs_many_times_is_looked_into_once() -> None:

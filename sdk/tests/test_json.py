@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
-from typing import Generic, TypeVar
+from typing import Annotated, Any, Generic, Literal, TypeVar
 
 import pytest
+from jsonschema import Draft202012Validator
+from pydantic import Json, computed_field
 
 import stardag as sd
 
@@ -52,10 +54,76 @@ def test_a_deep_dag_is_no_obstacle() -> None:
     assert sd.dag_from_json(sd.dag_to_json(task)) == [task]
 
 
-@pytest.mark.parametrize("text", ["{}", "[]", "3"])
+@pytest.mark.parametrize("text", ["{}", "[]", "3", '{"roots": 3, "tasks": {}}'])
 def test_another_text_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="no `roots` and `tasks`"):
         sd.dag_from_json(text)
+
+
+def test_a_root_without_a_body_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"the roots \['x'\] are not among the tasks"):
+        sd.dag_from_json('{"roots": ["x"], "tasks": {}}')
+
+
+def test_a_reference_without_a_body_is_refused() -> None:
+    content = json.loads(sd.dag_to_json(Node(below=(Leaf(),))))
+    del content["tasks"][str(Leaf().id)]
+    with pytest.raises(ValueError, match=f"the task {Leaf().id} is not here"):
+        sd.dag_from_json(json.dumps(content))
+
+
+class Unidentified(sd.AutoTask[int]):
+    hint: Annotated[sd.TaskLoads[int] | None, sd.StardagField(hash_exclude=True)] = None
+    added: Annotated[Leaf, sd.StardagField(compat_default=Leaf())] = Leaf()
+
+
+def test_tasks_that_have_no_part_in_the_id_are_written_as_well() -> None:
+    task = Unidentified(hint=Node(below=(Leaf(n=1),)))
+    (again,) = sd.dag_from_json(sd.dag_to_json(task))
+    assert isinstance(again, Unidentified)
+    assert again.hint == task.hint
+
+
+class Computing(sd.AutoTask[int]):
+    n: int
+    settings: Json[list[int]] = []  # noqa: RUF012
+
+    @computed_field
+    @property
+    def double(self) -> int:
+        return 2 * self.n
+
+
+def test_what_is_computed_is_written_and_not_read() -> None:
+    task = Computing(n=2)
+    assert json.loads(task.model_dump_json())["double"] == 4
+    assert sd.BaseTask.model_validate_json(task.model_dump_json(round_trip=True)) == task
+    (again,) = sd.dag_from_json(sd.dag_to_json(task))
+    assert again == task
+
+
+def test_json_in_a_parameter_survives_the_round_trip() -> None:
+    task = Computing.model_validate({"n": 1, "settings": "[1, 2]"})
+    assert sd.dag_from_json(sd.dag_to_json(task)) == [task]
+    assert sd.BaseTask.model_validate_json(task.model_dump_json(round_trip=True)) == task
+
+
+class Strict(sd.AutoTask[int], strict=True):
+    pair: tuple[int, ...]
+
+
+def test_a_strict_type_is_read_from_what_it_wrote() -> None:
+    task = Strict(pair=(1, 2))
+    assert sd.BaseTask.model_validate_json(task.model_dump_json()) == task
+    assert sd.dag_from_json(sd.dag_to_json(task)) == [task]
+    with pytest.raises(ValueError, match="valid tuple"):
+        Strict(pair=[1, 2])  # pyright: ignore[reportArgumentType]
+
+
+@pytest.mark.parametrize("names", [{"__name": 3}, {"__name": "Leaf", "__namespace": ["a"]}])
+def test_names_that_are_no_text_are_refused(names: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="'__namespace' and '__name' must be text"):
+        sd.BaseTask.model_validate(names)
 
 
 def test_a_body_under_a_wrong_id_is_refused() -> None:
@@ -64,17 +132,69 @@ def test_a_body_under_a_wrong_id_is_refused() -> None:
         sd.dag_from_json(text)
 
 
+class Shape(sd.PolymorphicRoot):
+    pass
+
+
+class Circle(Shape):
+    radius: int
+
+
+class Deeper(Node):
+    more: int = 0
+
+
 @sd.task
-def scaled(a: sd.Depends[int], b: float = 1.0, shape: list[int] | None = None) -> float:
+def scaled(
+    a: sd.Depends[int],
+    b: float = 1.0,
+    sizes: list[int] | None = None,
+    shape: sd.SubClass[Shape] | None = None,
+    node: Node | None = None,
+    found: sd.HashableSet[int] = sd.HashableSet(),  # noqa: B008
+) -> float:
     return a * b
 
 
 def test_a_type_has_a_json_schema() -> None:
     schema = scaled.model_json_schema()
-    assert set(schema["properties"]) == {"version", "a", "b", "shape"}
+    names = {"__namespace", "__name"}
+    parameters = {"version", "a", "b", "sizes", "shape", "node", "found"}
+    assert set(schema["properties"]) == names | parameters
+    assert schema["properties"]["__name"]["const"] == "scaled"
     assert schema["required"] == ["a"]
-    assert {"type": "number"} in schema["properties"]["b"]["oneOf"]
-    assert Node.model_json_schema()["properties"]["label"]["type"] == "string"
+    assert {"type": "number"} in schema["properties"]["b"]["anyOf"]
+    assert not schema["additionalProperties"]
+
+
+@pytest.mark.parametrize("mode", ["validation", "serialization"])
+@pytest.mark.parametrize(
+    "task",
+    [
+        Leaf(n=3),
+        Node(below=(Leaf(), Node())),
+        Deeper(more=2),
+        scaled(a=Leaf()),
+        scaled(a=Node(), b=Leaf(), shape=Circle(radius=1), node=Deeper(), found={1, 2}),
+    ],
+)
+def test_what_is_written_fits_the_schema(
+    task: sd.BaseTask, mode: Literal["validation", "serialization"]
+) -> None:
+    schema = type(task).model_json_schema(mode=mode)
+    Draft202012Validator.check_schema(schema)
+    Draft202012Validator(schema).validate(json.loads(task.model_dump_json()))
+
+
+def test_an_alias_is_read_back_as_what_it_loads() -> None:
+    metadata = sd.AliasedMetadata(id=Leaf().id, uri="/old.json")
+    alias = sd.AliasTask[int](aliased=metadata)
+    again = sd.AliasTask[int].model_validate_json(alias.model_dump_json())
+    assert again == alias
+    assert type(again) is sd.AliasTask[int]
+    (task,) = sd.dag_from_json(sd.dag_to_json(Node(below=(alias,))))
+    assert isinstance(task, Node)
+    assert type(task.below[0]) is sd.AliasTask[int]
 
 
 class Generic1(sd.AutoTask[T], Generic[T]):

@@ -169,7 +169,8 @@ def test_task_loads_takes_tasks_that_load_as_the_type() -> None:
         ("number", Words(), r"loads as int is needed, and Words loads as list\[str\]"),
         ("words", Number(), r"loads as list\[str\] is needed, and Number loads as int"),
         ("number", Unplaced(), "Unplaced has no output to load"),
-        ("number", 3, "valid dictionary or instance of BaseTask"),
+        ("number", 3, r"a task that loads as int is needed \["),
+        ("number", Number, r"a task that loads as int is needed: call the class, Number\(\.\.\.\)"),
     ],
 )
 def test_task_loads_refuses_others_naming_both_types(field: str, value: Any, problem: str) -> None:

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any, cast
 
 from pydantic import ValidationError
 
-from stardag._identified import id_text, nested
+from stardag._identified import id_text
 from stardag._nesting import children
 from stardag._task import BaseTask, TaskStruct, flatten_task_struct
+from stardag._traversal import bottom_up
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Iterator, Mapping
@@ -32,7 +33,10 @@ def bodies_of(tasks: Iterable[BaseTask], known: Container[str] = ()) -> dict[str
 
     What is `known`, and what is below it, is left out.
     """
-    return {id_text(task): json.loads(task.params_json()) for task in _bottom_up(tasks, known)}
+    return {
+        id_text(task): json.loads(task.params_json())
+        for task in bottom_up(tasks, lambda task: id_text(task) in known)
+    }
 
 
 def dag_from_json(text: str | bytes) -> list[BaseTask]:
@@ -43,9 +47,12 @@ def dag_from_json(text: str | bytes) -> list[BaseTask]:
     """
     content = json.loads(text)
     try:
-        roots, bodies = content["roots"], content["tasks"]
-    except (KeyError, TypeError):
+        roots, bodies = content["roots"], dict(content["tasks"])
+        missing = [root for root in roots if root not in bodies]
+    except (KeyError, TypeError, ValueError):
         raise ValueError("the text has no `roots` and `tasks`") from None
+    if missing:
+        raise ValueError(f"the roots {missing} are not among the tasks")
     return tasks_from_bodies(roots, bodies)
 
 
@@ -98,33 +105,11 @@ def _make(key: str, body: Any, made: Mapping[str, BaseTask]) -> BaseTask:
     return task
 
 
-def _bottom_up(roots: Iterable[BaseTask], known: Container[str]) -> Iterator[BaseTask]:
-    """Return each task once, after those in its parameters; iterative, as DAGs are deep."""
-    seen: set[str] = set()
-    stack: list[tuple[BaseTask, Iterator[BaseTask]]] = []
-
-    def enter(task: BaseTask) -> None:
-        if id_text(task) not in seen and id_text(task) not in known:
-            seen.add(id_text(task))
-            stack.append((task, cast("Iterator[BaseTask]", nested(task))))
-
-    for root in roots:
-        enter(root)
-        while stack:
-            task, below = stack[-1]
-            child = next(below, None)
-            if child is not None:
-                enter(child)
-            else:
-                stack.pop()
-                yield task
-
-
 def _with_tasks(value: Any, made: Mapping[str, BaseTask]) -> Any:
     """Return a JSON value with the tasks in place of references to them."""
     if isinstance(value, dict):
         item = cast("dict[str, Any]", value)
-        if item.keys() == {"id"} and item["id"] in made:
+        if item.keys() == {"id"} and isinstance(item["id"], str) and item["id"] in made:
             return made[item["id"]]
         return {key: _with_tasks(inner, made) for key, inner in item.items()}
     if isinstance(value, list):

@@ -6,7 +6,7 @@ import inspect
 import sys
 import types
 from abc import ABC
-from collections.abc import Callable, Coroutine, Generator, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Generator, Mapping
 from typing import (
     TYPE_CHECKING,
     Any,
@@ -20,14 +20,11 @@ from typing import (
     overload,
 )
 
-from pydantic import TypeAdapter
-from pydantic.errors import PydanticSchemaGenerationError
-
 from stardag._auto_task import AutoTask
 from stardag._errors import TaskDefinitionError
-from stardag._nesting import children
 from stardag._signature import REQUIRED, Loader, Parameter, read_signature
 from stardag._task import BaseTask, TaskStruct
+from stardag._traversal import tasks_in
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -76,7 +73,7 @@ class FunctionTask(AutoTask[T], ABC, Generic[P, T]):
         for name, value in self._arguments().items():
             if isinstance(value, BaseTask):
                 required[name] = value
-            elif tasks := list(_tasks_in(value)):
+            elif tasks := list(tasks_in(value)):
                 required[name] = tasks
         return required or None
 
@@ -191,15 +188,12 @@ def task(
     def decorate(decorated: Callable[..., Any]) -> type[FunctionTask[Any, Any]]:
         parameters, loads = read_signature(decorated, scope, _is_reserved)
         body = {**_class_body(decorated, parameters, version), **places}
-        try:
-            return types.new_class(
-                decorated.__name__,
-                (_base_of(decorated)[..., loads],),
-                {"name_override": name, "namespace_override": namespace, **execution},
-                lambda namespace: namespace.update(body),
-            )
-        except PydanticSchemaGenerationError as error:
-            raise _unfit_parameter(decorated, parameters) or error from None
+        return types.new_class(
+            decorated.__name__,
+            (_base_of(decorated)[..., loads],),
+            {"name_override": name, "namespace_override": namespace, **execution},
+            lambda namespace: namespace.update(body),
+        )
 
     return decorate(function) if function is not None else decorate
 
@@ -230,21 +224,6 @@ def _is_reserved(name: str) -> bool:
     return hasattr(FunctionTask, name) or name in FunctionTask.model_fields
 
 
-def _unfit_parameter(
-    function: Callable[..., Any], parameters: Mapping[str, Parameter]
-) -> TaskDefinitionError | None:
-    """Return an error that names the first parameter whose type Pydantic can't describe."""
-    for name, parameter in parameters.items():
-        try:
-            TypeAdapter(parameter.field)
-        except PydanticSchemaGenerationError:
-            return TaskDefinitionError(
-                f"@task {function.__module__}.{function.__qualname__}: the type of {name!r} can't "
-                f"be a parameter's value; if a task makes it, declare it as Depends[...]"
-            )
-    return None
-
-
 def _relpath_properties(relpath: Relpath | None) -> dict[str, Any]:
     if relpath is None:
         return {}
@@ -262,11 +241,3 @@ def _relpath_properties(relpath: Relpath | None) -> dict[str, Any]:
 
 def _as_property(part: RelpathPart) -> property:
     return property(part) if callable(part) else property(lambda self: part)
-
-
-def _tasks_in(value: Any) -> Iterator[BaseTask]:
-    if isinstance(value, BaseTask):
-        yield value
-        return
-    for _, item in children(value) or ():
-        yield from _tasks_in(item)

@@ -84,7 +84,7 @@ class Execution:
         if unknown := keywords.keys() - _NAMES:
             raise TaskDefinitionError(
                 f"{where}: there is no option {sorted(unknown)[0]!r}; there are "
-                f"{', '.join(sorted(_NAMES))}"
+                f"{', '.join(sorted(_NAMES))}, and those of names"
             )
         try:
             return replace(self, **keywords)

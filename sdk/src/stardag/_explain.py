@@ -22,14 +22,15 @@ class Explanation:
 
     id: UUID
     identity_json: str
-    """The exact text that is hashed."""
+    """The exact text that is hashed; empty if it is not known, as of some aliases."""
     ingredients: dict[str, Any]
     """The same as a JSON object: namespace, name, version and significant fields."""
     inputs: dict[str, BaseTask]
     """The tasks among the ingredients, by id: what each `{"id": ...}` stands for."""
 
     def __str__(self) -> str:
-        lines = [f"{self.id} is the UUIDv5 of", f"  {self.identity_json}"]
+        text = self.identity_json or "(not known)"
+        lines = [f"{self.id} is the UUIDv5 of", f"  {text}"]
         lines.extend(f"  {key} is {task!r}" for key, task in self.inputs.items())
         return "\n".join(lines)
 
@@ -61,13 +62,14 @@ def explain(task: BaseTask) -> Explanation:
     """Return what a task's id is made of. Raises `IdentityError` if it has none."""
     text = task.identity_json()
     inputs = {str(t.id): t for t in cast("Iterator[BaseTask]", nested(task))}
-    return Explanation(task.id, text, json.loads(text), inputs)
+    return Explanation(task.id, text, json.loads(text) if text else {}, inputs)
 
 
 def differences(left: BaseTask, right: BaseTask) -> list[Difference]:
     """Return every ingredient in which two tasks differ, down through the tasks they need.
 
-    Tasks of two types differ in their type alone. Of two inputs that differ, the
+    Tasks of two types differ in their type alone, and so do an alias of which nothing is known
+    and any other task as a whole. Of two inputs that differ, the
     ingredients are given and not the ids; a pair that occurs many times is looked into once.
     """
     found: list[Difference] = []
@@ -80,6 +82,9 @@ def differences(left: BaseTask, right: BaseTask) -> list[Difference]:
             continue
         seen.add(pair)
         ours, theirs = explain(a), explain(b)
+        if not (ours.ingredients and theirs.ingredients):
+            found.append(Difference(path or "task", a, b))
+            continue
         if _type_of(ours) != _type_of(theirs):
             found.append(Difference(path or "type", _type_of(ours), _type_of(theirs)))
             continue

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from types import NoneType, UnionType
 from typing import TYPE_CHECKING, Annotated, Any, Union, get_args, get_origin
 
-from stardag._errors import TaskDefinitionError
 from stardag._fields import HashableSet, TaskSet, field_mark
 from stardag._identity import FieldPlan, Shape
 
@@ -28,30 +27,6 @@ def field_plans(cls: type[BaseModel]) -> Iterator[FieldPlan]:
         else:
             exact, shape = _exact_types(field.annotation), _shape(field.annotation)
             yield FieldPlan(name, exact, shape, mark.compat_default)
-
-
-def check_fields(cls: type[BaseModel], inherited: Mapping[str, Any]) -> None:
-    """Raise `TaskDefinitionError` for what would make a field's part in the id unclear.
-
-    `inherited` are the fields that every such class has.
-    """
-    where = f"{cls.__module__}.{cls.__qualname__}"
-    ours = [base for base in cls.__mro__ if base.__module__.startswith("stardag._")]
-    taken = {name for base in ours for name in base.__dict__} - inherited.keys()
-    for name, field in cls.model_fields.items():
-        if name in taken and name in cls.__annotations__:
-            raise TaskDefinitionError(
-                f"{where}: {name!r} is a name that tasks use themselves; rename the field"
-            )
-        if field.exclude:
-            raise TaskDefinitionError(
-                f"{where}: {name!r} is left out of every dump, and so can't be read back; "
-                "StardagField(hash_exclude=True) leaves it out of the id"
-            )
-    if cls.model_config.get("extra") != "forbid":
-        raise TaskDefinitionError(
-            f"{where}: a task can't have extra fields, as they would have no part in its id"
-        )
 
 
 _SCALARS = frozenset[type]({str, int, float, bool, NoneType})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
@@ -98,8 +99,9 @@ def _dump_sorted(
 ) -> Any:
     """Write the items in their own order or, where they have none, in that of their JSON."""
     distinct = set(value)  # a default is not validated, and may be a list
-    try:
-        return dump(sorted(distinct))
-    except TypeError:
-        items = dump(list(distinct))
-        return sorted(items, key=canonical_json) if info.mode == "json" else items
+    # sets do compare, but a subset is no order
+    if not any(isinstance(item, frozenset) for item in distinct):
+        with suppress(TypeError):
+            return dump(sorted(distinct))
+    items = dump(list(distinct))
+    return sorted(items, key=canonical_json) if info.mode == "json" else items

@@ -7,10 +7,12 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, ClassVar, dataclass_transform
 
 from pydantic import ConfigDict, Field, PrivateAttr, model_serializer
+from pydantic.errors import PydanticSchemaGenerationError
 from pydantic_core import PydanticSerializationError
 
+from stardag._declaration import check_task, unfit_field
 from stardag._errors import IdentityError, TaskDefinitionError
-from stardag._field_plan import check_fields, field_plans
+from stardag._field_plan import field_plans
 from stardag._fields import HashableSet
 from stardag._identity import (
     NAMESPACE,
@@ -34,8 +36,14 @@ from stardag._registry import NAME_KEY, NAMESPACE_KEY, TypeRegistry, module_name
 if TYPE_CHECKING:
     from uuid import UUID
 
-    from pydantic import SerializationInfo, SerializerFunctionWrapHandler
+    from pydantic import (
+        BaseModel,
+        GetCoreSchemaHandler,
+        SerializationInfo,
+        SerializerFunctionWrapHandler,
+    )
     from pydantic._internal._model_construction import ModelMetaclass
+    from pydantic_core import CoreSchema
 
     @dataclass_transform(
         frozen_default=True, kw_only_default=True, field_specifiers=(Field, PrivateAttr)
@@ -63,9 +71,18 @@ class Identified(PolymorphicRoot, ABC, metaclass=FrozenModelMeta):  # pyright: i
     _plan: ClassVar[IdentityPlan | None] = None
 
     @classmethod
-    def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
-        super().__pydantic_init_subclass__(**kwargs)
-        check_fields(cls, Identified.model_fields)
+    def __get_pydantic_core_schema__(
+        cls, source: type[BaseModel], handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        try:
+            return super().__get_pydantic_core_schema__(source, handler)
+        except PydanticSchemaGenerationError as error:
+            raise unfit_field(cls) or error from None
+
+    @classmethod
+    def __pydantic_on_complete__(cls) -> None:
+        super().__pydantic_on_complete__()
+        check_task(cls)
 
     @classmethod
     def _default_namespace(cls) -> str:
@@ -97,8 +114,10 @@ class Identified(PolymorphicRoot, ABC, metaclass=FrozenModelMeta):  # pyright: i
 
     def params_json(self) -> str:
         """Return every parameter as a JSON object, nested tasks as `{"id": ...}`."""
+        # a round trip: without what is computed, and text in JSON as the text that it was
         context = DumpContext(self, identity=False)
-        return self.__pydantic_serializer__.to_json(self, context=context).decode()
+        dump = self.__pydantic_serializer__.to_json
+        return dump(self, context=context, round_trip=True).decode()
 
     def __eq__(self, other: object) -> bool:
         if self is other:
@@ -112,7 +131,7 @@ class Identified(PolymorphicRoot, ABC, metaclass=FrozenModelMeta):  # pyright: i
         return id_text(self) < id_text(other)
 
     @model_serializer(mode="wrap")
-    def _serialize(self, handler: SerializerFunctionWrapHandler, info: SerializationInfo) -> Any:
+    def _serialize(self, handler: SerializerFunctionWrapHandler, info: SerializationInfo):
         context = info.context
         if isinstance(context, DumpContext) and context.top is not self:
             return {"id": id_text(self)}
@@ -137,7 +156,13 @@ def _identity_of(model: Identified) -> tuple[UUID, str]:
     stack = [model]
     while stack:
         current = stack[-1]
-        below = [m for m in nested(current) if _known_identity(m) is None]
+        try:
+            below = [m for m in nested(current) if _known_identity(m) is None]
+        except KeyError:
+            _check_complete(current)
+            raise
+        except RecursionError:
+            raise _error((current,), "a parameter is nested too deeply for JSON") from None
         if below:
             stack.extend(below)
             continue
@@ -149,6 +174,13 @@ def _identity_of(model: Identified) -> tuple[UUID, str]:
             object.__setattr__(current, "_identity", known)
     assert known is not None, "the model itself is the last to leave the stack"
     return known
+
+
+def _check_complete(model: Identified) -> None:
+    """Raise `IdentityError` if a field has no value, as `model_construct` lets happen."""
+    for name in type(model).model_fields:
+        if name not in model.__dict__:
+            raise _error((model, name), "the field has no value")
 
 
 def _known_identity(model: Identified) -> tuple[UUID, str] | None:
@@ -192,9 +224,12 @@ def _walk(value: Any, path: tuple[Any, ...]) -> Iterator[Identified]:
     if isinstance(value, Identified):
         yield value
         return
+    kind: Any = type(value)  # pyright: ignore[reportUnknownVariableType]
+    if hasattr(kind, "__next__"):
+        raise _error(path, "an iterator can be read only once; use a list, a tuple or a Sequence")
     if isinstance(value, (set, frozenset)) and not isinstance(value, HashableSet):
         raise _error(path, "a plain set has no order; use HashableSet[...] or TaskSet[...]")
-    excluded = excluded_fields(type(value)) if isinstance(value, StardagBaseModel) else ()
+    excluded = excluded_fields(kind) if isinstance(value, StardagBaseModel) else ()
     for key, item in children(value) or ():
         if key not in excluded:
             yield from _walk(item, (*path, key))
@@ -223,7 +258,7 @@ def _dump(model: Identified, names: set[str]) -> dict[str, Any]:
         context=DumpContext(model, identity=True),
         warnings=False,
     )
-    return {name: dumped[name] for name in names if name in dumped}
+    return {name: dumped[name] for name in names}
 
 
 def _explain(model: Identified, error: Exception) -> IdentityError:
@@ -235,8 +270,13 @@ def _explain(model: Identified, error: Exception) -> IdentityError:
                 return _error((model, found[0]), found[1])
             canonical_json(dumped)
         except (PydanticSerializationError, ValueError, TypeError) as cause:
-            return _error((model, name), str(cause))
-    return _error((model,), str(error))
+            return _error((model, name), _reason(cause))
+    return _error((model,), _reason(error))
+
+
+def _reason(error: Exception) -> str:
+    """Return an error's text without what Pydantic says of our own serializer."""
+    return str(error).rpartition("`_serialize`: ")[2]
 
 
 def _error(path: tuple[Any, ...], problem: str) -> IdentityError:
@@ -250,6 +290,11 @@ def _error(path: tuple[Any, ...], problem: str) -> IdentityError:
 def _plan_of(cls: type[Identified]) -> IdentityPlan:
     plan: IdentityPlan | None = cls.__dict__.get("_plan")
     if plan is None:
+        if cls._is_base:
+            raise TaskDefinitionError(
+                f"{cls.__qualname__} is a base of task types and none itself, as it derives from "
+                "ABC: derive a class from it"
+            )
         head = {NAMESPACE_KEY: cls.get_namespace(), NAME_KEY: cls.get_name()}
         computed = tuple(cls.model_computed_fields)
         plan = cls._plan = IdentityPlan(head, tuple(field_plans(cls)), computed)

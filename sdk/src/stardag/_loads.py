@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar, cast, get_args, get_type_hints
+from weakref import WeakSet
 
 from pydantic_core import core_schema
 
@@ -12,7 +13,13 @@ from stardag._type_check import may_be
 from stardag.target._protocols import LoadableTarget
 
 if TYPE_CHECKING:
-    from pydantic import GetCoreSchemaHandler, SerializationInfo, SerializerFunctionWrapHandler
+    from pydantic import (
+        GetCoreSchemaHandler,
+        GetJsonSchemaHandler,
+        SerializationInfo,
+        SerializerFunctionWrapHandler,
+        ValidatorFunctionWrapHandler,
+    )
     from pydantic_core import CoreSchema
 
 T = TypeVar("T")
@@ -35,12 +42,18 @@ else:
             cls, source: Any, handler: GetCoreSchemaHandler
         ) -> CoreSchema:
             (expected,) = get_args(source) or (Any,)
+            fitting: WeakSet[type] = WeakSet()
 
-            def check(task: BaseTask) -> BaseTask:
-                return _check_loads(task, expected)
+            def take(value: Any, read: ValidatorFunctionWrapHandler) -> BaseTask:
+                if type(value) in fitting:
+                    return value
+                task = _take(value, read, expected)
+                fitting.add(type(task))
+                return task
 
-            return core_schema.no_info_after_validator_function(
-                check, handler.generate_schema(BaseTask)
+            take.__name__ = f"TaskLoads[{_name(expected)}]"  # as errors call it
+            return core_schema.no_info_wrap_validator_function(
+                take, handler.generate_schema(BaseTask)
             )
 
     class TaskOrValue(Generic[T]):
@@ -66,6 +79,14 @@ else:
                 ),
             )
 
+        @classmethod
+        def __get_pydantic_json_schema__(
+            cls, schema: CoreSchema, handler: GetJsonSchemaHandler
+        ) -> dict[str, Any]:
+            described = handler(schema)
+            described["anyOf"] = described.pop("oneOf")  # a value may look like a task as well
+            return described
+
 
 def loaded_type(task_type: type[BaseTask]) -> Any:
     """Return what the outputs of a task type load as; Any if its declaration doesn't tell.
@@ -85,7 +106,14 @@ def loaded_type(task_type: type[BaseTask]) -> Any:
     return arguments[0] if len(arguments) == 1 else Any
 
 
-def _check_loads(task: BaseTask, expected: Any) -> BaseTask:
+def _take(value: Any, read: ValidatorFunctionWrapHandler, expected: Any) -> BaseTask:
+    task = read(value) if isinstance(value, dict) else value
+    if not isinstance(task, BaseTask):
+        is_class = isinstance(task, type) and issubclass(task, BaseTask)
+        raise ValueError(
+            f"a task that loads as {_name(expected)} is needed"
+            + (f": call the class, {task.__qualname__}(...)" if is_class else "")
+        )
     try:
         actual = loaded_type(type(task))
     except TypeError as error:

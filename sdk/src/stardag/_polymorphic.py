@@ -16,17 +16,27 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, TypeVar, cast
 from pydantic import BaseModel, ConfigDict, model_serializer, model_validator
 from pydantic_core import core_schema
 
+from stardag._declaration import check_marks, check_own_serializer
+from stardag._errors import TaskDefinitionError
 from stardag._fields import field_mark
 from stardag._identity import MISSING
-from stardag._registry import NAME_KEY, NAMESPACE_KEY, TypeRegistry
+from stardag._registry import (
+    NAME_KEY,
+    NAMESPACE_KEY,
+    TypeRegistry,
+    check_name,
+    check_namespace,
+)
 
 if TYPE_CHECKING:
     from pydantic import (
         GetCoreSchemaHandler,
+        GetJsonSchemaHandler,
         SerializationInfo,
         SerializerFunctionWrapHandler,
         ValidatorFunctionWrapHandler,
     )
+    from pydantic_core import CoreSchema
 
 T = TypeVar("T")
 
@@ -91,8 +101,14 @@ class StardagBaseModel(BaseModel):
         return core_schema.with_info_before_validator_function(fill, schema)
 
     @model_serializer(mode="wrap")
-    def _serialize(self, handler: SerializerFunctionWrapHandler, info: SerializationInfo) -> Any:
+    def _serialize(self, handler: SerializerFunctionWrapHandler, info: SerializationInfo):
+        # No return type, here and below: JSON Schema would describe that, and not the fields.
         return significant_fields(self, handler(self), info.context)
+
+    @classmethod
+    def __pydantic_on_complete__(cls) -> None:
+        super().__pydantic_on_complete__()
+        check_marks(cls)
 
 
 def significant_fields(
@@ -103,7 +119,7 @@ def significant_fields(
         for name, field in type(model).model_fields.items():
             mark = field_mark(field)
             if mark.excluded or getattr(model, name) == mark.compat_default:
-                dumped.pop(name, None)
+                dumped.pop(name if name in dumped else field.serialization_alias or name, None)
     return dumped
 
 
@@ -122,12 +138,17 @@ class PolymorphicRoot(StardagBaseModel):
     """
 
     _family: ClassVar[TypeRegistry | None] = None
+    _keywords: ClassVar[frozenset[str]]
+    """What the class statement gave that no subclass's `__init_subclass__` took."""
+    _is_base: ClassVar[bool] = True
+    """Whether the class is there to be derived from, and so no member itself."""
     _type_name: ClassVar[str]
     _type_namespace: ClassVar[str]
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         # The keywords are for __pydantic_init_subclass__, which gets them as well.
         super().__init_subclass__()
+        cls._keywords = frozenset(kwargs)
 
     @classmethod
     def __pydantic_init_subclass__(
@@ -138,18 +159,31 @@ class PolymorphicRoot(StardagBaseModel):
         **kwargs: Any,
     ) -> None:
         super().__pydantic_init_subclass__(**kwargs)
+        if unknown := cls._keywords & kwargs.keys():
+            raise TaskDefinitionError(
+                f"{cls.__module__}.{cls.__qualname__}: unknown in a class statement: "
+                f"{', '.join(sorted(unknown))}; name_override and namespace_override can be given"
+            )
+        cls._is_base = ABC in cls.__bases__ or inspect.isabstract(cls)
         if cls.__pydantic_generic_metadata__["origin"] is not None:
             return  # X[int] is X: it has X's name, and is not another type
         if cls._family is None:
             cls._family = TypeRegistry(cls.__name__)
-        cls._type_name = name_override or cls.__name__
+        cls._type_name = cls.__name__ if name_override is None else name_override
         cls._type_namespace = _namespace_of(cls, namespace_override)
-        if not inspect.isabstract(cls) and ABC not in cls.__bases__:
+        check_name(cls._type_name)
+        check_namespace(cls._type_namespace)
+        if not cls._is_base:
             cls._family.add(cls, cls._type_namespace, cls._type_name)
 
     @classmethod
     def _default_namespace(cls) -> str:
         return ""
+
+    @classmethod
+    def __pydantic_on_complete__(cls) -> None:
+        super().__pydantic_on_complete__()
+        check_own_serializer(cls)
 
     @classmethod
     def get_name(cls) -> str:
@@ -175,23 +209,49 @@ class PolymorphicRoot(StardagBaseModel):
         if type(data) is not dict:
             return handler(data)
         if NAME_KEY not in data:
-            if inspect.isabstract(cls):
-                raise ValueError(f"{NAME_KEY!r} must say which {cls.__qualname__} it is")
+            if cls._is_base:
+                is_reference = data.keys() == {"id"}
+                raise ValueError(
+                    f"{cls.__qualname__} is abstract: derive a class from it (in JSON, "
+                    f"{NAME_KEY!r} must say which {cls.__qualname__} it is)"
+                    + (f"; the task {data['id']} is not here" if is_reference else "")
+                )
             return handler(data)
         body: dict[str, Any] = {**data}
         assert cls._family is not None, "the root has no members of its own"
         member = cls._family.resolve(body.pop(NAMESPACE_KEY, ""), body.pop(NAME_KEY))
+        if cls.__pydantic_generic_metadata__["origin"] is member:
+            member = cls  # what is written does not say how a type is parametrized
         if not issubclass(member, cls):
             raise ValueError(f"{member.__qualname__} is not a {cls.__qualname__}")
         for name in member.model_computed_fields:
             body.pop(name, None)  # written, and not read
         # A body that was written may be older than some fields, its own or those of models in it.
-        return member.model_validate(with_compat_defaults(member, body), context=COMPAT_MODE)
+        # What was written as text is read so, also where code must give the very type.
+        body = with_compat_defaults(member, body)
+        return member.model_validate(body, context=COMPAT_MODE, strict=False)
 
     @model_serializer(mode="wrap")
-    def _serialize(self, handler: SerializerFunctionWrapHandler, info: SerializationInfo) -> Any:
+    def _serialize(self, handler: SerializerFunctionWrapHandler, info: SerializationInfo):
         fields = significant_fields(self, handler(self), info.context)
         return {NAMESPACE_KEY: self._type_namespace, NAME_KEY: self._type_name, **fields}
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        reference = handler(schema)
+        described = handler.resolve_ref_schema(reference)
+        names: dict[str, Any] = {NAMESPACE_KEY: {"type": "string"}, NAME_KEY: {"type": "string"}}
+        if cls._is_base or cls.__subclasses__():  # or a member below it, with more fields
+            described.pop("additionalProperties", None)
+        else:
+            names[NAMESPACE_KEY]["const"] = cls.get_namespace()
+            names[NAME_KEY]["const"] = cls.get_name()
+        needed = names if handler.mode == "serialization" else [NAME_KEY] * cls._is_base
+        described["properties"] = names | described.get("properties", {})
+        described["required"] = [*needed, *described.get("required", [])]
+        return reference
 
 
 @dataclass(frozen=True, slots=True)

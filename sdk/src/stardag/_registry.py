@@ -7,6 +7,7 @@ imported, unpickled or evaluated because some data names it.
 from __future__ import annotations
 
 import gc
+import re
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
@@ -29,11 +30,29 @@ def namespace(name: str, module: str) -> None:
     Call it above the definitions, as `namespace("team.models", __name__)`. The nearest
     setting counts: one for the module itself, else one for its parent package, and so on.
     """
-    if not all(part.isidentifier() for part in name.split(".")) and name:
-        raise TaskDefinitionError(
-            f"{name!r} is not a namespace: it must be identifiers joined by dots, or empty"
-        )
+    check_namespace(name)
     _module_namespaces[module] = name
+
+
+def check_namespace(name: object) -> None:
+    """Raise `TaskDefinitionError` for what can't be a namespace: it becomes folders."""
+    if not isinstance(name, str) or not all(map(_WORD.fullmatch, name.split(".") if name else ())):
+        raise TaskDefinitionError(
+            f"{name!r} is not a namespace: it must be words joined by dots, or empty"
+        )
+
+
+_WORD = re.compile(r"[\w-]+")
+
+
+def check_name(name: object) -> None:
+    """Raise `TaskDefinitionError` for what can't be a type's name: it becomes a folder."""
+    if not isinstance(name, str) or not name.isprintable() or not name.strip(" ."):
+        raise TaskDefinitionError(f"{name!r} is not a name for a type")
+    if "/" in name or "\\" in name:
+        raise TaskDefinitionError(
+            f"{name!r} is not a name for a type, as it has a slash; a namespace makes folders"
+        )
 
 
 def auto_namespace(module: str) -> None:
@@ -93,13 +112,18 @@ class TypeRegistry:
 
     def knows(self, namespace: object, name: object) -> bool:
         """Return whether an imported class has the name."""
-        return isinstance(name, str) and (namespace, name) in self._types
+        known = self._types
+        return isinstance(namespace, str) and isinstance(name, str) and (namespace, name) in known
 
-    def resolve(self, namespace: str, name: str) -> type[Any]:
+    def resolve(self, namespace: object, name: object) -> type[Any]:
         """Return the class.
 
         Raises `UnknownTypeError` if no imported class has the name.
         """
+        if not (isinstance(namespace, str) and isinstance(name, str)):
+            raise UnknownTypeError(
+                f"{NAMESPACE_KEY!r} and {NAME_KEY!r} must be text, not {namespace!r} and {name!r}"
+            )
         found = self._types.get((namespace, name))
         if found is None:
             known = sorted(_qualified(*key) for key in self._types)

@@ -12,6 +12,7 @@ from stardag._execution import Execution
 from stardag._identified import Identified
 from stardag._nesting import children
 from stardag._run_form import RunForm, run_form
+from stardag._traversal import bottom_up
 from stardag.target._protocols import LoadableTarget, Target
 
 if TYPE_CHECKING:
@@ -49,14 +50,17 @@ class BaseTask(Identified):
         *,
         name_override: str | None = None,
         namespace_override: str | None = None,
-        **execution: Any,
+        **keywords: Any,
     ) -> None:
         super().__pydantic_init_subclass__(
             name_override=name_override, namespace_override=namespace_override
         )
+        where = f"{cls.__module__}.{cls.__qualname__}"
+        if not isinstance(cls.__version__, str):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise TaskDefinitionError(f"{where}: __version__ must be text, not {cls.__version__!r}")
         cls._form = run_form(cls, BaseTask)
+        execution = {k: v for k, v in keywords.items() if k in cls._keywords}
         if execution:
-            where = f"{cls.__module__}.{cls.__qualname__}"
             cls._execution = cls._execution.with_keywords(execution, where)
 
     @classmethod
@@ -105,9 +109,27 @@ class BaseTask(Identified):
         return None
 
     def __repr__(self) -> str:
-        values = ((name, self.__dict__[name]) for name in type(self).model_fields)
+        values = ((n, self.__dict__[n]) for n in type(self).model_fields if n in self.__dict__)
         shown = (f"{n}={_brief(v)}" for n, v in values if n != "version" or v)
         return f"{self.get_name()}({', '.join(shown)})"
+
+    def __str__(self) -> str:
+        return repr(self)
+
+    def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
+        copies = {} if memo is None else memo
+        for task in bottom_up([cast("BaseTask", self)], lambda task: id(task) in copies):
+            # what is below it is in there by now, so that this goes no deeper
+            copies[id(task)] = super(BaseTask, task).__deepcopy__(copies)
+        return copies[id(self)]
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """Return a copy, with other values for the parameters in `update`.
+
+        Raises as the constructor does for a value or a name that does not fit.
+        """
+        copied = super().model_copy(deep=deep)
+        return self.model_validate({**copied.__dict__, **update}) if update else copied
 
     def check_version(self) -> None:
         """Raise `VersionMismatchError` unless the class's code implements the task's version."""
@@ -115,7 +137,8 @@ class BaseTask(Identified):
             raise VersionMismatchError(
                 f"{self!r} has version {self.version!r}, but the code of "
                 f"{type(self).__qualname__} implements version {self.__version__!r} "
-                "(its __version__)"
+                f"(its __version__): make the task with version={self.__version__!r}, or let "
+                f'the class say so, version: str = "{self.__version__}"'
             )
 
 
