@@ -211,3 +211,16 @@ def test_a_generic_type_is_used_by_a_class_with_a_name() -> None:
     assert task.output().uri.endswith(".json")
     with pytest.raises(sd.TaskDefinitionError, match=r"class .*\(Generic1\[int\]\)"):
         _ = Generic1[int](value=3).id
+
+
+class Noted(sd.AutoTask[int]):
+    n: int
+    note: Annotated[str, sd.StardagField(hash_exclude=True)] = ""
+
+
+def test_the_body_of_a_task_that_its_identity_says_all_of_is_that_identity() -> None:
+    plain = Node(below=(Leaf(n=1),), label="x")
+    assert plain.params_json() == plain.identity_json()
+    marked = Noted(n=1, note="kept in the body")
+    assert json.loads(marked.params_json())["note"] == "kept in the body"
+    assert sd.dag_from_json(sd.dag_to_json([plain, marked])) == [plain, marked]

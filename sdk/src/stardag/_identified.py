@@ -114,6 +114,8 @@ class Identified(PolymorphicRoot, ABC, metaclass=FrozenModelMeta):  # pyright: i
 
     def params_json(self) -> str:
         """Return every parameter as a JSON object, nested tasks as `{"id": ...}`."""
+        if _plan_of(type(self)).is_whole:
+            return self.identity_json()
         # a round trip: without what is computed, and text in JSON as the text that it was
         context = DumpContext(self, identity=False)
         dump = self.__pydantic_serializer__.to_json
@@ -297,5 +299,7 @@ def _plan_of(cls: type[Identified]) -> IdentityPlan:
             )
         head = {NAMESPACE_KEY: cls.get_namespace(), NAME_KEY: cls.get_name()}
         computed = tuple(cls.model_computed_fields)
-        plan = cls._plan = IdentityPlan(head, tuple(field_plans(cls)), computed)
+        excluded = len(excluded_fields(cls))
+        plan = IdentityPlan(head, tuple(field_plans(cls)), computed, excluded=excluded)
+        cls._plan = plan
     return plan

@@ -78,18 +78,23 @@ class FieldPlan:
 class IdentityPlan:
     """How instances of one class become identity JSON; compiled once a class."""
 
-    __slots__ = ("_fields", "_head", "computed", "holders", "names")
+    __slots__ = ("_fields", "_head", "computed", "holders", "is_whole", "names")
 
     def __init__(
         self,
         head: Mapping[str, str],
         fields: tuple[FieldPlan, ...],
         computed: tuple[str, ...] = (),
+        *,
+        excluded: int = 0,
     ) -> None:
-        """Make a plan from what is the same for all instances, and from the fields.
+        """Make a plan from what is the same for all instances, and from the significant fields.
 
-        `computed` names the fields that each instance computes from the others.
+        `computed` names the fields that each instance computes from the others; `excluded` is
+        the number of fields that have no part in the id.
         """
+        self.is_whole = not (computed or excluded) and all(map(_is_plain, fields))
+        """Whether the identity has every parameter, as it is."""
         self.computed = computed
         self._head = dict(head)
         self._fields = tuple((f.name, f.exact, f.shape, f.compat_default) for f in fields)
@@ -131,6 +136,12 @@ class IdentityPlan:
         if others:
             payload.update(dump(others))
         return payload
+
+
+def _is_plain(field: FieldPlan) -> bool:
+    """Return whether the field is in every identity, as it is in any other JSON."""
+    by_type = bool(field.exact) or field.shape not in (Shape.ANY, Shape.ORDERED_SET)
+    return by_type and field.compat_default is MISSING
 
 
 def find_unidentifiable(value: Any, path: str) -> tuple[str, str] | None:
