@@ -121,6 +121,11 @@ class Identified(PolymorphicRoot, ABC, metaclass=FrozenModelMeta):  # pyright: i
         dump = self.__pydantic_serializer__.to_json
         return dump(self, context=context, round_trip=True).decode()
 
+    def identity_and_params_json(self) -> tuple[str, str]:
+        """Return `identity_json()` and `params_json()`, made once where they are the same."""
+        identity = self.identity_json()
+        return identity, identity if _plan_of(type(self)).is_whole else self.params_json()
+
     def __eq__(self, other: object) -> bool:
         if self is other:
             return True

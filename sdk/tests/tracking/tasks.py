@@ -38,8 +38,8 @@ class Step:
         body = identity | self.params | {"version": self.version}
         return json.dumps(body, separators=(",", ":"), sort_keys=True)
 
-    def params_json(self) -> str:
-        return self.identity_json()
+    def identity_and_params_json(self) -> tuple[str, str]:
+        return self.identity_json(), self.identity_json()
 
     def output_uri(self) -> str | None:
         return f"file:///out/{self.number}.json"

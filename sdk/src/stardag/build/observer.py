@@ -35,12 +35,11 @@ class ObservedTask(Protocol):
         """Name of the task type."""
         ...
 
-    def identity_json(self) -> str:
-        """Return the exact text that is hashed into the id."""
-        ...
+    def identity_and_params_json(self) -> tuple[str, str]:
+        """Return the exact text that is hashed into the id, and every parameter as JSON.
 
-    def params_json(self) -> str:
-        """Return every parameter as a JSON object, nested tasks as `{"id": ...}`."""
+        The latter is an object with nested tasks as `{"id": ...}`.
+        """
         ...
 
     def output_uri(self) -> str | None:

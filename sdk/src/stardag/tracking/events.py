@@ -122,7 +122,7 @@ def definition(task: ObservedTask, dependencies: Sequence[ObservedTask]) -> byte
 
     Raises `ValueError` for that reason, or if the parameters are over the contract's limit.
     """
-    identity, params = task.identity_json(), task.params_json()
+    identity, params = task.identity_and_params_json()
     if len(identity) > _JSON or len(params) > _JSON:
         raise ValueError(f"the parameters of {task.get_name()} take more than {_JSON >> 10} KiB")
     if redact(identity) != identity:
