@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 import time
+from collections.abc import Generator
 from pathlib import Path
 
 import stardag as sd
@@ -38,6 +40,28 @@ def gated(n: int, gate: str) -> int:
     return n
 
 
+@sd.task
+async def awaited(n: int) -> int:
+    await asyncio.sleep(0.01)
+    return n
+
+
+@sd.task
+def chosen(n: int) -> Generator[sd.TaskStruct, None, int]:
+    further = awaited(n=n)
+    yield further
+    return further.load()
+
+
+@sd.task(retries=2, retry_backoff=0.01)
+def flaky(tries: str) -> int:
+    """Fail the first time; `tries` is the file that remembers."""
+    if not Path(tries).exists():
+        Path(tries).touch()
+        raise OSError("not yet")
+    return 1
+
+
 def small() -> sd.TaskStruct:
     return total(values=[number(n=n) for n in range(3)])
 
@@ -51,8 +75,18 @@ def waiting() -> sd.TaskStruct:
     return total(values=[*(number(n=n) for n in range(20)), gated(n=100, gate=gate)])
 
 
+def varied() -> sd.TaskStruct:
+    return total(values=[chosen(n=1), awaited(n=2), flaky(tries=f"{sys.argv[2]}.tries")])
+
+
+PIPELINES = {"small": small, "broken": broken, "waiting": waiting, "varied": varied}
+
 if __name__ == "__main__":
-    pipeline = {"small": small, "broken": broken, "waiting": waiting}[sys.argv[1]]
-    summary = sd.build(pipeline(), fail_mode=sd.FailMode.CONTINUE)
+    name, *how = sys.argv[1].split("-")
+    executor = sd.ProcessExecutor(2) if how == ["processes"] else None
+    lock = sd.FileLocks("locks") if how == ["locked"] else None
+    summary = sd.build(
+        PIPELINES[name](), executor=executor, lock=lock, fail_mode=sd.FailMode.CONTINUE
+    )
     print(summary.build_id, summary.status, summary.counts, sep="\n")
     sys.exit(0 if summary.ok else 1)

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 from support.waiting import until
 
+from stardag.v1.event_pb2 import EventType
+
 from .conftest import Workplace, finished
 
 if TYPE_CHECKING:
@@ -80,6 +82,60 @@ def test_a_failure_is_told_with_its_cause(workplace: Workplace) -> None:
     assert states["total"]["status"] == "TASK_STATUS_COMPLETED"
     shown = workplace.stardag("builds", "show", built.id).stdout
     assert "broken on purpose at 1" in shown
+
+
+@pytest.mark.parametrize("how", ["varied", "varied-processes", "varied-locked"])
+def test_attempts_that_wait_and_fail_are_told_in_order(workplace: Workplace, how: str) -> None:
+    built = workplace.build(how)
+    assert (built.code, built.status) == (0, "completed"), built.err
+    tasks = {t["name"]: t for t in workplace.read("builds", "show", built.id)["tasks"]}
+    assert {task["status"] for task in tasks.values()} == {"TASK_STATUS_COMPLETED"}
+    assert tasks["flaky"]["attempt"] == 2
+    events = events_of(workplace, built.id)
+    assert all(event.rejection == 0 for event in events)
+    assert told_of(events, tasks["flaky"]) == [
+        ("PENDING", 0),
+        ("STARTED", 1),
+        ("FAILED", 1),
+        ("STARTED", 2),
+        ("COMPLETED", 2),
+    ]
+    assert told_of(events, tasks["chosen"]) == [
+        ("PENDING", 0),
+        ("STARTED", 1),
+        ("SUSPENDED", 1),
+        ("RESUMED", 1),
+        ("COMPLETED", 1),
+    ]
+    (suspended,) = [event for event in events if EventType.Name(event.type).endswith("SUSPENDED")]
+    assert suspended.wait.restarts is (how == "varied-processes")
+
+
+def told_of(events: list[Any], task: dict[str, Any]) -> list[tuple[str, int]]:
+    return [
+        (EventType.Name(event.type).removeprefix("EVENT_TYPE_TASK_"), event.attempt)
+        for event in events
+        if event.task_id == task["task_id"]
+    ]
+
+
+def test_a_task_that_another_build_makes_is_told_as_blocked_and_reused(
+    workplace: Workplace,
+) -> None:
+    first = workplace.start_build("waiting-locked")
+    until(lambda: workplace.read("builds", "list"), "the first build to be known")
+    second = workplace.start_build("waiting-locked")
+    until(lambda: len(workplace.read("builds", "list")) == 2, "the second build to be known")
+    until(lambda: "TASK_STATUS_BLOCKED" in states_of(workplace), "the second build to be blocked")
+    workplace.gate.touch()
+    assert [finished(first).status, finished(second).status] == ["completed", "completed"]
+    assert "TASK_STATUS_REUSED" in states_of(workplace)
+
+
+def states_of(workplace: Workplace) -> set[str]:
+    builds = [build["build_id"] for build in workplace.read("builds", "list")]
+    shown = [workplace.read("builds", "show", build)["tasks"] for build in builds]
+    return {task["status"] for tasks in shown for task in tasks}
 
 
 def test_a_server_killed_in_the_middle_of_a_build_changes_nothing(workplace: Workplace) -> None:
