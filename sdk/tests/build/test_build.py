@@ -239,8 +239,20 @@ class WaitsForCircle(sd.AutoTask[int]):
 
 
 def test_a_circle_made_while_running_is_a_failure(build: Build) -> None:
-    summary = build(YieldsCircle())
-    assert isinstance(summary.failures[0].error, sd.CycleError)
+    error = build(YieldsCircle()).failures[0].error
+    assert isinstance(error, sd.CycleError)
+    assert error.path == ("YieldsCircle()", "WaitsForCircle()", "YieldsCircle()")
+
+
+class YieldsItself(sd.AutoTask[int]):
+    def run(self) -> Iterator[sd.TaskStruct]:
+        yield self
+
+
+def test_a_task_that_waits_for_itself_is_a_failure(build: Build) -> None:
+    error = build(YieldsItself()).failures[0].error
+    assert isinstance(error, sd.CycleError)
+    assert error.path == ("YieldsItself()", "YieldsItself()")
 
 
 def test_independent_tasks_run_at_the_same_time() -> None:
@@ -422,7 +434,11 @@ def test_a_target_root_that_is_not_configured_is_named(isolated: Path) -> None:
     def archived() -> int:
         return 1
 
-    with pytest.raises(sd.ConfigError, match="no target root called 'archive'"):
+    factory = sd.TargetFactory({"default": str(isolated)})
+    with (
+        sd.target_factory_provider.override(factory),
+        pytest.raises(sd.ConfigError, match="no target root called 'archive'"),
+    ):
         sd.build_sequential(archived())
 
 

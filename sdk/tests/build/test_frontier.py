@@ -184,7 +184,7 @@ class Both:
         known = st.integers(0, task - 1) if task else st.nothing()
         waits = self.draw(st.frozensets(known, max_size=3)) if task else frozenset[int]()
         if found_by is not None:
-            waits -= {found_by} | {d for d in waits if self.frontier.depends_on(d, found_by)}
+            waits -= {found_by} | {d for d in waits if self.frontier.chain(d, found_by)}
         done = self.draw(st.integers(0, 5)) == 0
         needs = self.draw(st.sampled_from(NEEDS))
         model.states.append(State.DONE if done else State.WAITING)
@@ -306,3 +306,13 @@ def test_few_outputs_are_waiting_at_once_to_be_used(workers: int) -> None:
         unused.add(task)
         most = max(most, len(unused))
     assert most <= depth + 2 * workers
+
+
+def test_how_one_task_waits_for_another_is_told() -> None:
+    frontier = Frontier(fail_fast=True)
+    bottom = frontier.add([])
+    left, right = frontier.add([bottom]), frontier.add([bottom])
+    top = frontier.add([left])
+    assert frontier.chain(top, bottom) == [top, left, bottom]
+    assert frontier.chain(top, right) is None
+    assert frontier.chain(top, top) == [top]

@@ -200,18 +200,19 @@ class Frontier:
                 cancelled.append((task, state in _BEGUN))
         return cancelled
 
-    def depends_on(self, task: int, other: int) -> bool:
-        """Return whether `task` waits, through any number of others, for `other`."""
-        seen = {other}
+    def chain(self, task: int, other: int) -> list[int] | None:
+        """Return how `task` waits for `other`: both, and those between; None if it doesn't."""
+        came_from: dict[int, int | None] = {other: None}
         queue = deque([other])
         while queue:
-            for dependent in self._dependents[queue.popleft()]:
-                if dependent == task:
-                    return True
-                if dependent not in seen:
-                    seen.add(dependent)
+            current = queue.popleft()
+            if current == task:
+                return _followed(current, came_from)
+            for dependent in self._dependents[current]:
+                if dependent not in came_from:
+                    came_from[dependent] = current
                     queue.append(dependent)
-        return False
+        return None
 
     def _wait_for(self, task: int, dependencies: Iterable[int]) -> None:
         for dependency in set(dependencies):
@@ -256,3 +257,12 @@ class Frontier:
                     skipped.append(dependent)
                     queue.append(dependent)
         return skipped
+
+
+def _followed(task: int, came_from: Mapping[int, int | None]) -> list[int]:
+    chain: list[int] = []
+    step: int | None = task
+    while step is not None:
+        chain.append(step)
+        step = came_from[step]
+    return chain

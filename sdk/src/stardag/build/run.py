@@ -223,10 +223,9 @@ class BuildRun:
             self._fail(attempt, UpstreamFailedError(f"{cause!r} did not complete"))
 
     def _refuse_circle(self, number: int, wanted: Sequence[int]) -> None:
-        task = self._graph.tasks[number]
         for other in wanted:
-            if other == number or self._frontier.depends_on(other, number):
-                raise CycleError([repr(t) for t in (task, self._graph.tasks[other], task)])
+            if (chain := self._frontier.chain(other, number)) is not None:
+                raise CycleError([repr(self._graph.tasks[n]) for n in (number, *chain)])
 
     def _block(self, attempt: Attempt) -> None:
         """Wait for the lease that another build holds; look again now and then, if at all."""
