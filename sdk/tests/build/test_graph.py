@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -120,6 +121,41 @@ def test_a_task_that_says_itself_when_it_is_complete_is_asked_itself(store: Coun
     (found,) = Graph().discover([OwnComplete()])
     assert found.requires is None
     assert store.asked == []
+
+
+class AsksFarAway(sd.AutoTask[int]):
+    n: int
+
+    def complete(self) -> bool:
+        together.wait(timeout=20)
+        return True
+
+    def run(self) -> None: ...
+
+
+together = threading.Barrier(4)
+
+
+def test_tasks_that_answer_slowly_are_asked_at_once() -> None:
+    assert sd.build([AsksFarAway(n=n) for n in range(4)]).counts.reused == 4
+
+
+class SaysWhere(sd.AutoTask[int]):
+    n: int
+
+    def complete(self) -> bool:
+        asked_in.append(threading.current_thread())
+        return True
+
+    def run(self) -> None: ...
+
+
+asked_in: list[threading.Thread] = []
+
+
+def test_a_sequential_build_asks_in_its_own_thread() -> None:
+    sd.build_sequential([SaysWhere(n=n) for n in range(4)])
+    assert asked_in == [threading.current_thread()] * 4
 
 
 class Circular(sd.AutoTask[int]):

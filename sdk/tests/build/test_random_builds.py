@@ -16,6 +16,8 @@ import stardag as sd
 from stardag.build import BuildSummary
 from stardag.testing import BuildRecord, builds_on_record, targets_in_memory
 
+sd.namespace("random_builds", __name__)
+
 Does = Literal["works", "fails", "forgets", "fails once"]
 
 

@@ -58,6 +58,7 @@ class Building:
             raise ValueError(f"max_workers must be at least 1, not {max_workers}")
         roots = flatten_task_struct(tasks)
         self._executor = executor or ThreadExecutor(max_workers)
+        self._is_inline = isinstance(executor, InlineExecutor)
         self._prefers_loop = loop is not None and executor is None
         self._loop, self._loop_slots = loop, max_workers
         self._loop_executor: Executor | None = None
@@ -68,6 +69,7 @@ class Building:
             self._observer,
             self._route,
             fail_mode=fail_mode,
+            in_threads=not self._is_inline,
             at_once=max_workers,
             capacities=_configured_resources() if resources is None else resources,
             lock=lock,
@@ -89,8 +91,7 @@ class Building:
     def run(self) -> BuildSummary:
         """Build, in this thread. Raises as `build` does."""
         run, driver = self._run, self._driver
-        inline = isinstance(self._executor, InlineExecutor)
-        interrupts = Interrupts(None if inline else driver.stop)
+        interrupts = Interrupts(None if self._is_inline else driver.stop)
         try:
             with interrupts:
                 run.start()

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple, cast
+from typing import TYPE_CHECKING, NamedTuple
 
 from stardag._errors import CycleError, TaskDefinitionError
 from stardag._identified import id_text
-from stardag._task import BaseTask, Task, flatten_task_struct
-from stardag.target._stored import exists_many
+from stardag._task import BaseTask, flatten_task_struct
+from stardag.build.existence import are_complete
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
-
-    from stardag.target._protocols import Target
+    from collections.abc import Iterable, Iterator, Mapping
 
 
 class Found(NamedTuple):
@@ -25,8 +23,9 @@ class Found(NamedTuple):
 class Graph:
     """The tasks of a build, numbered so that what a task requires has smaller numbers."""
 
-    def __init__(self) -> None:
-        """Make an empty graph."""
+    def __init__(self, *, in_threads: bool = False) -> None:
+        """Make an empty graph. With `in_threads`, several tasks are asked at once."""
+        self._in_threads = in_threads
         self.tasks: list[BaseTask] = []
         self._numbers: dict[str, int] = {}
 
@@ -60,7 +59,7 @@ class Graph:
         found: dict[str, Found] = {}
         while wave:
             below: dict[str, BaseTask] = {}
-            answers = _are_complete(list(wave.values()))
+            answers = are_complete(list(wave.values()), in_threads=self._in_threads)
             for (key, task), is_complete in zip(wave.items(), answers, strict=True):
                 if is_complete:
                     found[key] = Found(task, None)
@@ -98,26 +97,6 @@ def _bottom_up(roots: Iterable[str], found: Mapping[str, Found]) -> Iterator[str
             elif below in found and below not in done:
                 open_path[below] = None
                 stack.append((below, iter(found[below].requires or ())))
-
-
-def _are_complete(tasks: Sequence[BaseTask]) -> list[bool]:
-    """Return for each task whether it is complete; outputs in stores are asked for in bulk."""
-    found = [False] * len(tasks)
-    targets: list[Target] = []
-    places: list[int] = []
-    for place, task in enumerate(tasks):
-        try:
-            if type(task).complete is Task.complete:
-                targets.append(cast("Task[Target]", task).output())
-                places.append(place)
-            else:
-                found[place] = task.complete()
-        except Exception as error:
-            error.add_note(f"raised by complete() of {task!r}")
-            raise
-    for place, exists in zip(places, exists_many(targets), strict=True):
-        found[place] = exists
-    return found
 
 
 def _requirements(task: BaseTask) -> list[BaseTask]:

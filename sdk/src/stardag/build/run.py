@@ -47,6 +47,7 @@ class BuildRun:
         route: Callable[[BaseTask], Executor],
         *,
         fail_mode: FailMode = FailMode.FAIL_FAST,
+        in_threads: bool = False,
         at_once: int | None = None,
         capacities: Mapping[str, float] | None = None,
         lock: LeaseSource | None = None,
@@ -56,14 +57,15 @@ class BuildRun:
     ) -> None:
         """Prepare the build of `roots`; nothing is looked at before `start`.
 
-        `route` says which executor runs a task. At most `at_once` attempts run at once, as far as
+        `route` says which executor runs a task. With `in_threads`, tasks may be asked in threads
+        whether they are complete. At most `at_once` attempts run at once, as far as
         `capacities`, how much there is of each resource, allow. With `exit_early`, nothing is
         waited for that another build holds the lease of.
         """
         self._roots = roots
         self._observer = observer
         self._info = BuildInfo(uuid7(), roots, description, labels)
-        self._graph = Graph()
+        self._graph = Graph(in_threads=in_threads)
         self._frontier = Frontier(fail_fast=fail_mode is FailMode.FAIL_FAST)
         self._plan = Plan(route, capacities or {}, at_once, self._frontier.limit)
         self._executors: list[Executor | None] = []  # of each task that may have to run
