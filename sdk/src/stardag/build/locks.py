@@ -81,9 +81,11 @@ async def _perform_leased(
             outcome = await perform()
         if not isinstance(outcome, Suspended):
             await ask(guard.release)
-    except Exception as error:  # of the source, or of the task when it is asked
+    except BaseException as error:
         guard.release()
-        return Failed(error)
+        if isinstance(error, Exception):  # of the source, or of the task when it is asked
+            return Failed(error)
+        raise
     return outcome
 
 

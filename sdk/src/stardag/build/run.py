@@ -103,8 +103,9 @@ class BuildRun:
 
     def settle(self, attempt: Attempt, outcome: Outcome) -> None:
         """Take note of how a taken attempt ended."""
-        if self._running.pop(attempt.place, None) is not attempt:
+        if self._running.get(attempt.place) is not attempt:
             return  # of an executor that says so twice
+        del self._running[attempt.place]
         match outcome:
             case Completed() | Reused():
                 self._note_done(attempt, outcome)
@@ -304,9 +305,10 @@ class BuildRun:
 
     def _cancel_rest(self) -> None:
         for number, begun in self._frontier.cancel():
-            attempt = self._paused.pop(number, None) or self._running.pop(number, None)
-            if attempt is not None:
-                self._discard(attempt, StardagError("the build ended"))
+            attempt = self._running.pop(number, None)  # left to itself
+            if (paused := self._paused.pop(number, None)) is not None:
+                attempt = paused
+                self._discard(paused, StardagError("the build ended"))
             self.summary.counts.cancelled += 1
             count = attempt.number if attempt is not None and begun else 0
             self._observer.task_cancelled(self._graph.tasks[number], count)
