@@ -54,9 +54,9 @@ def root(tmp_path: Path) -> Iterator[Path]:
             "stardag",
             "BaseTask Task AutoTask task Depends TaskLoads HashableSet SubClass Polymorphic "
             "StardagBaseModel StardagField TaskRef TaskStruct AliasTask AliasedMetadata namespace "
-            "auto_namespace flatten_task_struct build build_aio build_sequential get_target "
-            "get_directory_target FileSystemTarget LocalTarget DirectoryTarget "
-            "target_factory_provider registry_provider StardagError",
+            "auto_namespace flatten_task_struct build build_aio build_sequential "
+            "build_sequential_aio get_target get_directory_target FileSystemTarget LocalTarget "
+            "DirectoryTarget target_factory_provider registry_provider StardagError",
         ),
         (
             "stardag.build",
@@ -298,3 +298,44 @@ def test_target_roots_come_from_the_environment(
         assert sd.get_target("x.txt").uri == f"{tmp_path}/a/x.txt"
         assert sd.get_target("x.txt", target_root_key="other").uri == f"{tmp_path}/b/x.txt"
     get_config.cache_clear()
+
+
+@sd.task
+def counted(n: int) -> int:
+    return n
+
+
+def test_builds_take_the_options_of_the_0_1_series() -> None:
+    from stardag.build import HybridConcurrentTaskExecutor, RoutedTaskExecutor
+
+    hybrid = HybridConcurrentTaskExecutor(max_thread_workers=2)
+    sd.build(
+        counted(n=1),
+        task_executor=hybrid,
+        registry=None,
+        max_concurrent_discover=10,
+        global_lock_manager=None,
+        global_lock_config=None,
+        resume_build_id=None,
+    ).raise_for_status()
+    routed = RoutedTaskExecutor({"all": hybrid}, lambda task: "all")
+    sd.build([counted(n=2)], task_executor=routed).raise_for_status()
+    sd.build_sequential([counted(n=3)], registry=None, dual_run_default="sync").raise_for_status()
+    assert [counted(n=n).load() for n in (1, 2, 3)] == [1, 2, 3]
+
+
+async def test_coroutines_take_the_options_of_the_0_1_series() -> None:
+    await sd.build_aio(counted(n=1), task_executor=None, resume_build_id=None)
+    await sd.build_sequential_aio([counted(n=2)], sync_run_default="blocking")
+    assert [counted(n=n).load() for n in (1, 2)] == [1, 2]
+
+
+def test_an_option_that_is_none_any_more_says_what_to_do() -> None:
+    with pytest.raises(TypeError, match="registry is no option any more: builds report themselves"):
+        sd.build(counted(n=1), registry=object())  # pyright: ignore
+    with pytest.raises(TypeError, match="unexpected keyword argument 'executer'"):
+        sd.build(counted(n=1), executer=None)  # pyright: ignore
+    with pytest.raises(TypeError, match="unexpected keyword argument 'executer'"):
+        sd.build_sequential(counted(n=1), executer=None)  # pyright: ignore
+    with pytest.raises(TypeError, match="task_executor is the older name of executor"):
+        sd.build(counted(n=1), executor=sd.InlineExecutor(), task_executor=sd.InlineExecutor())

@@ -19,6 +19,11 @@ from stardag.build.executors import (
 from stardag.build.file_locks import FileLocks
 from stardag.build.locks import Lease, LeaseSource
 from stardag.build.observer import BuildInfo, BuildObserver, BuildStatus, ObservedTask
+from stardag.build.published import (
+    HybridConcurrentTaskExecutor,
+    RoutedTaskExecutor,
+    TaskExecutorABC,
+)
 from stardag.build.summary import (
     BuildExitStatus,
     BuildSummary,
@@ -42,15 +47,18 @@ __all__ = [
     "Executor",
     "FailMode",
     "FileLocks",
+    "HybridConcurrentTaskExecutor",
     "InlineExecutor",
     "Lease",
     "LeaseSource",
     "ObservedTask",
     "ProcessExecutor",
+    "RoutedTaskExecutor",
     "RoutingExecutor",
     "SkippedTask",
     "TaskCount",
     "TaskCounts",
+    "TaskExecutorABC",
     "TaskFailure",
     "ThreadExecutor",
     "build",

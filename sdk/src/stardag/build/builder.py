@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from stardag._provider import Provider
+from stardag.build.published import PublishedOptions, renamed
 from stardag.build.silent import SilentObserver
 from stardag.build.summary import BuildSummary, FailMode
 
@@ -44,6 +45,10 @@ class BuildOptions(TypedDict, total=False):
     """Labels that builds can be found by."""
 
 
+class AnyOptions(BuildOptions, PublishedOptions, total=False):
+    """Those, and the keywords that the 0.1 series had."""
+
+
 def build(
     tasks: TaskStruct,
     *,
@@ -58,6 +63,7 @@ def build(
     flush_timeout: float | None = None,
     description: str = "",
     labels: Mapping[str, str] | None = None,
+    **published: Unpack[PublishedOptions],
 ) -> BuildSummary:
     """Make what does not exist yet of `tasks` and of all they need.
 
@@ -66,7 +72,7 @@ def build(
     `async def run` in an event loop of the build's own, unless an `executor` says otherwise.
     Returns what was done, also when tasks failed: `BuildSummary.raise_for_status` raises then.
     FAIL_FAST starts nothing after a failure; CONTINUE builds all that can be built. The other
-    keywords are those of `BuildOptions`.
+    keywords are those of `BuildOptions`; `published` are those that the 0.1 series had instead.
 
     Where a server is configured, the build is reported by itself; the call then waits up to
     `flush_timeout` seconds (by default the configuration's, 2) until all of it is delivered.
@@ -80,21 +86,18 @@ def build(
     """
     from stardag.build.building import Building
 
-    building = Building(
-        tasks,
-        executor=executor,
-        max_workers=max_workers,
-        fail_mode=fail_mode,
-        lock=lock,
-        exit_early=exit_early,
-        resources=resources,
-        resume=resume,
-        progress=progress,
-        flush_timeout=flush_timeout,
-        description=description,
-        labels=labels,
-    )
-    return building.run()
+    options: BuildOptions = {
+        "fail_mode": fail_mode,
+        "lock": lock,
+        "exit_early": exit_early,
+        "resources": resources,
+        "progress": progress,
+        "flush_timeout": flush_timeout,
+        "description": description,
+        "labels": labels,
+    }
+    older = renamed(published, executor=executor, resume=resume)
+    return Building(tasks, max_workers=max_workers, **older, **options).run()
 
 
 async def build_aio(
@@ -102,7 +105,7 @@ async def build_aio(
     *,
     executor: Executor | None = None,
     max_workers: int | None = None,
-    **options: Unpack[BuildOptions],
+    **options: Unpack[AnyOptions],
 ) -> BuildSummary:
     """Do as `build` does, from a coroutine, whose event loop is never blocked.
 
@@ -111,10 +114,10 @@ async def build_aio(
     """
     from stardag.build.building import run_aio
 
-    return await run_aio(tasks, executor=executor, max_workers=max_workers, **options)
+    return await run_aio(tasks, max_workers=max_workers, **_today(options, executor=executor))
 
 
-def build_sequential(tasks: TaskStruct, **options: Unpack[BuildOptions]) -> BuildSummary:
+def build_sequential(tasks: TaskStruct, **options: Unpack[AnyOptions]) -> BuildSummary:
     """Do as `build` does, one task after the other in the caller's thread (so pdb works).
 
     Ctrl-C raises KeyboardInterrupt where the task is.
@@ -122,14 +125,21 @@ def build_sequential(tasks: TaskStruct, **options: Unpack[BuildOptions]) -> Buil
     from stardag.build.building import Building
     from stardag.build.executors.inline import InlineExecutor
 
-    return Building(tasks, executor=InlineExecutor(), max_workers=1, **options).run()
+    return Building(tasks, max_workers=1, **_today(options, executor=InlineExecutor())).run()
 
 
-async def build_sequential_aio(tasks: TaskStruct, **options: Unpack[BuildOptions]) -> BuildSummary:
+async def build_sequential_aio(tasks: TaskStruct, **options: Unpack[AnyOptions]) -> BuildSummary:
     """Do as `build_aio` does, one task after the other."""
     from stardag.build.building import run_aio
 
-    return await run_aio(tasks, max_workers=1, **options)
+    return await run_aio(tasks, max_workers=1, **_today(options))
+
+
+def _today(options: AnyOptions, **others: Any) -> dict[str, Any]:
+    """Return options, and others, under the names that they have today."""
+    given = dict(options)
+    own = {name: given.pop(name) for name in BuildOptions.__annotations__ if name in given}
+    return renamed(given, **own, **others)
 
 
 def open_observer() -> BuildObserver:
