@@ -91,39 +91,38 @@ class FunctionTask(AutoTask[T], ABC, Generic[P, T]):
         return {name: self.__dict__[name] for name in type(self).model_fields if name != "version"}
 
 
-class GeneratorFunctionTask(FunctionTask[P, T], ABC, Generic[P, T]):
-    """A task made from a function that yields the tasks it turns out to need."""
+if TYPE_CHECKING:
+    # One class at run time, as only `call` differs, in what it returns.
 
-    if TYPE_CHECKING:
+    class GeneratorFunctionTask(FunctionTask[P, T], ABC, Generic[P, T]):
+        """A task made from a function that yields the tasks it turns out to need."""
 
         def __init__(self, **parameters: Any) -> None: ...
 
         @classmethod
         def call(cls, *args: P.args, **kwargs: P.kwargs) -> Generator[TaskStruct, None, T]: ...  # pyright: ignore[reportIncompatibleMethodOverride]
 
-    def run(self) -> Generator[TaskStruct, None, None]:
-        """Run the function to its end, and save what it returns."""
-        function: Callable[..., Generator[TaskStruct, None, T]] = type(self)._function
-        made = yield from function(**self._loaded_arguments())
-        self.output().save(made)
-
-
-class AsyncFunctionTask(FunctionTask[P, T], ABC, Generic[P, T]):
-    """A task made from an `async def` function."""
-
-    if TYPE_CHECKING:
+    class AsyncFunctionTask(FunctionTask[P, T], ABC, Generic[P, T]):
+        """A task made from an `async def` function."""
 
         def __init__(self, **parameters: Any) -> None: ...
 
         @classmethod
         def call(cls, *args: P.args, **kwargs: P.kwargs) -> Coroutine[Any, Any, T]: ...  # pyright: ignore[reportIncompatibleMethodOverride]
 
-    async def run(self) -> None:
-        """Await the function, and save what it returns; files are read and written in a thread."""
-        import asyncio
 
-        arguments = await asyncio.to_thread(self._loaded_arguments)
-        await self.output().save_aio(await type(self)._function(**arguments))
+def _run_generator(self: FunctionTask[Any, Any]) -> Generator[TaskStruct, None, None]:
+    """Run the function to its end, and save what it returns."""
+    function: Callable[..., Generator[TaskStruct, None, Any]] = type(self)._function
+    self.output().save((yield from function(**self._loaded_arguments())))
+
+
+async def _run_async(self: FunctionTask[Any, Any]) -> None:
+    """Await the function, and save what it returns; files are read and written in a thread."""
+    import asyncio
+
+    arguments = await asyncio.to_thread(self._loaded_arguments)
+    await self.output().save_aio(await type(self)._function(**arguments))
 
 
 class _Decorate(Protocol):
@@ -190,18 +189,12 @@ def task(
         body = {**_class_body(decorated, parameters, version), **places}
         return types.new_class(
             decorated.__name__,
-            (_base_of(decorated)[..., loads],),
+            (cast("Any", FunctionTask)[..., loads],),
             {"name_override": name, "namespace_override": namespace, **execution},
             lambda namespace: namespace.update(body),
         )
 
     return decorate(function) if function is not None else decorate
-
-
-def _base_of(function: Callable[..., Any]) -> Any:
-    if inspect.iscoroutinefunction(function):
-        return AsyncFunctionTask
-    return GeneratorFunctionTask if inspect.isgeneratorfunction(function) else FunctionTask
 
 
 def _class_body(
@@ -213,11 +206,19 @@ def _class_body(
         "__doc__": function.__doc__,
         "__version__": version,
         "_function": staticmethod(function),
+        **_run_of(function),
         "_loaders": {n: p.loader for n, p in parameters.items() if p.loader is not None},
         "__annotations__": {"version": str, **{n: p.field for n, p in parameters.items()}},
         "version": version,
         **{n: p.default for n, p in parameters.items() if p.default is not REQUIRED},
     }
+
+
+def _run_of(function: Callable[..., Any]) -> dict[str, Any]:
+    """Return the `run` of a function that is not called and done."""
+    if inspect.iscoroutinefunction(function):
+        return {"run": _run_async}
+    return {"run": _run_generator} if inspect.isgeneratorfunction(function) else {}
 
 
 def _is_reserved(name: str) -> bool:
