@@ -124,7 +124,7 @@ def test_a_dag_that_is_too_deep_to_be_written_in_full_says_what_has_no_limit() -
 
 class Computing(sd.AutoTask[int]):
     n: int
-    settings: Json[list[int]] = []  # noqa: RUF012
+    settings: Json[list[int]] | None = None
 
     @computed_field
     @property

@@ -186,6 +186,16 @@ def test_parameters_are_given_by_name() -> None:
     assert list(inspect.signature(Inputs).parameters) == ["version", "number", "real", "words"]
 
 
+class Undefined(sd.AutoTask[int]):
+    limit: int = None  # pyright: ignore[reportAssignmentType]
+
+
+def test_a_default_that_is_not_of_its_type_is_refused_where_it_is_used() -> None:
+    assert Undefined(limit=3).limit == 3
+    with pytest.raises(ValidationError, match=r"limit\n +Input should be a valid integer"):
+        Undefined()
+
+
 def test_a_body_is_no_set_of_parameters() -> None:
     with pytest.raises(TypeError, match=r"Number\.model_validate\(\.\.\.\)"):
         Number(**Number().model_dump())

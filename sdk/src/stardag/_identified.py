@@ -248,8 +248,6 @@ def nested(model: Identified) -> Iterator[Identified]:
             yield from value
         elif field.shape is Shape.TASK_MAP:
             yield from value.values()
-        elif field.shape is Shape.ORDERED_SET:
-            yield from _walk(tuple(value), (model, field.name))
         else:
             yield from _walk(value, (model, field.name))
     for name in plan.computed:

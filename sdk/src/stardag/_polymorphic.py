@@ -86,8 +86,12 @@ class StardagBaseModel(BaseModel):
     # A field whose type is a base class is written as the class that its value has.
     # NaN and infinities survive JSON; in an id they are an error.
     # What is written by field name is read by it, whatever its alias.
+    # A default is the value that would be given in its place, as in every release.
     model_config = ConfigDict(
-        polymorphic_serialization=True, ser_json_inf_nan="constants", validate_by_name=True
+        polymorphic_serialization=True,
+        ser_json_inf_nan="constants",
+        validate_by_name=True,
+        validate_default=True,
     )
 
     @classmethod
