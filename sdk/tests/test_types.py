@@ -179,6 +179,15 @@ def test_task_loads_refuses_others_naming_both_types(field: str, value: Any, pro
         Inputs.model_validate({field: value})
 
 
+class Either(sd.AutoTask[int]):
+    value: sd.TaskLoads[int] | int | str
+
+
+def test_an_error_in_a_union_names_the_alternative_as_it_is_declared() -> None:
+    with pytest.raises(ValidationError, match=r"\nvalue\.TaskLoads\[int\]\n"):
+        Either.model_validate({"value": Words()})
+
+
 def test_parameters_are_given_by_name() -> None:
     make: Any = Inputs
     with pytest.raises(TypeError, match=r"given by name, as Inputs\(number=\.\.\., real=\.\.\.\)$"):
