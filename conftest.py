@@ -11,10 +11,15 @@ from types import ModuleType
 from typing import Any
 from unittest.mock import patch
 
+from hypothesis import settings
 from sybil import Sybil
 from sybil.parsers.markdown import PythonCodeBlockParser, SkipParser
 
 pytest_plugins = ["stardag.testing"]
+
+# Hypothesis would fail what takes 200 ms, as anything may on a busy machine.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 
 def _isolate(namespace: dict[str, Any]) -> None:

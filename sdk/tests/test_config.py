@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from stardag import ConfigError
-from stardag.config import _VARIABLES, load_config, unknown_variables
+from stardag._settings import VARIABLES
+from stardag.config import load_config, unknown_variables
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -83,7 +84,7 @@ def test_any_empty_variable_unsets_what_a_file_has_set(
 ) -> None:
     unset = load_config().config
     (isolated / "stardag.toml").write_text(EVERY_VARIABLE)
-    for name in (*_VARIABLES, "STARDAG_TARGET_ROOTS__DEFAULT", "STARDAG_TARGET_ROOTS__COLD"):
+    for name in (*VARIABLES, "STARDAG_TARGET_ROOTS__DEFAULT", "STARDAG_TARGET_ROOTS__COLD"):
         monkeypatch.setenv(name, "")
     loaded = load_config()
     assert loaded.config == unset

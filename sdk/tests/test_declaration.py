@@ -108,10 +108,21 @@ def test_a_type_that_no_json_holds_is_refused_naming_the_field(annotation: Any) 
         define({"n": int, "r": annotation})
 
 
-@pytest.mark.parametrize("name", ["", " ", "..", "a/b", "a\\b", "a\nb", 3])
-def test_a_name_that_is_no_folder_is_refused(name: Any) -> None:
+@pytest.mark.parametrize("name", ["", " ", "..", "a/../b", "/a", "a/", "a//b", "a\\b", "a\nb", 3])
+def test_a_name_that_is_no_path_is_refused(name: Any) -> None:
     with pytest.raises(sd.TaskDefinitionError, match="is not a name for a type"):
         define({}, options={"name_override": name})
+
+
+def test_a_name_may_have_folders_as_in_every_release() -> None:
+    cls = define({}, options={"name_override": "models/fit"})
+    assert "/models/fit/" in cls().output().uri
+    assert sd.BaseTask.model_validate_json(cls().model_dump_json()) == cls()
+
+
+def test_a_part_of_the_path_is_text() -> None:
+    with pytest.raises(sd.TaskDefinitionError, match="Unclear: _relpath_extra must be text, not 3"):
+        define({}, _relpath_extra=3)
 
 
 @pytest.mark.parametrize("namespace", ["a b", "a/b", "a..b", ".", 3])

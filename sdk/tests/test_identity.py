@@ -532,8 +532,8 @@ def test_outside_of_compat_mode_a_missing_field_is_an_error() -> None:
 
 
 class PlainPlaces(sd.AutoTask[int]):
-    _relpath_base = "base"  # pyright: ignore
-    _target_root_key = "cold"  # pyright: ignore
+    _relpath_base = "base"
+    _target_root_key = "cold"
 
 
 def test_places_may_be_plain_attributes() -> None:

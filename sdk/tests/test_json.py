@@ -84,9 +84,47 @@ def test_tasks_that_have_no_part_in_the_id_are_written_as_well() -> None:
     assert again.hint == task.hint
 
 
+class Untyped(sd.AutoTask[int]):
+    one: Any = None
+    some: list[Any] = []  # noqa: RUF012
+    named: dict[str, Any] = {}  # noqa: RUF012
+    bare: tuple = ()  # type: ignore[type-arg]  # pyright: ignore
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {"one": Leaf(n=1)},
+        {"one": {"a": [Node(below=(Leaf(),)), 3]}},
+        {"some": [Leaf(n=1), {"__name": "NoTask"}, "text"]},
+        {"named": {"a": Leaf(n=1), "b": {"id": "3"}}},
+        {"bare": (Untyped(one=Leaf(n=2)),)},
+        {"one": {"__name": "Leaf", "__namespace": "of no task", "n": 1}},
+    ],
+)
+def test_a_task_is_read_as_one_where_the_type_says_nothing(parameters: dict[str, Any]) -> None:
+    task = Untyped(**parameters)
+    again = sd.BaseTask.model_validate_json(task.model_dump_json())
+    assert again == task
+    assert again.model_dump_json() == task.model_dump_json()
+
+
+def test_a_dag_that_is_too_deep_to_be_written_in_full_says_what_has_no_limit() -> None:
+    task: sd.AutoTask[int] = Leaf()
+    for _ in range(220):
+        task = Node(below=(task,))
+    with pytest.raises(RecursionError, match="dag_to_json and dag_from_json take each task once"):
+        Node.model_validate(task.model_dump())
+    for _ in range(300):
+        task = Node(below=(task,))
+    for dump in (task.model_dump, task.model_dump_json):
+        with pytest.raises(ValueError, match="dag_to_json and dag_from_json take each task once"):
+            dump()
+
+
 class Computing(sd.AutoTask[int]):
     n: int
-    settings: Json[list[int]] = []  # noqa: RUF012
+    settings: Json[list[int]] | None = None
 
     @computed_field
     @property

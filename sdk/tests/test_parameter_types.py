@@ -301,7 +301,7 @@ print(json.dumps([task.identity_json() for task in sd.dag_from_json(sys.stdin.re
 """
 
 
-@settings(max_examples=2, deadline=None)
+@settings(max_examples=2)
 @given(data=st.data())
 def test_the_id_does_not_depend_on_the_process(data: st.DataObject) -> None:
     drawn = [(name, data.draw(values)) for name, (_, values) in MATRIX.items() for _ in range(5)]

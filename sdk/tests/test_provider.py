@@ -31,6 +31,28 @@ def test_an_override_ends_with_its_block_however_that_ends() -> None:
     assert provider.get() == "default"
 
 
+def test_overrides_that_overlap_end_each_on_its_own() -> None:
+    provider = Provider(lambda: "default")
+    first, second = provider.override("same"), provider.override("same")
+    third = provider.override("third")
+    for begun in (first, second, third):
+        begun.__enter__()
+    first.__exit__(None, None, None)
+    assert provider.get() == "third"
+    third.__exit__(None, None, None)
+    assert provider.get() == "same"
+    second.__exit__(None, None, None)
+    assert provider.get() == "default"
+
+
+def test_what_is_set_within_an_override_ends_with_it() -> None:
+    provider = Provider(lambda: "default")
+    with provider.override("replaced"):
+        provider.set("set")
+        assert provider.get() == "set"
+    assert provider.get() == "default"
+
+
 def test_an_override_holds_in_every_thread() -> None:
     provider = Provider(lambda: "default")
     with ThreadPoolExecutor(2) as pool, provider.override("replaced"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import inspect
 import types
 from typing import Any
 
@@ -176,6 +177,37 @@ def test_task_loads_takes_tasks_that_load_as_the_type() -> None:
 def test_task_loads_refuses_others_naming_both_types(field: str, value: Any, problem: str) -> None:
     with pytest.raises(ValidationError, match=problem):
         Inputs.model_validate({field: value})
+
+
+class Either(sd.AutoTask[int]):
+    value: sd.TaskLoads[int] | int | str
+
+
+def test_an_error_in_a_union_names_the_alternative_as_it_is_declared() -> None:
+    with pytest.raises(ValidationError, match=r"\nvalue\.TaskLoads\[int\]\n"):
+        Either.model_validate({"value": Words()})
+
+
+def test_parameters_are_given_by_name() -> None:
+    make: Any = Inputs
+    with pytest.raises(TypeError, match=r"given by name, as Inputs\(number=\.\.\., real=\.\.\.\)$"):
+        make(Number(), Number())
+    assert list(inspect.signature(Inputs).parameters) == ["version", "number", "real", "words"]
+
+
+class Undefined(sd.AutoTask[int]):
+    limit: int = None  # pyright: ignore[reportAssignmentType]
+
+
+def test_a_default_that_is_not_of_its_type_is_refused_where_it_is_used() -> None:
+    assert Undefined(limit=3).limit == 3
+    with pytest.raises(ValidationError, match=r"limit\n +Input should be a valid integer"):
+        Undefined()
+
+
+def test_a_body_is_no_set_of_parameters() -> None:
+    with pytest.raises(TypeError, match=r"Number\.model_validate\(\.\.\.\)"):
+        Number(**Number().model_dump())
 
 
 def test_tasks_are_frozen() -> None:

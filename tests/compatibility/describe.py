@@ -28,6 +28,7 @@ RULES = (
     "functions",
     "names",
     "paths",
+    "defaults",
 )
 ROOTS = {"default": "/roots/d/", "other": "/roots/o"}
 

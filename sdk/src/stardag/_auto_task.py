@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from abc import ABC
 from collections.abc import Callable
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
+from stardag._errors import TaskDefinitionError
 from stardag._identified import id_text
 from stardag._task import BaseTask, Task
 from stardag.target import FileSystemTarget, TargetFactory, target_factory_provider
@@ -13,6 +14,14 @@ from stardag.target._protocols import Serializer
 from stardag.target.serialize import get_serializer
 
 T = TypeVar("T")
+
+if TYPE_CHECKING:
+
+    def place(part: Callable[[Any], str]) -> Any:
+        """Make a property which a subclass may replace by a plain value as well."""
+
+else:
+    place = property
 
 
 class AutoTask(Task[FileSystemTarget[T]], ABC, Generic[T]):
@@ -23,8 +32,8 @@ class AutoTask(Task[FileSystemTarget[T]], ABC, Generic[T]):
         [base/][namespace/as/folders/]name/[v<version>/][extra/]<id[0:2]>/<id[2:4]>/<id>
         [/<filename>][.<extension>]
 
-    Override the properties below to change a part; a full path or a URI as `_relpath` is
-    used as it is.
+    Override the properties below, by properties or by plain values, to change a part; a full
+    path or a URI as `_relpath` is used as it is.
     """
 
     _loads: ClassVar[Any] = None
@@ -41,34 +50,34 @@ class AutoTask(Task[FileSystemTarget[T]], ABC, Generic[T]):
             except NameError:  # a type defined further down: found when it is needed
                 cls._serializer = None
 
-    @property
+    @place
     def _target_root_key(self) -> str:
         """Name of the target root; `default` unless overridden."""
         return "default"
 
-    @property
+    @place
     def _relpath_base(self) -> str:
         """Folders above everything else."""
         return ""
 
-    @property
+    @place
     def _relpath_extra(self) -> str:
         """Folders between the name and the id."""
         return ""
 
-    @property
+    @place
     def _relpath_filename(self) -> str:
         """Name of the file in a folder of its own; none by default."""
         return ""
 
-    @property
+    @place
     def _relpath_extension(self) -> str:
         """Extension of the file, with or without its dot; by default the serializer's."""
         return self._output_serializer().get_default_extension() or ""
 
-    @property
+    @place
     def _relpath(self) -> str:
-        """The whole path below the target root."""
+        """Path of the output below the target root."""
         key = id_text(self)
         parts = (
             self._relpath_base,
@@ -120,22 +129,16 @@ _read_slot: Callable[[BaseTask], tuple[TargetFactory, FileSystemTarget[Any]]] = 
     "_placed"
 ].__get__
 
-_PLACES = frozenset(
-    {
-        "_target_root_key",
-        "_relpath",
-        "_relpath_base",
-        "_relpath_extra",
-        "_relpath_filename",
-        "_relpath_extension",
-    }
-)
+_PLACES = frozenset(n for n in vars(AutoTask) if n.startswith("_relpath")) | {"_target_root_key"}
 
 
 def _take_plain_places(cls: type[AutoTask[Any]]) -> None:
     """Let `_relpath_base = "x"` in a class body do what a property would."""
     for name in _PLACES & cls.__private_attributes__.keys():
         value = cls.__private_attributes__.pop(name).get_default()
+        if not isinstance(value, str):
+            where = f"{cls.__module__}.{cls.__qualname__}"
+            raise TaskDefinitionError(f"{where}: {name} must be text, not {value!r}")
         setattr(cls, name, property(lambda self, value=value: value))
 
 

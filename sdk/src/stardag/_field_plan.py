@@ -55,8 +55,8 @@ def _shape(annotation: Any) -> Shape:
     is_either = getattr(origin, "__task_or_value__", False)
     if _members(annotation) <= _SCALARS and not is_either:
         return Shape.SCALAR
-    if origin in (HashableSet, TaskSet):
-        return Shape.TASK_SET if _is_task_like(arguments[0]) else Shape.ORDERED_SET
+    if origin in (HashableSet, TaskSet) and _is_task_like(arguments[0]):
+        return Shape.TASK_SET
     items = [a for a in arguments if a is not ...]
     if origin in (list, tuple) and items and all(_is_task_like(item) for item in items):
         return Shape.TASKS

@@ -98,10 +98,9 @@ def _dump_sorted(
     value: frozenset[Any], dump: SerializerFunctionWrapHandler, info: SerializationInfo
 ) -> Any:
     """Write the items in their own order or, where they have none, in that of their JSON."""
-    distinct = set(value)  # a default is not validated, and may be a list
     # sets do compare, but a subset is no order
-    if not any(isinstance(item, frozenset) for item in distinct):
+    if not any(isinstance(item, frozenset) for item in value):
         with suppress(TypeError):
-            return dump(sorted(distinct))
-    items = dump(list(distinct))
+            return dump(sorted(value))
+    items = dump(list(value))
     return sorted(items, key=canonical_json) if info.mode == "json" else items

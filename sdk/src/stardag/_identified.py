@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 from abc import ABC
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, ClassVar, dataclass_transform
 
-from pydantic import ConfigDict, Field, PrivateAttr, model_serializer
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, model_serializer
 from pydantic.errors import PydanticSchemaGenerationError
 from pydantic_core import PydanticSerializationError
 
@@ -24,6 +25,7 @@ from stardag._identity import (
 )
 from stardag._nesting import children
 from stardag._polymorphic import (
+    TOO_DEEP,
     DumpContext,
     PolymorphicRoot,
     StardagBaseModel,
@@ -32,12 +34,12 @@ from stardag._polymorphic import (
 )
 from stardag._provider import Provider
 from stardag._registry import NAME_KEY, NAMESPACE_KEY, TypeRegistry, module_namespace
+from stardag._untyped import is_untyped, with_members
 
 if TYPE_CHECKING:
     from uuid import UUID
 
     from pydantic import (
-        BaseModel,
         GetCoreSchemaHandler,
         SerializationInfo,
         SerializerFunctionWrapHandler,
@@ -70,6 +72,17 @@ class Identified(PolymorphicRoot, ABC, metaclass=FrozenModelMeta):  # pyright: i
     _family: ClassVar[TypeRegistry | None] = TypeRegistry("task")
     _plan: ClassVar[IdentityPlan | None] = None
 
+    if not TYPE_CHECKING:  # checkers know the parameters of each class
+        # `wraps` keeps the signature, and Pydantic's mark of what is no initializer of a user's
+        @functools.wraps(BaseModel.__init__)
+        def __init__(self, /, *args, **parameters):
+            if args:
+                raise TypeError(_by_name(type(self), len(args)))
+            made = self.__pydantic_validator__.validate_python(parameters, self_instance=self)
+            if made is not self:
+                name = type(self).__qualname__
+                raise TypeError(f"what was written is read by {name}.model_validate(...)")
+
     @classmethod
     def __get_pydantic_core_schema__(
         cls, source: type[BaseModel], handler: GetCoreSchemaHandler
@@ -87,6 +100,17 @@ class Identified(PolymorphicRoot, ABC, metaclass=FrozenModelMeta):  # pyright: i
     @classmethod
     def _default_namespace(cls) -> str:
         return module_namespace(cls.__module__)
+
+    @classmethod
+    def _read(cls, body: dict[str, Any]) -> dict[str, Any]:
+        values = super()._read(body)
+        for name in values.keys() & cls.model_fields.keys():
+            annotation = cls.model_fields[name].annotation
+            if is_untyped(annotation):
+                values[name] = with_members(
+                    values[name], cls.describes, Identified.model_validate, annotation
+                )
+        return values
 
     @property
     def id(self) -> UUID:
@@ -142,8 +166,22 @@ class Identified(PolymorphicRoot, ABC, metaclass=FrozenModelMeta):  # pyright: i
         context = info.context
         if isinstance(context, DumpContext) and context.top is not self:
             return {"id": id_text(self)}
-        fields = significant_fields(self, handler(self), context)
+        try:
+            dumped = handler(self)
+        except (ValueError, RecursionError) as error:
+            # which is all that Pydantic tells of it
+            too_deep = isinstance(error, RecursionError) or "depth exceeded" in str(error)
+            if not too_deep or isinstance(context, DumpContext):
+                raise
+            raise ValueError(TOO_DEEP) from None
+        fields = significant_fields(self, dumped, context)
         return {NAMESPACE_KEY: self._type_namespace, NAME_KEY: self._type_name, **fields}
+
+
+def _by_name(cls: type[Identified], count: int) -> str:
+    names = [name for name in cls.model_fields if name != "version"][:count]
+    example = ", ".join(f"{name}=..." for name in names)
+    return f"the parameters of a task are given by name, as {cls.__qualname__}({example})"
 
 
 def id_text(model: Identified) -> str:
@@ -217,8 +255,6 @@ def nested(model: Identified) -> Iterator[Identified]:
             yield from value
         elif field.shape is Shape.TASK_MAP:
             yield from value.values()
-        elif field.shape is Shape.ORDERED_SET:
-            yield from _walk(tuple(value), (model, field.name))
         else:
             yield from _walk(value, (model, field.name))
     for name in plan.computed:

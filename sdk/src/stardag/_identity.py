@@ -59,8 +59,6 @@ class Shape(Enum):
     """An ordered set of tasks."""
     TASK_MAP = "task map"
     """A dict of tasks by string."""
-    ORDERED_SET = "ordered set"
-    """A set that its type gives an order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +126,7 @@ class IdentityPlan:
             elif shape is Shape.TASK_MAP:
                 payload[name] = {key: {"id": reference(task)} for key, task in value.items()}
             elif shape is Shape.TASK_SET:
-                payload[name] = [{"id": key} for key in sorted(set(map(reference, value)))]
+                payload[name] = [{"id": key} for key in sorted(map(reference, value))]
             elif is_task(value):
                 payload[name] = {"id": reference(value)}
             else:

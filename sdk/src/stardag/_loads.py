@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar, cast, get_args, get_type_hints
 from weakref import WeakSet
 
+from pydantic import Tag
 from pydantic_core import core_schema
 
 from stardag._alias import AliasTask
@@ -51,10 +52,11 @@ else:
                 fitting.add(type(task))
                 return task
 
-            take.__name__ = f"TaskLoads[{_name(expected)}]"  # as errors call it
-            return core_schema.no_info_wrap_validator_function(
+            take.__name__ = name = f"TaskLoads[{_name(expected)}]"  # as errors call it
+            schema = core_schema.no_info_wrap_validator_function(
                 take, handler.generate_schema(BaseTask)
             )
+            return Tag(name).__get_pydantic_core_schema__(source, lambda _: schema)
 
     class TaskOrValue(Generic[T]):
         """`TaskOrValue[T]`: a field that takes a T, or any task whose output loads as T."""

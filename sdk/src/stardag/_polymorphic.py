@@ -59,6 +59,12 @@ class DumpContext:
 COMPAT_MODE = {"mode": "compat"}
 """The validation context in which missing fields get their compat defaults, at any depth."""
 
+TOO_DEEP = (
+    "it is nested too deeply to be written or read as a whole; dag_to_json and dag_from_json take "
+    "each task once, however deep the DAG"
+)
+"""What is wrong where Python's stack, or Pydantic's bound of 255 levels, is exceeded."""
+
 
 def _compat_defaults(cls: type[BaseModel]) -> dict[str, Any]:
     marks = {name: field_mark(field) for name, field in cls.model_fields.items()}
@@ -80,8 +86,12 @@ class StardagBaseModel(BaseModel):
     # A field whose type is a base class is written as the class that its value has.
     # NaN and infinities survive JSON; in an id they are an error.
     # What is written by field name is read by it, whatever its alias.
+    # A default is the value that would be given in its place, as in every release.
     model_config = ConfigDict(
-        polymorphic_serialization=True, ser_json_inf_nan="constants", validate_by_name=True
+        polymorphic_serialization=True,
+        ser_json_inf_nan="constants",
+        validate_by_name=True,
+        validate_default=True,
     )
 
     @classmethod
@@ -224,12 +234,20 @@ class PolymorphicRoot(StardagBaseModel):
             member = cls  # what is written does not say how a type is parametrized
         if not issubclass(member, cls):
             raise ValueError(f"{member.__qualname__} is not a {cls.__qualname__}")
-        for name in member.model_computed_fields:
-            body.pop(name, None)  # written, and not read
-        # A body that was written may be older than some fields, its own or those of models in it.
-        # What was written as text is read so, also where code must give the very type.
-        body = with_compat_defaults(member, body)
-        return member.model_validate(body, context=COMPAT_MODE, strict=False)
+        try:
+            # What was written as text is read so, also where code must give the very type.
+            return member.model_validate(member._read(body), context=COMPAT_MODE, strict=False)
+        except RecursionError:
+            raise RecursionError(TOO_DEEP) from None
+
+    @classmethod
+    def _read(cls, body: dict[str, Any]) -> dict[str, Any]:
+        """Return the values to be validated, given a body that was written.
+
+        It may be older than some fields, its own or those of models in it.
+        """
+        fields = {k: v for k, v in body.items() if k not in cls.model_computed_fields}
+        return with_compat_defaults(cls, fields)
 
     @model_serializer(mode="wrap")
     def _serialize(self, handler: SerializerFunctionWrapHandler, info: SerializationInfo):

@@ -46,12 +46,19 @@ _WORD = re.compile(r"[\w-]+")
 
 
 def check_name(name: object) -> None:
-    """Raise `TaskDefinitionError` for what can't be a type's name: it becomes a folder."""
-    if not isinstance(name, str) or not name.isprintable() or not name.strip(" ."):
-        raise TaskDefinitionError(f"{name!r} is not a name for a type")
-    if "/" in name or "\\" in name:
+    """Raise `TaskDefinitionError` for what can't be a type's name: it becomes folders.
+
+    A slash parts them, as in the published releases.
+    """
+    if (
+        not isinstance(name, str)
+        or not name.isprintable()
+        or "\\" in name
+        or not all(part.strip(" .") for part in name.split("/"))
+    ):
         raise TaskDefinitionError(
-            f"{name!r} is not a name for a type, as it has a slash; a namespace makes folders"
+            f"{name!r} is not a name for a type: it must be printable text that can name a folder, "
+            "or several joined by '/'"
         )
 
 

@@ -16,163 +16,45 @@ from __future__ import annotations
 import functools
 import json
 import os
-import re
 import tomllib
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    ConfigDict,
-    Field,
-    SecretStr,
-    ValidationError,
-    ValidationInfo,
-)
+from pydantic import BaseModel, Field, ValidationError
 
 from stardag._errors import ConfigError
+from stardag._settings import (
+    ROOTS,
+    VARIABLES,
+    Config,
+    Section,
+    ServerConfig,
+    TargetsConfig,
+    TrackingConfig,
+    user_path,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pydantic_core import ErrorDetails
 
-# Environment variable -> where its value goes.
-_VARIABLES = {
-    "STARDAG_TARGET_WRITE_ONCE": ("targets", "write_once"),
-    "STARDAG_TARGET_FSYNC": ("targets", "fsync"),
-    "STARDAG_TARGET_CACHE_DIR": ("targets", "cache_dir"),
-    "STARDAG_TARGET_CACHE_MAX_BYTES": ("targets", "cache_max_bytes"),
-    "STARDAG_PICKLE_AS_LAST_RESORT": ("targets", "pickle_as_last_resort"),
-    "STARDAG_SERVER": ("server", "address"),
-    "STARDAG_TOKEN": ("server", "token"),
-    "STARDAG_TOKEN_FILE": ("server", "token_file"),
-    "STARDAG_STATE_DIR": ("tracking", "state_dir"),
-    "STARDAG_FSYNC": ("tracking", "fsync"),
-    "STARDAG_OFFLINE": ("tracking", "offline"),
-    "STARDAG_FLUSH_TIMEOUT": ("tracking", "flush_timeout"),
-    "STARDAG_QUIET": ("tracking", "quiet"),
-}
-_ROOTS = "STARDAG_TARGET_ROOTS"
-_ROOT = f"{_ROOTS}__"
+__all__ = [
+    "Config",
+    "LoadedConfig",
+    "ServerConfig",
+    "TargetsConfig",
+    "TrackingConfig",
+    "get_config",
+    "load_config",
+    "read_config",
+    "unknown_variables",
+]
+
+_ROOT = f"{ROOTS}__"
 _SELECTING = ("STARDAG_CONFIG", "STARDAG_PROFILE")
 
 _UNSET: Any = object()
-
-
-def _user_path(kind: Literal["config", "data", "state"]) -> Path:
-    import platformdirs
-
-    return Path(getattr(platformdirs, f"user_{kind}_dir")("stardag", appauthor=False))
-
-
-def _absolute(path: Path, info: ValidationInfo) -> Path:
-    """Return a path relative to where its source is, if that is known."""
-    base: Path = info.context["base"] if info.context else Path()
-    return Path(os.path.normpath(base / path.expanduser()))
-
-
-def _absolute_root(root: str, info: ValidationInfo) -> str:
-    """Return a root as it is if it is a URI, else as an absolute path."""
-    scheme, is_uri, place = root.partition("://")
-    if not root.strip():
-        raise ValueError("it is empty; write a path or a URI")
-    if not is_uri:
-        if one_slash := re.match(r"([a-z][a-z0-9+.-]+):/", root):
-            there = root[one_slash.end() :]
-            raise ValueError(f"a URI has two slashes after its scheme: {one_slash[1]}://{there}")
-        return str(_absolute(Path(root), info))
-    if scheme == "s3" and not place.strip("/"):
-        raise ValueError(f"{root} names no bucket")
-    if scheme == "file" and not place.removeprefix("localhost").startswith("/"):
-        raise ValueError(f"file:// is followed by a full path: file:///{place}")
-    return root
-
-
-ConfigPath = Annotated[Path, AfterValidator(_absolute)]
-TargetRoot = Annotated[str, AfterValidator(_absolute_root)]
-
-
-class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class ServerConfig(_Section):
-    """The tracking service to report to."""
-
-    address: str | None = None
-    """`host:port` or a URL; without one nothing is tracked. Off loopback it means TLS."""
-    token: SecretStr | None = None
-    """The credential itself; prefer `token_file`."""
-    token_file: ConfigPath | None = None
-    """File with the credential; by default the one that a local server writes."""
-
-
-class TrackingConfig(_Section):
-    """How events are kept on this machine until the service has them."""
-
-    state_dir: ConfigPath = Field(default_factory=lambda: _user_path("state"))
-    """Directory of the spool and the sender's state."""
-    fsync: Literal["interval", "never", "always"] = "interval"
-    """When spooled events are forced to disk: each 100 ms, never, or each one."""
-    offline: bool = False
-    """Keep events although no server is configured, for a later `stardag sync`."""
-    max_bytes: int = Field(default=256 * 2**20, ge=2**20)
-    """Most bytes of spool a process may use; events beyond it are counted as lost."""
-    retention_s: float = Field(default=24 * 3600.0, ge=0)
-    """Seconds that delivered segments are kept, for a server restored from a backup."""
-    flush_timeout: float = Field(default=2.0, ge=0)
-    """Most seconds a build waits at its end until its events are delivered."""
-    quiet: bool = False
-    """Print none of tracking's own lines."""
-
-
-class TargetsConfig(_Section):
-    """How outputs are written and read."""
-
-    write_once: bool = False
-    """Never replace an object: a second write of it is dropped."""
-    fsync: bool = False
-    """Local files: end a write only when it would survive a power failure."""
-    cache_dir: ConfigPath | None = None
-    """Where copies of remote objects are kept once they have been read; without it, nowhere."""
-    cache_max_bytes: int = Field(default=10 * 2**30, ge=0)
-    """Most bytes of copies in `cache_dir`."""
-    pickle_as_last_resort: bool = False
-    """Pickle outputs of types that no serializer fits, as the 0.1 series did."""
-
-
-class Config(_Section):
-    """All settings. Frozen; `load_config` makes one."""
-
-    target_roots: dict[str, TargetRoot] = Field(default_factory=dict)
-    """Target root URI or path by name. `default` has a default; others must be named."""
-    targets: TargetsConfig = Field(default_factory=TargetsConfig)
-    resources: dict[str, Annotated[float, Field(ge=0)]] = Field(default_factory=dict)
-    """How much there is on this machine of what tasks need, by name: `gpu = 2`."""
-    server: ServerConfig = Field(default_factory=ServerConfig)
-    tracking: TrackingConfig = Field(default_factory=TrackingConfig)
-
-    def target_root(self, key: str) -> str:
-        """Return the target root called `key`.
-
-        Raises `ConfigError` if it isn't configured. The root called `default` is, unless
-        configured, where the published releases have it, if there is such a directory, and
-        else in the user's data directory.
-        """
-        root = self.target_roots.get(key)
-        if root is not None:
-            return root
-        if key == "default":
-            older = Path("~/.stardag/local-target-roots/default/default").expanduser()
-            return str(older if older.is_dir() else _user_path("data") / "targets")
-        known = ", ".join(sorted({*self.target_roots, "default"}))
-        raise ConfigError(
-            f"there is no target root called {key!r} (known: {known}); set "
-            f"{_ROOTS}__{key.upper()}=<path or URI>, or `{key} = ...` under "
-            "[target_roots] in stardag.toml"
-        )
 
 
 ConfigT = TypeVar("ConfigT", bound=Config)
@@ -247,7 +129,7 @@ def _lay(
 
 def _files() -> Iterator[Path]:
     """Return the files there are, the one that wins last."""
-    user = _user_path("config") / "config.toml"
+    user = user_path("config") / "config.toml"
     if user.is_file():
         yield user
     if named := os.environ.get("STARDAG_CONFIG"):
@@ -291,15 +173,15 @@ def _read_file(path: Path) -> _File:
 
 def _environment() -> Iterator[tuple[str, str, str, Any]]:
     """Return for each variable the section, the setting and the value that it sets."""
-    for name, (section, key) in _VARIABLES.items():
+    for name, (section, key) in VARIABLES.items():
         yield from _variable(name, section, key)
-    if text := os.environ.get(_ROOTS):
+    if text := os.environ.get(ROOTS):
         try:
             roots = json.loads(text)
         except ValueError as error:
-            raise ConfigError(f"{_ROOTS} is not valid JSON: {error}") from None
-        for key, root in read_config({"target_roots": roots}, _ROOTS).target_roots.items():
-            yield _ROOTS, "target_roots", key, root
+            raise ConfigError(f"{ROOTS} is not valid JSON: {error}") from None
+        for key, root in read_config({"target_roots": roots}, ROOTS).target_roots.items():
+            yield ROOTS, "target_roots", key, root
     for name in sorted(os.environ):
         if name.startswith(_ROOT):
             if name == _ROOT:
@@ -324,7 +206,7 @@ def unknown_variables() -> dict[str, str | None]:
     """
     from difflib import get_close_matches
 
-    known = [*_VARIABLES, *_SELECTING, _ROOTS]
+    known = [*VARIABLES, *_SELECTING, ROOTS]
     return {
         name: next(iter(get_close_matches(name, known, 1, cutoff=0.8)), None)
         for name in sorted(os.environ)
@@ -361,7 +243,7 @@ def _describe_unknown(place: list[str]) -> str:
     *above, name = place
     section = above[2:] if above[:1] == ["profiles"] else above
     settings = Config.model_fields[section[0]].default_factory if section else _File
-    known = list(cast("type[_Section]", settings).model_fields)
+    known = list(cast("type[Section]", settings).model_fields)
     meant = get_close_matches(name, known, 1)
     hint = f"did you mean {meant[0]!r}?" if meant else f"there are {', '.join(known)}"
     return f"there is no setting {'.'.join(place)!r} ({hint})"

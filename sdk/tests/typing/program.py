@@ -71,7 +71,11 @@ class First(sd.AutoTask[T], Generic[T]):
 
 
 class FirstInt(First[int]):
-    pass
+    _relpath_base = "firsts"
+
+    @property
+    def _relpath_extra(self) -> str:
+        return str(self.values.id)
 
 
 class Many(sd.AutoTask[dict[str, int]]):

@@ -310,5 +310,5 @@ CASES: Cases = {
     "an int that equals a compat default of true": lambda: AddedFlag(value=1),
     "a list at its compat default": lambda: AddedList(),
     "a set at its compat default": lambda: AddedSet(),
-    "a default is not validated": lambda: FloatBox(),
+    "ints as defaults of floats": lambda: FloatBox(),
 }

@@ -19,6 +19,10 @@ class Overridden(Made[int], name_override="Name", namespace_override="name.space
     a: int = 1
 
 
+class WithFolders(Made[int], name_override="name/with.a/slash"):
+    a: int = 1
+
+
 class OfOverridden(Overridden):
     b: int = 1
 
@@ -62,6 +66,7 @@ CASES: Cases = {
     "a class": lambda: Direct(),
     "a class derived from a class of one's own": lambda: Plain(),
     "a class with another name and namespace": lambda: Overridden(),
+    "a name with slashes": lambda: WithFolders(),
     "a class derived from one with another name": lambda: OfOverridden(),
     "a namespace by attribute": lambda: ByAttribute(),
     "a namespace by inherited attribute": lambda: OfByAttribute(),
