@@ -138,7 +138,7 @@ class IdentityPlan:
 
 def _is_plain(field: FieldPlan) -> bool:
     """Return whether the field is in every identity, as it is in any other JSON."""
-    by_type = bool(field.exact) or field.shape not in (Shape.ANY, Shape.ORDERED_SET)
+    by_type = bool(field.exact) or field.shape is not Shape.ANY
     return by_type and field.compat_default is MISSING
 
 
