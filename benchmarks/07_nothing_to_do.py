@@ -1,5 +1,8 @@
 """Nothing to do: 10,000 outputs that all exist, against 10,000 `os.stat`; and in bulk on S3.
 
+A build of tasks that are complete places each output, asks for all of them at once, and notes what
+it found; of a root that is complete it asks one question.
+
 S3 is moto's server, a process of its own. It is on this machine and in Python: a request is no
 further away than its own computing. It spends 0.1 ms on each key that it lists, and so about as
 long on a page of a thousand as on 80 heads: ten pages alone, the fewest that S3 allows for 10,000
@@ -16,7 +19,7 @@ import subprocess
 import sys
 import tempfile
 import urllib.request
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from urllib.parse import quote
@@ -24,6 +27,7 @@ from urllib.parse import quote
 from figures import Figure, at_most, interleaved, report, seconds
 from obstore.store import S3Store as Bucket
 
+from stardag import AutoTask, TaskStruct, build, target_factory_provider
 from stardag.target import FileSystemTarget, TargetFactory, exists_many
 from stardag.target.stores.s3 import S3Store
 
@@ -122,22 +126,52 @@ def bare_pages(endpoint: str) -> Callable[[], float]:
     return lambda: seconds(ask) * 1e3
 
 
-def local() -> Figure:
+class Leaf(AutoTask[str]):
+    """Has an output that is there."""
+
+    n: int
+
+
+class Root(AutoTask[str]):
+    """Needs all of them."""
+
+    leaves: tuple[Leaf, ...]
+
+    def requires(self) -> TaskStruct:
+        return self.leaves
+
+
+def local() -> Iterator[Figure]:
+    """Ask for the outputs of tasks: of all of them, by `exists_many` and by a build, and of one."""
     with tempfile.TemporaryDirectory() as directory:
-        targets = below(directory)
+        root_of = {"default": directory}
+        with target_factory_provider.override(TargetFactory(root_of)):
+            root = Root(leaves=tuple(Leaf(n=n) for n in range(N)))
+            targets = [task.output() for task in (*root.leaves, root)]
         for target in targets:
             write(target)
         paths = [target.path for target in targets]
-        value, base = interleaved(
+
+        def built(tasks: Sequence[AutoTask[str]]) -> float:
+            # another factory, so that no output is placed yet
+            with target_factory_provider.override(TargetFactory(root_of)):
+                return seconds(lambda: build(tasks).raise_for_status()) * 1e3
+
+        many, every, one, base, floor_of_one = interleaved(
             bulk(targets),
-            lambda: (
-                seconds(
-                    lambda: [os.stat(path) for path in paths]  # noqa: PTH116
-                )
-                * 1e3
-            ),
+            lambda: built(root.leaves),
+            lambda: built([root]),
+            lambda: stat(paths),
+            lambda: stat(paths[:1]),
         )
-    return at_most(f"{N:,} outputs on disk, all there", value, "ms", 1.5, floor=base, floors=True)
+    yield at_most(f"{N:,} outputs on disk, all there", many, "ms", 1.5, floor=base, floors=True)
+    asked = f"build of {N:,} tasks that are complete"
+    yield at_most(f"{asked}, each asked", every, "ms", 1.5, floor=base, floors=True)
+    yield at_most(f"{asked}, their root asked", one, "ms", 1, floor=floor_of_one)
+
+
+def stat(paths: Sequence[str]) -> float:
+    return seconds(lambda: [os.stat(path) for path in paths]) * 1e3  # noqa: PTH116
 
 
 def remote(where: str, endpoint: str) -> Figure:
@@ -158,7 +192,7 @@ def remote(where: str, endpoint: str) -> Figure:
 
 
 def figures() -> Iterator[Figure]:
-    yield local()
+    yield from local()
     with s3() as (near, far):
         with ThreadPoolExecutor(8) as pool:
             list(pool.map(write, below("s3://bucket", at(near))))
