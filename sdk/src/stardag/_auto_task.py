@@ -6,7 +6,7 @@ from abc import ABC
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
-from stardag._errors import TaskDefinitionError
+from stardag._declaration import misdeclared
 from stardag._identified import id_text
 from stardag._task import BaseTask, Task
 from stardag.target import FileSystemTarget, TargetFactory, target_factory_provider
@@ -137,8 +137,7 @@ def _take_plain_places(cls: type[AutoTask[Any]]) -> None:
     for name in _PLACES & cls.__private_attributes__.keys():
         value = cls.__private_attributes__.pop(name).get_default()
         if not isinstance(value, str):
-            where = f"{cls.__module__}.{cls.__qualname__}"
-            raise TaskDefinitionError(f"{where}: {name} must be text, not {value!r}")
+            raise misdeclared(cls, f"{name} must be text, not {value!r}")
         setattr(cls, name, property(lambda self, value=value: value))
 
 
