@@ -91,9 +91,12 @@ class AutoTask(Task[FileSystemTarget[T]], ABC, Generic[T]):
             self._relpath_filename,
         )
         extension = self._relpath_extension
-        return "/".join(filter(None, parts)) + (
-            f".{extension.removeprefix('.')}" if extension else ""
-        )
+        try:
+            path = "/".join(filter(None, parts))
+        except TypeError:
+            (wrong, *_) = (part for part in parts if part and not isinstance(part, str))
+            raise TypeError(f"a part of the path of {self!r} is no text: {wrong!r}") from None
+        return f"{path}.{extension.removeprefix('.')}" if extension else path
 
     def output(self) -> FileSystemTarget[T]:
         """Return the target at the task's path.
