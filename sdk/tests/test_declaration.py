@@ -123,6 +123,12 @@ def test_a_name_may_have_folders_as_in_every_release() -> None:
 def test_a_part_of_the_path_is_text() -> None:
     with pytest.raises(sd.TaskDefinitionError, match="Unclear: _relpath_extra must be text, not 3"):
         define({}, _relpath_extra=3)
+    for option in ({"relpath": 3}, {"relpath": {"extra": 3}}, {"target_root_key": 3}):
+        with pytest.raises(sd.TaskDefinitionError, match=r"text, or a function .* not 3"):
+            sd.task(**cast("Any", option))
+    misplaced = define({}, _relpath_extra=property(lambda self: 3))
+    with pytest.raises(TypeError, match=r"a part of the path of Unclear\(\) is no text: 3"):
+        misplaced().output()
 
 
 @pytest.mark.parametrize("namespace", ["a b", "a/b", "a..b", ".", 3])

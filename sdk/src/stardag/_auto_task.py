@@ -6,7 +6,7 @@ from abc import ABC
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
-from stardag._errors import TaskDefinitionError
+from stardag._declaration import misdeclared
 from stardag._identified import id_text
 from stardag._task import BaseTask, Task
 from stardag.target import FileSystemTarget, TargetFactory, target_factory_provider
@@ -91,9 +91,12 @@ class AutoTask(Task[FileSystemTarget[T]], ABC, Generic[T]):
             self._relpath_filename,
         )
         extension = self._relpath_extension
-        return "/".join(filter(None, parts)) + (
-            f".{extension.removeprefix('.')}" if extension else ""
-        )
+        try:
+            path = "/".join(filter(None, parts))
+        except TypeError:
+            (wrong, *_) = (part for part in parts if part and not isinstance(part, str))
+            raise TypeError(f"a part of the path of {self!r} is no text: {wrong!r}") from None
+        return f"{path}.{extension.removeprefix('.')}" if extension else path
 
     def output(self) -> FileSystemTarget[T]:
         """Return the target at the task's path.
@@ -137,8 +140,7 @@ def _take_plain_places(cls: type[AutoTask[Any]]) -> None:
     for name in _PLACES & cls.__private_attributes__.keys():
         value = cls.__private_attributes__.pop(name).get_default()
         if not isinstance(value, str):
-            where = f"{cls.__module__}.{cls.__qualname__}"
-            raise TaskDefinitionError(f"{where}: {name} must be text, not {value!r}")
+            raise misdeclared(cls, f"{name} must be text, not {value!r}")
         setattr(cls, name, property(lambda self, value=value: value))
 
 

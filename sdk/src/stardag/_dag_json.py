@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, cast
 from pydantic import ValidationError
 
 from stardag._identified import id_text
+from stardag._identity import referred
 from stardag._nesting import children
 from stardag._task import BaseTask, TaskStruct, flatten_task_struct
 from stardag._traversal import bottom_up
@@ -84,10 +85,8 @@ def tasks_from_bodies(
 
 def references(value: Any) -> Iterator[str]:
     """Return the ids in a JSON value that stand, as `{"id": "..."}`, for tasks."""
-    if isinstance(value, dict):
-        item = cast("dict[str, Any]", value)
-        if item.keys() == {"id"} and isinstance(item["id"], str):
-            yield item["id"]
+    if (key := referred(value)) is not None:
+        yield key
     for _, inner in children(value) or ():
         yield from references(inner)
 
@@ -107,11 +106,11 @@ def _make(key: str, body: Any, made: Mapping[str, BaseTask]) -> BaseTask:
 
 def _with_tasks(value: Any, made: Mapping[str, BaseTask]) -> Any:
     """Return a JSON value with the tasks in place of references to them."""
+    if (key := referred(value)) is not None and key in made:
+        return made[key]
     if isinstance(value, dict):
-        item = cast("dict[str, Any]", value)
-        if item.keys() == {"id"} and isinstance(item["id"], str) and item["id"] in made:
-            return made[item["id"]]
-        return {key: _with_tasks(inner, made) for key, inner in item.items()}
+        items = cast("dict[str, Any]", value).items()
+        return {name: _with_tasks(inner, made) for name, inner in items}
     if isinstance(value, list):
         return [_with_tasks(inner, made) for inner in cast("list[Any]", value)]
     return value

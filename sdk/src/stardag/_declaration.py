@@ -16,15 +16,20 @@ if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
 
 
+def misdeclared(cls: type[BaseModel], problem: str) -> TaskDefinitionError:
+    """Return the error that a class is declared with a problem."""
+    return TaskDefinitionError(f"{cls.__module__}.{cls.__qualname__}: {problem}")
+
+
 def check_marks(cls: type[BaseModel]) -> None:
     """Raise `TaskDefinitionError` for a `StardagField` that would be passed over."""
     for name, field in cls.model_fields.items():
         if isinstance(field.default, FieldMark):
-            raise _error(cls, f"{name!r} has a StardagField as its default; {_MARKING}")
+            raise misdeclared(cls, f"{name!r} has a StardagField as its default; {_MARKING}")
         if any(_marks_in(field.annotation)):
-            raise _error(cls, f"{name!r} has a StardagField inside of its type; {_MARKING}")
+            raise misdeclared(cls, f"{name!r} has a StardagField inside of its type; {_MARKING}")
         if sum(isinstance(m, FieldMark) for m in field.metadata) > 1:
-            raise _error(cls, f"{name!r} has more than one StardagField")
+            raise misdeclared(cls, f"{name!r} has more than one StardagField")
 
 
 _MARKING = "write Annotated[<the whole type>, StardagField(...)]"
@@ -34,7 +39,7 @@ def check_own_serializer(cls: type[BaseModel]) -> None:
     """Raise `TaskDefinitionError` if a class says itself how the whole of it is written."""
     for name in cls.__pydantic_decorators__.model_serializers:
         if name != "_serialize":
-            raise _error(
+            raise misdeclared(
                 cls,
                 f"the model_serializer {name!r} would leave out which class it is; use "
                 "a field_serializer for each field that is written in another way",
@@ -47,7 +52,7 @@ def unfit_field(cls: type[BaseModel]) -> TaskDefinitionError | None:
         try:
             TypeAdapter(cast("Any", field.annotation))
         except PydanticSchemaGenerationError:
-            return _error(
+            return misdeclared(
                 cls,
                 f"{name!r} can't be a parameter, as no JSON holds its type, {field.annotation}; "
                 "if a task makes it, declare it as Depends[...] or TaskLoads[...]",
@@ -61,13 +66,17 @@ def check_task(cls: type[BaseModel]) -> None:
     taken = {name for base in ours for name in base.__dict__}
     for name, field in cls.model_fields.items():
         if name in taken and name in cls.__annotations__:
-            raise _error(cls, f"{name!r} is a name that tasks use themselves; rename the field")
+            raise misdeclared(
+                cls, f"{name!r} is a name that tasks use themselves; rename the field"
+            )
         _check_dump(cls, name, field)
     if "version" in cls.model_fields and field_mark(cls.model_fields["version"]) != FieldMark():
-        raise _error(cls, "the version is a part of every id; StardagField has no place there")
+        raise misdeclared(cls, "the version is a part of every id; StardagField has no place there")
     for setting, (needed, reason) in _SETTINGS.items():
         if cls.model_config.get(setting, needed) != needed:
-            raise _error(cls, f"model_config has {setting}={cls.model_config[setting]!r}; {reason}")
+            raise misdeclared(
+                cls, f"model_config has {setting}={cls.model_config[setting]!r}; {reason}"
+            )
 
 
 _SETTINGS: dict[str, tuple[Any, str]] = {
@@ -80,7 +89,7 @@ _SETTINGS: dict[str, tuple[Any, str]] = {
 
 def _check_dump(cls: type[BaseModel], name: str, field: FieldInfo) -> None:
     if field.exclude or field.exclude_if is not None:
-        raise _error(
+        raise misdeclared(
             cls,
             f"{name!r} is left out of every dump, and so can't be read back; "
             "StardagField(hash_exclude=True) leaves it out of the id",
@@ -94,7 +103,3 @@ def _marks_in(annotation: Any) -> Iterator[FieldMark]:
         arguments = arguments[:1]
     for argument in arguments:
         yield from _marks_in(argument)
-
-
-def _error(cls: type[BaseModel], problem: str) -> TaskDefinitionError:
-    return TaskDefinitionError(f"{cls.__module__}.{cls.__qualname__}: {problem}")

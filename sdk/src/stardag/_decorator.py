@@ -241,4 +241,10 @@ def _relpath_properties(relpath: Relpath | None) -> dict[str, Any]:
 
 
 def _as_property(part: RelpathPart) -> property:
-    return property(part) if callable(part) else property(lambda self: part)
+    if callable(part):
+        return property(part)
+    if not isinstance(part, str):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise TaskDefinitionError(
+            f"a part of a path is text, or a function from the task to text, and not {part!r}"
+        )
+    return property(lambda self: part)

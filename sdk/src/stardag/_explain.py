@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 from stardag._identified import nested
+from stardag._identity import referred
 from stardag._nesting import children
 from stardag._registry import NAME_KEY, NAMESPACE_KEY
 from stardag._task import BaseTask
@@ -102,12 +103,9 @@ def _type_of(explanation: Explanation) -> str:
     return f"{namespace}.{name}" if namespace else name
 
 
-def _is_reference(value: Any) -> bool:
-    return isinstance(value, dict) and cast("dict[str, Any]", value).keys() == {"id"}
-
-
 def _as_task(value: Any, explanation: Explanation) -> BaseTask | None:
-    return explanation.inputs.get(value["id"]) if _is_reference(value) else None
+    key = referred(value)
+    return explanation.inputs.get(key) if key is not None else None
 
 
 def _unequal(left: Any, right: Any, path: str) -> Iterator[tuple[str, Any, Any]]:
@@ -115,7 +113,7 @@ def _unequal(left: Any, right: Any, path: str) -> Iterator[tuple[str, Any, Any]]
     if left == right and type(left) is type(right):
         return
     ours, theirs = children(left), children(right)
-    if type(left) is not type(right) or ours is None or theirs is None or _is_reference(left):
+    if type(left) is not type(right) or ours is None or theirs is None or referred(left):
         yield path, left, right
         return
     is_list = isinstance(left, list)

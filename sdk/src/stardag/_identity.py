@@ -33,6 +33,15 @@ def canonical_json(value: Any) -> str:
     return _encode(value)
 
 
+def referred(value: Any) -> str | None:
+    """Return the id in `{"id": "..."}`, as a task is written in JSON; None for another value."""
+    if not isinstance(value, dict):
+        return None
+    item = cast("dict[str, Any]", value)
+    key = item.get("id") if len(item) == 1 else None
+    return key if isinstance(key, str) else None
+
+
 def identify(identity_json: str, namespace: UUID = NAMESPACE) -> UUID:
     """Return the id that belongs to an identity JSON (RFC 9562, version 5)."""
     digest = sha1(namespace.bytes + identity_json.encode(), usedforsecurity=False).digest()

@@ -16,8 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, TypeVar, cast
 from pydantic import BaseModel, ConfigDict, model_serializer, model_validator
 from pydantic_core import core_schema
 
-from stardag._declaration import check_marks, check_own_serializer
-from stardag._errors import TaskDefinitionError
+from stardag._declaration import check_marks, check_own_serializer, misdeclared
 from stardag._fields import field_mark
 from stardag._identity import MISSING
 from stardag._registry import (
@@ -170,9 +169,10 @@ class PolymorphicRoot(StardagBaseModel):
     ) -> None:
         super().__pydantic_init_subclass__(**kwargs)
         if unknown := cls._keywords & kwargs.keys():
-            raise TaskDefinitionError(
-                f"{cls.__module__}.{cls.__qualname__}: unknown in a class statement: "
-                f"{', '.join(sorted(unknown))}; name_override and namespace_override can be given"
+            raise misdeclared(
+                cls,
+                f"unknown in a class statement: {', '.join(sorted(unknown))}; name_override and "
+                "namespace_override can be given",
             )
         cls._is_base = ABC in cls.__bases__ or inspect.isabstract(cls)
         if cls.__pydantic_generic_metadata__["origin"] is not None:

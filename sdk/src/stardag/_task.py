@@ -7,6 +7,7 @@ from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Set, Sized
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeAlias, TypeVar, cast
 
+from stardag._declaration import misdeclared
 from stardag._errors import TaskDefinitionError, VersionMismatchError
 from stardag._execution import Execution
 from stardag._identified import Identified
@@ -55,12 +56,12 @@ class BaseTask(Identified):
         super().__pydantic_init_subclass__(
             name_override=name_override, namespace_override=namespace_override
         )
-        where = f"{cls.__module__}.{cls.__qualname__}"
         if not isinstance(cls.__version__, str):  # pyright: ignore[reportUnnecessaryIsInstance]
-            raise TaskDefinitionError(f"{where}: __version__ must be text, not {cls.__version__!r}")
+            raise misdeclared(cls, f"__version__ must be text, not {cls.__version__!r}")
         cls._form = run_form(cls, BaseTask)
         execution = {k: v for k, v in keywords.items() if k in cls._keywords}
         if execution:
+            where = f"{cls.__module__}.{cls.__qualname__}"
             cls._execution = cls._execution.with_keywords(execution, where)
 
     @classmethod

@@ -17,6 +17,7 @@ from pydantic_core import PydanticSerializationError
 
 from stardag._errors import SerializerError
 from stardag._nesting import children
+from stardag.target.serializers.refusals import unreadable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -100,7 +101,7 @@ class JSONSerializer(Generic[T]):
         try:
             return self._adapter.validate_json(data)
         except ValidationError as error:
-            raise SerializerError(f"{target.uri} can't be read: {_describe(error)}") from None
+            raise unreadable(target, _describe(error)) from None
 
     def get_default_extension(self) -> str:
         """Return `json`."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from stardag._errors import SerializerError
+from stardag.target.serializers.refusals import unreadable
 
 if TYPE_CHECKING:
     import numpy as np
@@ -53,7 +54,7 @@ class NumpySerializer:
             try:
                 return np.lib.format.read_array(file, allow_pickle=False)
             except ValueError as error:
-                raise SerializerError(f"{target.uri} can't be read: {error}") from None
+                raise unreadable(target, error) from None
 
     def get_default_extension(self) -> str:
         """Return `npy`."""

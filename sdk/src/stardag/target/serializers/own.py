@@ -5,7 +5,7 @@ from __future__ import annotations
 from inspect import getattr_static
 from typing import TYPE_CHECKING, Any
 
-from stardag._errors import SerializerError
+from stardag.target.serializers.refusals import wrong_type
 
 if TYPE_CHECKING:
     from stardag.target._file import FileSystemTarget
@@ -29,9 +29,7 @@ class SelfSerializer:
     def dump(self, obj: SelfSerializing, target: FileSystemTarget[Any]) -> None:
         """Let the value write itself."""
         if not isinstance(obj, self._cls):
-            raise SerializerError(
-                f"{target.uri} holds a {self._cls.__qualname__}, not {type(obj).__qualname__}"
-            )
+            raise wrong_type(target, f"a {self._cls.__qualname__}", obj)
         obj.dump(target)
 
     def load(self, target: FileSystemTarget[Any]) -> SelfSerializing:

@@ -7,6 +7,7 @@ import io
 from typing import TYPE_CHECKING, Any
 
 from stardag._errors import SerializerError
+from stardag.target.serializers.refusals import unreadable, wrong_type
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -57,7 +58,7 @@ class PandasParquetSerializer:
             try:
                 return pd.read_parquet(file, engine="pyarrow")
             except ValueError as error:
-                raise SerializerError(f"{target.uri} can't be read: {error}") from None
+                raise unreadable(target, error) from None
 
     def get_default_extension(self) -> str:
         """Return `parquet`."""
@@ -81,9 +82,7 @@ class PandasSeriesSerializer:
         import pandas as pd
 
         if type(obj) is not pd.Series:
-            raise SerializerError(
-                f"{target.uri} holds a pandas Series, not {type(obj).__qualname__}"
-            )
+            raise wrong_type(target, "a pandas Series", obj)
         if not isinstance(obj.name, str | None):
             raise SerializerError(f"{target.uri}: the series' name {obj.name!r} must be text")
         self._frames.dump(obj.to_frame(), target)  # without a name, the column is called 0
@@ -148,7 +147,7 @@ class PandasCSVSerializer:
             except pd.errors.EmptyDataError:
                 return pd.DataFrame()
             except (pd.errors.ParserError, UnicodeDecodeError) as error:
-                raise SerializerError(f"{target.uri} can't be read: {error}") from None
+                raise unreadable(target, error) from None
 
     def get_default_extension(self) -> str:
         """Return `csv`."""
@@ -159,6 +158,4 @@ def _check(obj: object, target: FileSystemTarget[Any]) -> None:
     import pandas as pd
 
     if type(obj) is not pd.DataFrame:  # a subclass would come back as less than it was
-        raise SerializerError(
-            f"{target.uri} holds a pandas DataFrame, not {type(obj).__qualname__}"
-        )
+        raise wrong_type(target, "a pandas DataFrame", obj)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from stardag._errors import SerializerError
+from stardag.target.serializers.refusals import unreadable
 
 if TYPE_CHECKING:
     from stardag.target._file import FileSystemTarget
@@ -43,7 +44,7 @@ class PickleSerializer:
             try:
                 return pickle.load(file)
             except (pickle.UnpicklingError, EOFError) as error:
-                raise SerializerError(f"{target.uri} can't be read: {error}") from None
+                raise unreadable(target, error) from None
 
     def get_default_extension(self) -> str:
         """Return `pkl`."""

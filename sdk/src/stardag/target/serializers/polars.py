@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from stardag._errors import SerializerError
+from stardag.target.serializers.refusals import unreadable, wrong_type
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -48,7 +49,7 @@ class PolarsParquetSerializer:
             try:
                 return pl.read_parquet(file)
             except pl.exceptions.PolarsError as error:
-                raise SerializerError(f"{target.uri} can't be read: {error}") from None
+                raise unreadable(target, error) from None
 
     def get_default_extension(self) -> str:
         """Return `parquet`."""
@@ -72,9 +73,7 @@ class PolarsSeriesSerializer:
         import polars as pl
 
         if type(obj) is not pl.Series:
-            raise SerializerError(
-                f"{target.uri} holds a polars Series, not {type(obj).__qualname__}"
-            )
+            raise wrong_type(target, "a polars Series", obj)
         self._frames.dump(obj.to_frame(), target)
 
     def load(self, target: FileSystemTarget[Any]) -> pl.Series:
@@ -122,7 +121,7 @@ class PolarsCSVSerializer:
             except pl.exceptions.NoDataError:
                 return pl.DataFrame()
             except pl.exceptions.PolarsError as error:
-                raise SerializerError(f"{target.uri} can't be read: {error}") from None
+                raise unreadable(target, error) from None
 
     def get_default_extension(self) -> str:
         """Return `csv`."""
@@ -133,6 +132,4 @@ def _check(obj: object, target: FileSystemTarget[Any]) -> None:
     import polars as pl
 
     if type(obj) is not pl.DataFrame:
-        raise SerializerError(
-            f"{target.uri} holds a polars DataFrame, not {type(obj).__qualname__}"
-        )
+        raise wrong_type(target, "a polars DataFrame", obj)

@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from stardag._errors import SerializerError
+from stardag.target.serializers.refusals import unreadable, wrong_type
 
 if TYPE_CHECKING:
     from stardag.target._file import FileSystemTarget
@@ -20,7 +21,7 @@ class PlainTextSerializer:
         Raises `SerializerError` if UTF-8 can't hold it: lone surrogates.
         """
         if not isinstance(obj, str):  # pyright: ignore[reportUnnecessaryIsInstance]
-            raise SerializerError(f"{target.uri} holds text, not {type(obj).__qualname__}")
+            raise wrong_type(target, "text", obj)
         try:
             data = obj.encode()
         except UnicodeEncodeError as error:
@@ -38,7 +39,7 @@ class PlainTextSerializer:
         try:
             return data.decode()
         except UnicodeDecodeError as error:
-            raise SerializerError(f"{target.uri} can't be read: {error}") from None
+            raise unreadable(target, error) from None
 
     def get_default_extension(self) -> str:
         """Return `txt`."""
@@ -101,7 +102,7 @@ class JSONBytesSerializer:
                 case _:
                     raise ValueError("it is neither text nor base64")
         except ValueError as error:
-            raise SerializerError(f"{target.uri} can't be read: {error}") from None
+            raise unreadable(target, error) from None
 
     def get_default_extension(self) -> str:
         """Return `json`."""
@@ -110,4 +111,4 @@ class JSONBytesSerializer:
 
 def _check_bytes(obj: object, target: FileSystemTarget[Any]) -> None:
     if not isinstance(obj, (bytes, bytearray, memoryview)):
-        raise SerializerError(f"{target.uri} holds bytes, not {type(obj).__qualname__}")
+        raise wrong_type(target, "bytes", obj)
