@@ -509,3 +509,9 @@ def test_a_build_needs_workers(recorder: BuildRecord, workers: int) -> None:
     with pytest.raises(ValueError, match="at least 1"):
         sd.build(leaf(n=1), max_workers=workers)
     assert recorder.events == []
+
+
+def test_none_is_no_task(build: Build) -> None:
+    with pytest.raises(TypeError, match="None was given"):
+        build(None)
+    assert build([]).ok

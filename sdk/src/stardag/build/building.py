@@ -56,6 +56,8 @@ class Building:
         """
         if max_workers is not None and max_workers < 1:
             raise ValueError(f"max_workers must be at least 1, not {max_workers}")
+        if tasks is None:  # pyright: ignore[reportUnnecessaryComparison]
+            raise TypeError("there are no tasks to build: None was given")
         roots = flatten_task_struct(tasks)
         self._executor = executor or ThreadExecutor(max_workers)
         self._is_inline = isinstance(executor, InlineExecutor)
