@@ -51,6 +51,12 @@ def check(event: pb.NewEvent) -> Rejection | None:
     return suiting[1](event)
 
 
+_NOT_FOR_PRODUCERS: dict[int, str] = {
+    pb.EVENT_TYPE_UNSPECIFIED: "type is not set",
+    pb.EVENT_TYPE_BUILD_CANCEL_REQUESTED: "type is the server's own; call CancelBuild",
+}
+
+
 def _problem(event: pb.NewEvent) -> str | None:
     kind = event.type
     if len(event.build_id) != 16:
@@ -59,8 +65,8 @@ def _problem(event: pb.NewEvent) -> str | None:
         return f"task_id has {len(event.task_id)} bytes, not 16"
     if not 0 <= event.event_time_us <= limits.MAX_TIME_US or event.monotonic_us < 0:
         return "a time is negative, or after the year 9999"
-    if kind == pb.EVENT_TYPE_UNSPECIFIED:
-        return "type is not set"
+    if kind in _NOT_FOR_PRODUCERS:
+        return _NOT_FOR_PRODUCERS[kind]
     if kind == pb.EVENT_TYPE_TASK_STARTED and event.attempt == 0:
         return "attempt is not set"
     return None
@@ -139,7 +145,10 @@ def _check_build_end(event: pb.NewEvent) -> Rejection | None:
 
 
 def _check_output(event: pb.NewEvent) -> Rejection | None:
-    return _too_long(uri=(event.output.uri, limits.MAX_URI))
+    return _too_long(
+        uri=(event.output.uri, limits.MAX_URI),
+        code_fingerprint=(event.output.code_fingerprint, limits.MAX_FINGERPRINT),
+    )
 
 
 def _check_failure(event: pb.NewEvent) -> Rejection | None:
