@@ -83,9 +83,7 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     ERROR_REASON_KEY_NOT_FOUND: _ErrorReason.ValueType  # 47
     """NOT_FOUND (keyId)."""
     ERROR_REASON_TASK_CONFLICT: _ErrorReason.ValueType  # 60
-    """ALREADY_EXISTS: the id is known with another definition (taskId, index: its
-    place in the request).
-    """
+    """ALREADY_EXISTS: the id is known with another definition (taskId)."""
     ERROR_REASON_BUILD_EXISTS: _ErrorReason.ValueType  # 61
     """ALREADY_EXISTS: the workspace has the build that should be imported
     (buildId). Delete it first.
@@ -216,9 +214,7 @@ ERROR_REASON_LIMIT_NOT_FOUND: ErrorReason.ValueType  # 46
 ERROR_REASON_KEY_NOT_FOUND: ErrorReason.ValueType  # 47
 """NOT_FOUND (keyId)."""
 ERROR_REASON_TASK_CONFLICT: ErrorReason.ValueType  # 60
-"""ALREADY_EXISTS: the id is known with another definition (taskId, index: its
-place in the request).
-"""
+"""ALREADY_EXISTS: the id is known with another definition (taskId)."""
 ERROR_REASON_BUILD_EXISTS: ErrorReason.ValueType  # 61
 """ALREADY_EXISTS: the workspace has the build that should be imported
 (buildId). Delete it first.

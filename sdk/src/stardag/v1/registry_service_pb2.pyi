@@ -187,7 +187,7 @@ class RegisterTasksResponse(_message.Message):
     CREATED_COUNT_FIELD_NUMBER: _builtins.int
     EXISTING_COUNT_FIELD_NUMBER: _builtins.int
     created_count: _builtins.int
-    """Number of tasks of which no definition was known before."""
+    """Number of tasks of which no definition was known when the call began."""
     existing_count: _builtins.int
     """Number of tasks that were defined already."""
     def __init__(

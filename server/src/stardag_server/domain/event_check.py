@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from stardag.v1 import event_pb2 as pb
+from stardag.v1.task_pb2 import TaskDefinition
 from stardag_server.domain import limits
 
 TASK_NAMESPACE = UUID("9ca26b27-f7ee-4044-8b3c-e335dc5778dc")
@@ -49,6 +50,37 @@ def check(event: pb.NewEvent) -> Rejection | None:
     if suiting is None or event.WhichOneof("detail") != suiting[0]:
         return None
     return suiting[1](event)
+
+
+def check_definition(task: bytes, definition: TaskDefinition) -> Rejection | None:
+    """Return why this can't be the definition of the task with that id, or None."""
+    for field, text in (
+        ("identity_json", definition.identity_json),
+        ("params_json", definition.params_json),
+    ):
+        # UTF-8 has at most four bytes a character: only long texts are counted.
+        if len(text) * 4 > limits.MAX_JSON_BYTES and len(text.encode()) > limits.MAX_JSON_BYTES:
+            return _invalid(f"definition.{field} is over {limits.MAX_JSON_BYTES} bytes")
+        if "\x00" in text:
+            return _invalid(f"definition.{field} is not JSON: it has a NUL character")
+    problem = _too_long(
+        name=(definition.name, limits.MAX_NAME),
+        namespace=(definition.namespace, limits.MAX_NAME),
+        version=(definition.version, limits.MAX_VERSION),
+        output_uri=(definition.output_uri, limits.MAX_URI),
+    ) or _bad_ids(
+        "definition.dependency_ids", definition.dependency_ids, len(definition.dependency_ids)
+    )
+    if problem:
+        return problem
+    if definition.task_id and definition.task_id != str(UUID(bytes=task)):
+        return _invalid("definition.task_id is not the event's task")
+    if task_id_of(definition.identity_json) != task:
+        return Rejection(
+            pb.EVENT_REJECTION_REASON_TASK_ID_MISMATCH,
+            f"identity_json hashes to {UUID(bytes=task_id_of(definition.identity_json))}",
+        )
+    return None
 
 
 _NOT_FOR_PRODUCERS: dict[int, str] = {
@@ -93,34 +125,7 @@ def _bad_ids(field: str, ids: Iterable[str], count: int) -> Rejection | None:
 
 
 def _check_definition(event: pb.NewEvent) -> Rejection | None:
-    definition = event.definition
-    for field, text in (
-        ("identity_json", definition.identity_json),
-        ("params_json", definition.params_json),
-    ):
-        # UTF-8 has at most four bytes a character: only long texts are counted.
-        if len(text) * 4 > limits.MAX_JSON_BYTES and len(text.encode()) > limits.MAX_JSON_BYTES:
-            return _invalid(f"definition.{field} is over {limits.MAX_JSON_BYTES} bytes")
-        if "\x00" in text:
-            return _invalid(f"definition.{field} is not JSON: it has a NUL character")
-    problem = _too_long(
-        name=(definition.name, limits.MAX_NAME),
-        namespace=(definition.namespace, limits.MAX_NAME),
-        version=(definition.version, limits.MAX_VERSION),
-        output_uri=(definition.output_uri, limits.MAX_URI),
-    ) or _bad_ids(
-        "definition.dependency_ids", definition.dependency_ids, len(definition.dependency_ids)
-    )
-    if problem:
-        return problem
-    if definition.task_id and definition.task_id != str(UUID(bytes=event.task_id)):
-        return _invalid("definition.task_id is not the event's task")
-    if task_id_of(definition.identity_json) != event.task_id:
-        return Rejection(
-            pb.EVENT_REJECTION_REASON_TASK_ID_MISMATCH,
-            f"identity_json hashes to {UUID(bytes=task_id_of(definition.identity_json))}",
-        )
-    return None
+    return check_definition(event.task_id, event.definition)
 
 
 def _check_build_start(event: pb.NewEvent) -> Rejection | None:

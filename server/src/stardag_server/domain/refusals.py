@@ -235,10 +235,9 @@ class TaskConflict(Refusal):
 
     reason = reasons.ERROR_REASON_TASK_CONFLICT
 
-    def __init__(self, task: UUID, index: int) -> None:
+    def __init__(self, task: UUID) -> None:
         super().__init__(
-            f"tasks[{index}]: {task} is known with another namespace, name or version",
-            {"taskId": str(task), "index": str(index)},
+            f"{task} is known with another namespace, name or version", {"taskId": str(task)}
         )
 
 

@@ -23,6 +23,7 @@ from stardag.v1.registry_service_pb2 import (
 from stardag_server.auth.principal import caller
 from stardag_server.domain.ids import parse_id
 from stardag_server.domain.refusals import NotImplementedHere
+from stardag_server.domain.registration import definitions_by_task
 from stardag_server.services.messages import task_message
 from stardag_server.store.store import Store
 
@@ -35,7 +36,11 @@ class RegistryService:
 
     async def register_tasks(self, request: RegisterTasksRequest) -> RegisterTasksResponse:
         """Register tasks outside any build, all or none."""
-        raise NotImplementedHere("RegisterTasks")
+        definitions = definitions_by_task(request.tasks)
+        existing = await self._store.register(caller().workspace, definitions)
+        return RegisterTasksResponse(
+            created_count=len(definitions) - len(existing), existing_count=len(existing)
+        )
 
     async def get_task(self, request: GetTaskRequest) -> GetTaskResponse:
         """Return one task."""
