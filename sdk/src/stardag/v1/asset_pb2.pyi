@@ -97,7 +97,9 @@ class Asset(_message.Message):
     media_type: _builtins.str
     """Media type of the content."""
     description: _builtins.str
-    """Free text, such as a caption or what an image shows. At most 1 KiB."""
+    """Free text, such as a caption or what an image shows. At most 1,024
+    characters.
+    """
     size_bytes: _builtins.int
     """Size of the content in bytes. At most 64 MiB."""
     sha256: _builtins.str

@@ -41,7 +41,7 @@ class AssetDraft(_message.Message):
     media_type: _builtins.str
     """Media type; may be left empty but for images."""
     description: _builtins.str
-    """Free text. At most 1 KiB."""
+    """Free text. At most 1,024 characters."""
     build_id: _builtins.str
     """Build that writes it; empty for none."""
     sha256: _builtins.str

@@ -221,7 +221,7 @@ class CancelBuildRequest(_message.Message):
     build_id: _builtins.str
     """Build to stop."""
     reason: _builtins.str
-    """Why, for people. At most 4 KiB."""
+    """Why, for people. At most 4,096 characters."""
     def __init__(
         self,
         *,

@@ -317,7 +317,7 @@ class BuildStart(_message.Message):
     name: _builtins.str
     """Name of the first root's task type. At most 255 characters."""
     description: _builtins.str
-    """Free text. At most 4 KiB."""
+    """Free text. At most 4,096 characters."""
     client: _builtins.str
     """Software and version, such as "stardag-python/0.2.0". At most 255
     characters.
@@ -363,7 +363,7 @@ class BuildEnd(_message.Message):
 
     REASON_FIELD_NUMBER: _builtins.int
     reason: _builtins.str
-    """Why, for people. At most 4 KiB."""
+    """Why, for people. At most 4,096 characters."""
     def __init__(
         self,
         *,

@@ -133,7 +133,7 @@ class ConcurrencyLimit(_message.Message):
     lowered: no lease is taken away.
     """
     description: _builtins.str
-    """Free text. At most 1 KiB."""
+    """Free text. At most 1,024 characters."""
     def __init__(
         self,
         *,

@@ -316,9 +316,9 @@ class TaskFailure(_message.Message):
     characters.
     """
     message: _builtins.str
-    """One line for people. At most 4 KiB."""
+    """One line for people. At most 4,096 characters."""
     stack_trace: _builtins.str
-    """Stack trace. At most 32 KiB."""
+    """Stack trace. At most 32,768 characters."""
     will_retry: _builtins.bool
     """True if the producer will run another attempt."""
     caused_by_task_id: _builtins.str
@@ -384,7 +384,7 @@ class TaskProgress(_message.Message):
     fraction: _builtins.float
     """Share done, 0 to 1."""
     message: _builtins.str
-    """What is being done now. At most 1 KiB."""
+    """What is being done now. At most 1,024 characters."""
     def __init__(
         self,
         *,

@@ -63,7 +63,7 @@ class Workspace(_message.Message):
     display_name: _builtins.str
     """Name for people. At most 255 characters."""
     description: _builtins.str
-    """Free text. At most 4 KiB."""
+    """Free text. At most 4,096 characters."""
     etag: _builtins.str
     """Changes whenever the workspace does."""
     @_builtins.property
