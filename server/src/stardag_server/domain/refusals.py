@@ -40,6 +40,15 @@ class Refusal(Exception):
         self.violations = tuple(violations)
 
 
+class FixedRefusal(Refusal):
+    """A refusal that always says the same."""
+
+    text: ClassVar[str]
+
+    def __init__(self) -> None:
+        super().__init__(self.text)
+
+
 class RequestInvalid(Refusal):
     """The bytes do not parse, or fields break rules of the contract."""
 
@@ -51,22 +60,18 @@ class RequestInvalid(Refusal):
         return cls(f"{field}: {rule}", violations=[Violation(field, rule)])
 
 
-class PageTokenInvalid(Refusal):
+class PageTokenInvalid(FixedRefusal):
     """The page token is damaged or belongs to another query."""
 
     reason = reasons.ERROR_REASON_PAGE_TOKEN_INVALID
-
-    def __init__(self) -> None:
-        super().__init__("the page token is damaged or belongs to another query")
+    text = "the page token is damaged or belongs to another query"
 
 
-class CursorInvalid(Refusal):
+class CursorInvalid(FixedRefusal):
     """The cursor is damaged or belongs to another watch."""
 
     reason = reasons.ERROR_REASON_CURSOR_INVALID
-
-    def __init__(self) -> None:
-        super().__init__("the cursor is damaged or belongs to another watch")
+    text = "the cursor is damaged or belongs to another watch"
 
 
 class FilterInvalid(Refusal):
@@ -92,13 +97,11 @@ class OrderInvalid(Refusal):
         )
 
 
-class CursorExpired(Refusal):
+class CursorExpired(FixedRefusal):
     """Events after the cursor are no longer kept."""
 
     reason = reasons.ERROR_REASON_CURSOR_EXPIRED
-
-    def __init__(self) -> None:
-        super().__init__("events after the cursor are no longer kept: watch without a cursor")
+    text = "events after the cursor are no longer kept: watch without a cursor"
 
 
 class TaskIdMismatch(Refusal):
@@ -149,22 +152,18 @@ class StreamProtocol(Refusal):
     reason = reasons.ERROR_REASON_STREAM_PROTOCOL
 
 
-class CredentialMissing(Refusal):
+class CredentialMissing(FixedRefusal):
     """The call has no credential."""
 
     reason = reasons.ERROR_REASON_CREDENTIAL_MISSING
-
-    def __init__(self) -> None:
-        super().__init__("no credential: send metadata `authorization: Bearer <token>`")
+    text = "no credential: send metadata `authorization: Bearer <token>`"
 
 
-class CredentialInvalid(Refusal):
+class CredentialInvalid(FixedRefusal):
     """The credential is unknown, expired or revoked; which is not told."""
 
     reason = reasons.ERROR_REASON_CREDENTIAL_INVALID
-
-    def __init__(self) -> None:
-        super().__init__("the credential is not valid")
+    text = "the credential is not valid"
 
 
 class ScopeMissing(Refusal):
@@ -362,34 +361,28 @@ class TooManyStreams(Refusal):
         super().__init__(f"at most {limit} may be open at once", {"limit": str(limit)})
 
 
-class ServerDraining(Refusal):
+class ServerDraining(FixedRefusal):
     """The server is stopping; another replica, or its next start, will answer."""
 
     reason = reasons.ERROR_REASON_SERVER_DRAINING
     retry_after = 1.0
-
-    def __init__(self) -> None:
-        super().__init__("the server is stopping")
+    text = "the server is stopping"
 
 
-class StorageUnavailable(Refusal):
+class StorageUnavailable(FixedRefusal):
     """The database does not answer."""
 
     reason = reasons.ERROR_REASON_STORAGE_UNAVAILABLE
     retry_after = 1.0
-
-    def __init__(self) -> None:
-        super().__init__("the database does not answer")
+    text = "the database does not answer"
 
 
-class ServerOverloaded(Refusal):
+class ServerOverloaded(FixedRefusal):
     """The server has more to do than it can."""
 
     reason = reasons.ERROR_REASON_SERVER_OVERLOADED
     retry_after = 1.0
-
-    def __init__(self) -> None:
-        super().__init__("the server has more to do than it can")
+    text = "the server has more to do than it can"
 
 
 class NotImplementedHere(Refusal):
