@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from producer import Producer, definition, identity_json, task_id
 
 from stardag.v1 import event_pb2 as pb
-from stardag.v1.task_pb2 import TaskDefinition, TaskFailure, TaskProgress, TaskWait
+from stardag.v1.task_pb2 import TaskDefinition, TaskFailure, TaskOutput, TaskProgress, TaskWait
 from stardag_server.domain.event_check import TASK_NAMESPACE, check, task_id_of
 
 
@@ -60,6 +60,7 @@ def test_what_is_at_the_limit_or_does_not_matter_is_taken(event: pb.NewEvent):
     [
         pb.NewEvent(build_id=b"short", type=pb.EVENT_TYPE_BUILD_COMPLETED),
         pb.NewEvent(build_id=bytes(16), type=pb.EVENT_TYPE_UNSPECIFIED),
+        pb.NewEvent(build_id=bytes(16), type=pb.EVENT_TYPE_BUILD_CANCEL_REQUESTED),
         pb.NewEvent(build_id=bytes(16), task_id=b"short", type=pb.EventType.ValueType(999)),
         pb.NewEvent(build_id=bytes(16), type=pb.EVENT_TYPE_TASK_COMPLETED),
         pb.NewEvent(build_id=bytes(16), type=pb.EVENT_TYPE_BUILD_STARTED, event_time_us=-1),
@@ -88,6 +89,9 @@ def test_what_is_at_the_limit_or_does_not_matter_is_taken(event: pb.NewEvent):
             pb.EVENT_TYPE_TASK_PROGRESSED, "t", 1, progress=TaskProgress(fraction=1.01)
         ),
         Producer().event(pb.EVENT_TYPE_TASK_SUSPENDED, "t", 1, wait=TaskWait(task_ids=["x"])),
+        Producer().event(
+            pb.EVENT_TYPE_TASK_COMPLETED, "t", 1, output=TaskOutput(code_fingerprint="f" * 65)
+        ),
         Producer().event(pb.EVENT_TYPE_EVENTS_LOST, events_lost=pb.EventsLost(count=-1)),
     ],
 )

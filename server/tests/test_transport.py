@@ -63,6 +63,7 @@ async def call_raw(
     make: Any = {
         (False, False): channel.unary_unary,
         (False, True): channel.unary_stream,
+        (True, False): channel.stream_unary,
         (True, True): channel.stream_stream,
     }[request_streams, response_streams]
     request: Any = iter([data]) if request_streams else data
@@ -91,7 +92,7 @@ async def one(sqlite_server: RunningServer) -> Any:
 
 async def test_every_method_of_the_contract_wants_a_credential(one: Client):
     methods = contract_methods()
-    assert len(methods) >= 8
+    assert len(methods) == 50
     for method in methods:
         refused = await call_raw(one, method, b"", ())
         assert (refused.code, refused.reason) == (
@@ -123,6 +124,20 @@ async def test_bytes_that_do_not_parse_are_an_invalid_argument(one: Client):
             grpc.StatusCode.INVALID_ARGUMENT,
             "REQUEST_INVALID",
         ), method
+
+
+async def test_no_empty_request_is_a_fault(one: Client):
+    for path, request_streams, response_streams in contract_methods():
+        if request_streams or response_streams:
+            continue
+        channel: Any = one.channel
+        try:
+            await channel.unary_unary(path)(b"", metadata=one.metadata)
+        except grpc.aio.AioRpcError as error:
+            refused = Refused.of(error)
+            assert refused.code not in (grpc.StatusCode.INTERNAL, grpc.StatusCode.UNKNOWN), path
+            if refused.code is grpc.StatusCode.UNIMPLEMENTED:
+                assert refused.reason == "NOT_IMPLEMENTED" and refused.metadata["what"] in path
 
 
 def test_only_health_is_open_to_all():

@@ -53,6 +53,16 @@ async def test_an_ended_build_is_its_snapshot_and_the_end(client: Client, make: 
     assert response.server_time.seconds
 
 
+async def test_a_rejected_event_is_watched_with_its_reason(client: Client):
+    make = Producer()
+    senseless = make.event(pb.EVENT_TYPE_TASK_STARTED, "t", attempt=0)
+    await client.publish(make.open, [make.started(), senseless, make.completed()])
+    responses = await watched(client, build_id=make.build_id, mode=WATCH_MODE_EVENTS)
+    (rejected,) = [e for response in responses for e in response.events if e.rejection]
+    assert rejected.rejection == pb.EVENT_REJECTION_REASON_EVENT_INVALID
+    assert rejected.rejection_message == "attempt is not set"
+
+
 async def test_every_event_is_delivered_in_order(client: Client, make: Producer):
     events = [make.started(), *(event for n in range(1_200) for event in make.run(str(n)))]
     events.append(make.completed())

@@ -12,7 +12,7 @@ from google.protobuf import any_pb2, duration_pb2
 from google.rpc import code_pb2, error_details_pb2, status_pb2
 from grpc_status import rpc_status
 
-from stardag.v1 import event_pb2, event_service_pb2, event_service_pb2_grpc
+from stardag.v1 import event_pb2, event_service_pb2
 
 
 @dataclass
@@ -36,7 +36,7 @@ class Journal:
         ]
 
 
-class EventServer(event_service_pb2_grpc.EventServiceServicer):
+class EventServer:
     """Serves until `stop`; `token` is asked for if there is one."""
 
     def __init__(self, journal: Journal, *, port: int = 0, token: str | None = None) -> None:
@@ -53,7 +53,16 @@ class EventServer(event_service_pb2_grpc.EventServiceServicer):
         self.fail_after: int | None = None
         """Events after which each connection breaks, the last of them unacknowledged."""
         self._grpc = grpc.server(futures.ThreadPoolExecutor(16), options=[("grpc.so_reuseport", 0)])
-        event_service_pb2_grpc.add_EventServiceServicer_to_server(self, self._grpc)
+        publish = grpc.stream_stream_rpc_method_handler(
+            self.publish_events,
+            request_deserializer=event_service_pb2.PublishEventsRequest.FromString,
+            response_serializer=event_service_pb2.PublishEventsResponse.SerializeToString,
+        )
+        # Of the service, this one method: any other answers UNIMPLEMENTED.
+        service = grpc.method_handlers_generic_handler(
+            "stardag.v1.EventService", {"PublishEvents": publish}
+        )
+        self._grpc.add_generic_rpc_handlers((service,))
         self.port = self._grpc.add_insecure_port(f"127.0.0.1:{port}")
         self._grpc.start()
 
@@ -64,7 +73,7 @@ class EventServer(event_service_pb2_grpc.EventServiceServicer):
     def stop(self) -> None:
         self._grpc.stop(0).wait()
 
-    def PublishEvents(
+    def publish_events(
         self,
         request_iterator: Iterator[event_service_pb2.PublishEventsRequest],
         context: grpc.ServicerContext,
@@ -90,16 +99,6 @@ class EventServer(event_service_pb2_grpc.EventServiceServicer):
             if not self.silent:
                 ack = event_service_pb2.EventAck(committed_sequence=committed)
                 yield event_service_pb2.PublishEventsResponse(ack=ack)
-
-    def PublishEventBatch(
-        self, request: event_service_pb2.PublishEventBatchRequest, context: grpc.ServicerContext
-    ) -> event_service_pb2.PublishEventBatchResponse:
-        context.abort(grpc.StatusCode.UNIMPLEMENTED, "not needed here")
-
-    def WatchBuild(
-        self, request: event_service_pb2.WatchBuildRequest, context: grpc.ServicerContext
-    ) -> Iterator[event_service_pb2.WatchBuildResponse]:
-        context.abort(grpc.StatusCode.UNIMPLEMENTED, "not needed here")
 
     def _open(self, stream: str) -> Iterator[event_service_pb2.PublishEventsResponse]:
         with self.journal.lock:

@@ -13,9 +13,19 @@ from pathlib import Path
 from typing import NoReturn
 
 import cyclopts
+from google.protobuf.descriptor import ServiceDescriptor
 from sqlalchemy.exc import DBAPIError
 
-from stardag.v1 import build_service_pb2, event_service_pb2, registry_service_pb2
+from stardag.v1 import (
+    admin_service_pb2,
+    asset_service_pb2,
+    auth_service_pb2,
+    build_service_pb2,
+    event_service_pb2,
+    lease_service_pb2,
+    registry_service_pb2,
+    workspace_service_pb2,
+)
 from stardag_server import log, settings
 from stardag_server.auth.principal import Principal
 from stardag_server.auth.token import ensure_token
@@ -23,9 +33,14 @@ from stardag_server.domain.refusals import StorageUnavailable
 from stardag_server.heads import Heads
 from stardag_server.ingest import Ingest
 from stardag_server.publishing import Publishing
+from stardag_server.services.admin_service import AdminService
+from stardag_server.services.asset_service import AssetService
+from stardag_server.services.auth_service import AuthService
 from stardag_server.services.build_service import BuildService
 from stardag_server.services.event_service import EventService
+from stardag_server.services.lease_service import LeaseService
 from stardag_server.services.registry_service import RegistryService
+from stardag_server.services.workspace_service import WorkspaceService
 from stardag_server.settings import SettingInvalid, Settings
 from stardag_server.store.database import sqlstate
 from stardag_server.store.migration import DatabaseNewer, migrate
@@ -175,17 +190,7 @@ async def serving(loaded: Settings) -> AsyncGenerator[int]:
         workspace = await store.workspace()
         background.append(asyncio.create_task(Sweep(store, workspace, heads.announce).run()))
         server = GrpcServer(
-            {
-                build_service_pb2.DESCRIPTOR.services_by_name["BuildService"]: BuildService(
-                    store.queries
-                ),
-                event_service_pb2.DESCRIPTOR.services_by_name["EventService"]: EventService(
-                    publishing, watching
-                ),
-                registry_service_pb2.DESCRIPTOR.services_by_name[
-                    "RegistryService"
-                ]: RegistryService(store.queries),
-            },
+            _services(store, publishing, watching),
             Principal(workspace),
             token,
             loaded.reflection,
@@ -200,6 +205,23 @@ async def serving(loaded: Settings) -> AsyncGenerator[int]:
             task.cancel()
         await asyncio.gather(*background, return_exceptions=True)
         await store.close()
+
+
+def _services(
+    store: Store, publishing: Publishing, watching: Watching
+) -> dict[ServiceDescriptor, object]:
+    """Return the services of the contract, each with what serves it."""
+    served = (
+        (admin_service_pb2.DESCRIPTOR, AdminService(store)),
+        (asset_service_pb2.DESCRIPTOR, AssetService(store)),
+        (auth_service_pb2.DESCRIPTOR, AuthService(store)),
+        (build_service_pb2.DESCRIPTOR, BuildService(store)),
+        (event_service_pb2.DESCRIPTOR, EventService(store, publishing, watching)),
+        (lease_service_pb2.DESCRIPTOR, LeaseService(store)),
+        (registry_service_pb2.DESCRIPTOR, RegistryService(store)),
+        (workspace_service_pb2.DESCRIPTOR, WorkspaceService(store)),
+    )
+    return {file.services_by_name[type(service).__name__]: service for file, service in served}
 
 
 def _greet(loaded: Settings, port: int) -> None:

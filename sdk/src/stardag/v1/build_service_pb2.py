@@ -23,10 +23,11 @@ _sym_db = _symbol_database.Default()
 
 
 from stardag.v1 import build_pb2 as stardag_dot_v1_dot_build__pb2
+from stardag.v1 import build_statistics_pb2 as stardag_dot_v1_dot_build__statistics__pb2
 from stardag.v1 import task_pb2 as stardag_dot_v1_dot_task__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1estardag/v1/build_service.proto\x12\nstardag.v1\x1a\x16stardag/v1/build.proto\x1a\x15stardag/v1/task.proto\"#\n\x0fGetBuildRequest\x12\x10\n\x08\x62uild_id\x18\x01 \x01(\t\"4\n\x10GetBuildResponse\x12 \n\x05\x62uild\x18\x01 \x01(\x0b\x32\x11.stardag.v1.Build\"e\n\x11ListBuildsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12)\n\x08statuses\x18\x03 \x03(\x0e\x32\x17.stardag.v1.BuildStatus\"P\n\x12ListBuildsResponse\x12!\n\x06\x62uilds\x18\x01 \x03(\x0b\x32\x11.stardag.v1.Build\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"z\n\x15ListTaskStatesRequest\x12\x10\n\x08\x62uild_id\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\x12(\n\x08statuses\x18\x04 \x03(\x0e\x32\x16.stardag.v1.TaskStatus\"]\n\x16ListTaskStatesResponse\x12*\n\x0btask_states\x18\x01 \x03(\x0b\x32\x15.stardag.v1.TaskState\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"(\n\x14GetBuildGraphRequest\x12\x10\n\x08\x62uild_id\x18\x01 \x01(\t\"\x99\x01\n\x15GetBuildGraphResponse\x12$\n\x05nodes\x18\x01 \x03(\x0b\x32\x15.stardag.v1.TaskState\x12\x16\n\x0e\x65\x64ge_upstreams\x18\x02 \x03(\r\x12\x18\n\x10\x65\x64ge_downstreams\x18\x03 \x03(\r\x12\x13\n\x0btotal_nodes\x18\x04 \x01(\x03\x12\x13\n\x0btotal_edges\x18\x05 \x01(\x03\x32\xe7\x02\n\x0c\x42uildService\x12J\n\x08GetBuild\x12\x1b.stardag.v1.GetBuildRequest\x1a\x1c.stardag.v1.GetBuildResponse\"\x03\x90\x02\x01\x12P\n\nListBuilds\x12\x1d.stardag.v1.ListBuildsRequest\x1a\x1e.stardag.v1.ListBuildsResponse\"\x03\x90\x02\x01\x12\\\n\x0eListTaskStates\x12!.stardag.v1.ListTaskStatesRequest\x1a\".stardag.v1.ListTaskStatesResponse\"\x03\x90\x02\x01\x12[\n\rGetBuildGraph\x12 .stardag.v1.GetBuildGraphRequest\x1a!.stardag.v1.GetBuildGraphResponse\"\x03\x90\x02\x01\x30\x01\x42;\n\x0e\x64\x65v.stardag.v1P\x01Z\'stardag.dev/gen/go/stardag/v1;stardagv1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1estardag/v1/build_service.proto\x12\nstardag.v1\x1a\x16stardag/v1/build.proto\x1a!stardag/v1/build_statistics.proto\x1a\x15stardag/v1/task.proto\"#\n\x0fGetBuildRequest\x12\x10\n\x08\x62uild_id\x18\x01 \x01(\t\"4\n\x10GetBuildResponse\x12 \n\x05\x62uild\x18\x01 \x01(\x0b\x32\x11.stardag.v1.Build\"\x87\x01\n\x11ListBuildsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12)\n\x08statuses\x18\x03 \x03(\x0e\x32\x17.stardag.v1.BuildStatus\x12\x0e\n\x06\x66ilter\x18\x04 \x01(\t\x12\x10\n\x08order_by\x18\x05 \x01(\t\"P\n\x12ListBuildsResponse\x12!\n\x06\x62uilds\x18\x01 \x03(\x0b\x32\x11.stardag.v1.Build\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"6\n\x12\x43\x61ncelBuildRequest\x12\x10\n\x08\x62uild_id\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\"7\n\x13\x43\x61ncelBuildResponse\x12 \n\x05\x62uild\x18\x01 \x01(\x0b\x32\x11.stardag.v1.Build\"\x9c\x01\n\x15ListTaskStatesRequest\x12\x10\n\x08\x62uild_id\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\x12(\n\x08statuses\x18\x04 \x03(\x0e\x32\x16.stardag.v1.TaskStatus\x12\x0e\n\x06\x66ilter\x18\x05 \x01(\t\x12\x10\n\x08order_by\x18\x06 \x01(\t\"]\n\x16ListTaskStatesResponse\x12*\n\x0btask_states\x18\x01 \x03(\x0b\x32\x15.stardag.v1.TaskState\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"(\n\x14GetBuildGraphRequest\x12\x10\n\x08\x62uild_id\x18\x01 \x01(\t\"\x99\x01\n\x15GetBuildGraphResponse\x12$\n\x05nodes\x18\x01 \x03(\x0b\x32\x15.stardag.v1.TaskState\x12\x16\n\x0e\x65\x64ge_upstreams\x18\x02 \x03(\r\x12\x18\n\x10\x65\x64ge_downstreams\x18\x03 \x03(\r\x12\x13\n\x0btotal_nodes\x18\x04 \x01(\x03\x12\x13\n\x0btotal_edges\x18\x05 \x01(\x03\"-\n\x19GetBuildStatisticsRequest\x12\x10\n\x08\x62uild_id\x18\x01 \x01(\t\"M\n\x1aGetBuildStatisticsResponse\x12/\n\nstatistics\x18\x01 \x01(\x0b\x32\x1b.stardag.v1.BuildStatistics\"S\n\x18ListBuildFailuresRequest\x12\x10\n\x08\x62uild_id\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"^\n\x19ListBuildFailuresResponse\x12(\n\x06groups\x18\x01 \x03(\x0b\x32\x18.stardag.v1.FailureGroup\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\xb6\x01\n\x0c\x46\x61ilureGroup\x12\x13\n\x0b\x66ingerprint\x18\x01 \x01(\t\x12(\n\x07\x65xample\x18\x02 \x01(\x0b\x32\x17.stardag.v1.TaskFailure\x12\x17\n\x0f\x65xample_task_id\x18\x03 \x01(\t\x12\x19\n\x11\x66\x61iled_task_count\x18\x04 \x01(\x03\x12\x17\n\x0f\x66\x61iled_task_ids\x18\x05 \x03(\t\x12\x1a\n\x12\x62locked_task_count\x18\x06 \x01(\x03\"n\n\x17ListBlockedTasksRequest\x12\x10\n\x08\x62uild_id\x18\x01 \x01(\t\x12\x1a\n\x12root_cause_task_id\x18\x02 \x01(\t\x12\x11\n\tpage_size\x18\x03 \x01(\x05\x12\x12\n\npage_token\x18\x04 \x01(\t\"[\n\x18ListBlockedTasksResponse\x12&\n\x05tasks\x18\x01 \x03(\x0b\x32\x17.stardag.v1.BlockedTask\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\xec\x01\n\x0b\x42lockedTask\x12\x0f\n\x07task_id\x18\x01 \x01(\t\x12\x11\n\tnamespace\x18\x02 \x01(\t\x12\x0c\n\x04name\x18\x03 \x01(\t\x12&\n\x06status\x18\x04 \x01(\x0e\x32\x16.stardag.v1.TaskStatus\x12%\n\x05\x63\x61use\x18\x05 \x01(\x0e\x32\x16.stardag.v1.BlockCause\x12\x1b\n\x13root_cause_task_ids\x18\x06 \x03(\t\x12\x13\n\x0b\x66ingerprint\x18\x07 \x01(\t\x12\x12\n\nlease_name\x18\x08 \x01(\t\x12\x16\n\x0elease_build_id\x18\t \x01(\t\"\x91\x01\n\x14\x43ompareBuildsRequest\x12\x15\n\rbase_build_id\x18\x01 \x01(\t\x12\x10\n\x08\x62uild_id\x18\x02 \x01(\t\x12)\n\x05kinds\x18\x03 \x03(\x0e\x32\x1a.stardag.v1.TaskChangeKind\x12\x11\n\tpage_size\x18\x04 \x01(\x05\x12\x12\n\npage_token\x18\x05 \x01(\t\"\xcf\x01\n\x15\x43ompareBuildsResponse\x12%\n\nbase_build\x18\x01 \x01(\x0b\x32\x11.stardag.v1.Build\x12 \n\x05\x62uild\x18\x02 \x01(\x0b\x32\x11.stardag.v1.Build\x12+\n\x06\x63ounts\x18\x03 \x03(\x0b\x32\x1b.stardag.v1.TaskChangeCount\x12\'\n\x07\x63hanges\x18\x04 \x03(\x0b\x32\x16.stardag.v1.TaskChange\x12\x17\n\x0fnext_page_token\x18\x05 \x01(\t\"J\n\x0fTaskChangeCount\x12(\n\x04kind\x18\x01 \x01(\x0e\x32\x1a.stardag.v1.TaskChangeKind\x12\r\n\x05\x63ount\x18\x02 \x01(\x03\"\x87\x01\n\nTaskChange\x12(\n\x04kind\x18\x01 \x01(\x0e\x32\x1a.stardag.v1.TaskChangeKind\x12)\n\nbase_state\x18\x02 \x01(\x0b\x32\x15.stardag.v1.TaskState\x12$\n\x05state\x18\x03 \x01(\x0b\x32\x15.stardag.v1.TaskState*\xc7\x01\n\nBlockCause\x12\x1b\n\x17\x42LOCK_CAUSE_UNSPECIFIED\x10\x00\x12\x1f\n\x1b\x42LOCK_CAUSE_UPSTREAM_FAILED\x10\x01\x12#\n\x1f\x42LOCK_CAUSE_UPSTREAM_UNFINISHED\x10\x02\x12\x1a\n\x16\x42LOCK_CAUSE_LEASE_HELD\x10\x03\x12\x1d\n\x19\x42LOCK_CAUSE_LIMIT_REACHED\x10\x04\x12\x1b\n\x17\x42LOCK_CAUSE_NOT_STARTED\x10\x05*\xa4\x01\n\x0eTaskChangeKind\x12 \n\x1cTASK_CHANGE_KIND_UNSPECIFIED\x10\x00\x12\x1a\n\x16TASK_CHANGE_KIND_ADDED\x10\x01\x12\x1c\n\x18TASK_CHANGE_KIND_REMOVED\x10\x02\x12\x1b\n\x17TASK_CHANGE_KIND_STATUS\x10\x03\x12\x19\n\x15TASK_CHANGE_KIND_SAME\x10\x04\x32\xcc\x06\n\x0c\x42uildService\x12J\n\x08GetBuild\x12\x1b.stardag.v1.GetBuildRequest\x1a\x1c.stardag.v1.GetBuildResponse\"\x03\x90\x02\x01\x12P\n\nListBuilds\x12\x1d.stardag.v1.ListBuildsRequest\x1a\x1e.stardag.v1.ListBuildsResponse\"\x03\x90\x02\x01\x12S\n\x0b\x43\x61ncelBuild\x12\x1e.stardag.v1.CancelBuildRequest\x1a\x1f.stardag.v1.CancelBuildResponse\"\x03\x90\x02\x02\x12\\\n\x0eListTaskStates\x12!.stardag.v1.ListTaskStatesRequest\x1a\".stardag.v1.ListTaskStatesResponse\"\x03\x90\x02\x01\x12[\n\rGetBuildGraph\x12 .stardag.v1.GetBuildGraphRequest\x1a!.stardag.v1.GetBuildGraphResponse\"\x03\x90\x02\x01\x30\x01\x12h\n\x12GetBuildStatistics\x12%.stardag.v1.GetBuildStatisticsRequest\x1a&.stardag.v1.GetBuildStatisticsResponse\"\x03\x90\x02\x01\x12\x65\n\x11ListBuildFailures\x12$.stardag.v1.ListBuildFailuresRequest\x1a%.stardag.v1.ListBuildFailuresResponse\"\x03\x90\x02\x01\x12\x62\n\x10ListBlockedTasks\x12#.stardag.v1.ListBlockedTasksRequest\x1a$.stardag.v1.ListBlockedTasksResponse\"\x03\x90\x02\x01\x12Y\n\rCompareBuilds\x12 .stardag.v1.CompareBuildsRequest\x1a!.stardag.v1.CompareBuildsResponse\"\x03\x90\x02\x01\x42;\n\x0e\x64\x65v.stardag.v1P\x01Z\'stardag.dev/gen/go/stardag/v1;stardagv1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -38,26 +39,68 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_BUILDSERVICE'].methods_by_name['GetBuild']._serialized_options = b'\220\002\001'
   _globals['_BUILDSERVICE'].methods_by_name['ListBuilds']._loaded_options = None
   _globals['_BUILDSERVICE'].methods_by_name['ListBuilds']._serialized_options = b'\220\002\001'
+  _globals['_BUILDSERVICE'].methods_by_name['CancelBuild']._loaded_options = None
+  _globals['_BUILDSERVICE'].methods_by_name['CancelBuild']._serialized_options = b'\220\002\002'
   _globals['_BUILDSERVICE'].methods_by_name['ListTaskStates']._loaded_options = None
   _globals['_BUILDSERVICE'].methods_by_name['ListTaskStates']._serialized_options = b'\220\002\001'
   _globals['_BUILDSERVICE'].methods_by_name['GetBuildGraph']._loaded_options = None
   _globals['_BUILDSERVICE'].methods_by_name['GetBuildGraph']._serialized_options = b'\220\002\001'
-  _globals['_GETBUILDREQUEST']._serialized_start=93
-  _globals['_GETBUILDREQUEST']._serialized_end=128
-  _globals['_GETBUILDRESPONSE']._serialized_start=130
-  _globals['_GETBUILDRESPONSE']._serialized_end=182
-  _globals['_LISTBUILDSREQUEST']._serialized_start=184
-  _globals['_LISTBUILDSREQUEST']._serialized_end=285
-  _globals['_LISTBUILDSRESPONSE']._serialized_start=287
-  _globals['_LISTBUILDSRESPONSE']._serialized_end=367
-  _globals['_LISTTASKSTATESREQUEST']._serialized_start=369
-  _globals['_LISTTASKSTATESREQUEST']._serialized_end=491
-  _globals['_LISTTASKSTATESRESPONSE']._serialized_start=493
-  _globals['_LISTTASKSTATESRESPONSE']._serialized_end=586
-  _globals['_GETBUILDGRAPHREQUEST']._serialized_start=588
-  _globals['_GETBUILDGRAPHREQUEST']._serialized_end=628
-  _globals['_GETBUILDGRAPHRESPONSE']._serialized_start=631
-  _globals['_GETBUILDGRAPHRESPONSE']._serialized_end=784
-  _globals['_BUILDSERVICE']._serialized_start=787
-  _globals['_BUILDSERVICE']._serialized_end=1146
+  _globals['_BUILDSERVICE'].methods_by_name['GetBuildStatistics']._loaded_options = None
+  _globals['_BUILDSERVICE'].methods_by_name['GetBuildStatistics']._serialized_options = b'\220\002\001'
+  _globals['_BUILDSERVICE'].methods_by_name['ListBuildFailures']._loaded_options = None
+  _globals['_BUILDSERVICE'].methods_by_name['ListBuildFailures']._serialized_options = b'\220\002\001'
+  _globals['_BUILDSERVICE'].methods_by_name['ListBlockedTasks']._loaded_options = None
+  _globals['_BUILDSERVICE'].methods_by_name['ListBlockedTasks']._serialized_options = b'\220\002\001'
+  _globals['_BUILDSERVICE'].methods_by_name['CompareBuilds']._loaded_options = None
+  _globals['_BUILDSERVICE'].methods_by_name['CompareBuilds']._serialized_options = b'\220\002\001'
+  _globals['_BLOCKCAUSE']._serialized_start=2513
+  _globals['_BLOCKCAUSE']._serialized_end=2712
+  _globals['_TASKCHANGEKIND']._serialized_start=2715
+  _globals['_TASKCHANGEKIND']._serialized_end=2879
+  _globals['_GETBUILDREQUEST']._serialized_start=128
+  _globals['_GETBUILDREQUEST']._serialized_end=163
+  _globals['_GETBUILDRESPONSE']._serialized_start=165
+  _globals['_GETBUILDRESPONSE']._serialized_end=217
+  _globals['_LISTBUILDSREQUEST']._serialized_start=220
+  _globals['_LISTBUILDSREQUEST']._serialized_end=355
+  _globals['_LISTBUILDSRESPONSE']._serialized_start=357
+  _globals['_LISTBUILDSRESPONSE']._serialized_end=437
+  _globals['_CANCELBUILDREQUEST']._serialized_start=439
+  _globals['_CANCELBUILDREQUEST']._serialized_end=493
+  _globals['_CANCELBUILDRESPONSE']._serialized_start=495
+  _globals['_CANCELBUILDRESPONSE']._serialized_end=550
+  _globals['_LISTTASKSTATESREQUEST']._serialized_start=553
+  _globals['_LISTTASKSTATESREQUEST']._serialized_end=709
+  _globals['_LISTTASKSTATESRESPONSE']._serialized_start=711
+  _globals['_LISTTASKSTATESRESPONSE']._serialized_end=804
+  _globals['_GETBUILDGRAPHREQUEST']._serialized_start=806
+  _globals['_GETBUILDGRAPHREQUEST']._serialized_end=846
+  _globals['_GETBUILDGRAPHRESPONSE']._serialized_start=849
+  _globals['_GETBUILDGRAPHRESPONSE']._serialized_end=1002
+  _globals['_GETBUILDSTATISTICSREQUEST']._serialized_start=1004
+  _globals['_GETBUILDSTATISTICSREQUEST']._serialized_end=1049
+  _globals['_GETBUILDSTATISTICSRESPONSE']._serialized_start=1051
+  _globals['_GETBUILDSTATISTICSRESPONSE']._serialized_end=1128
+  _globals['_LISTBUILDFAILURESREQUEST']._serialized_start=1130
+  _globals['_LISTBUILDFAILURESREQUEST']._serialized_end=1213
+  _globals['_LISTBUILDFAILURESRESPONSE']._serialized_start=1215
+  _globals['_LISTBUILDFAILURESRESPONSE']._serialized_end=1309
+  _globals['_FAILUREGROUP']._serialized_start=1312
+  _globals['_FAILUREGROUP']._serialized_end=1494
+  _globals['_LISTBLOCKEDTASKSREQUEST']._serialized_start=1496
+  _globals['_LISTBLOCKEDTASKSREQUEST']._serialized_end=1606
+  _globals['_LISTBLOCKEDTASKSRESPONSE']._serialized_start=1608
+  _globals['_LISTBLOCKEDTASKSRESPONSE']._serialized_end=1699
+  _globals['_BLOCKEDTASK']._serialized_start=1702
+  _globals['_BLOCKEDTASK']._serialized_end=1938
+  _globals['_COMPAREBUILDSREQUEST']._serialized_start=1941
+  _globals['_COMPAREBUILDSREQUEST']._serialized_end=2086
+  _globals['_COMPAREBUILDSRESPONSE']._serialized_start=2089
+  _globals['_COMPAREBUILDSRESPONSE']._serialized_end=2296
+  _globals['_TASKCHANGECOUNT']._serialized_start=2298
+  _globals['_TASKCHANGECOUNT']._serialized_end=2372
+  _globals['_TASKCHANGE']._serialized_start=2375
+  _globals['_TASKCHANGE']._serialized_end=2510
+  _globals['_BUILDSERVICE']._serialized_start=2882
+  _globals['_BUILDSERVICE']._serialized_end=3726
 # @@protoc_insertion_point(module_scope)

@@ -7,7 +7,9 @@ from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from stardag.v1 import build_pb2 as _build_pb2
+from stardag.v1 import build_statistics_pb2 as _build_statistics_pb2
 from stardag.v1 import task_pb2 as _task_pb2
 import builtins as _builtins
 import sys
@@ -19,6 +21,74 @@ else:
     from typing_extensions import TypeAlias as _TypeAlias, Never as _Never
 
 DESCRIPTOR: _descriptor.FileDescriptor
+
+class _BlockCause:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _BlockCauseEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_BlockCause.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    BLOCK_CAUSE_UNSPECIFIED: _BlockCause.ValueType  # 0
+    """Never sent."""
+    BLOCK_CAUSE_UPSTREAM_FAILED: _BlockCause.ValueType  # 1
+    """A task upstream failed, or was cancelled."""
+    BLOCK_CAUSE_UPSTREAM_UNFINISHED: _BlockCause.ValueType  # 2
+    """A task upstream has not ended."""
+    BLOCK_CAUSE_LEASE_HELD: _BlockCause.ValueType  # 3
+    """Somebody else holds the lease."""
+    BLOCK_CAUSE_LIMIT_REACHED: _BlockCause.ValueType  # 4
+    """A concurrency limit has no free slot."""
+    BLOCK_CAUSE_NOT_STARTED: _BlockCause.ValueType  # 5
+    """Nothing upstream: it waits for a worker, or its build has ended."""
+
+class BlockCause(_BlockCause, metaclass=_BlockCauseEnumTypeWrapper):
+    """What keeps a task from running."""
+
+BLOCK_CAUSE_UNSPECIFIED: BlockCause.ValueType  # 0
+"""Never sent."""
+BLOCK_CAUSE_UPSTREAM_FAILED: BlockCause.ValueType  # 1
+"""A task upstream failed, or was cancelled."""
+BLOCK_CAUSE_UPSTREAM_UNFINISHED: BlockCause.ValueType  # 2
+"""A task upstream has not ended."""
+BLOCK_CAUSE_LEASE_HELD: BlockCause.ValueType  # 3
+"""Somebody else holds the lease."""
+BLOCK_CAUSE_LIMIT_REACHED: BlockCause.ValueType  # 4
+"""A concurrency limit has no free slot."""
+BLOCK_CAUSE_NOT_STARTED: BlockCause.ValueType  # 5
+"""Nothing upstream: it waits for a worker, or its build has ended."""
+Global___BlockCause: _TypeAlias = BlockCause  # noqa: Y015
+
+class _TaskChangeKind:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _TaskChangeKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_TaskChangeKind.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    TASK_CHANGE_KIND_UNSPECIFIED: _TaskChangeKind.ValueType  # 0
+    """Never sent."""
+    TASK_CHANGE_KIND_ADDED: _TaskChangeKind.ValueType  # 1
+    """Only the compared build has it."""
+    TASK_CHANGE_KIND_REMOVED: _TaskChangeKind.ValueType  # 2
+    """Only the base has it."""
+    TASK_CHANGE_KIND_STATUS: _TaskChangeKind.ValueType  # 3
+    """Both have it, with another status."""
+    TASK_CHANGE_KIND_SAME: _TaskChangeKind.ValueType  # 4
+    """Both have it, with the same status; the durations may differ."""
+
+class TaskChangeKind(_TaskChangeKind, metaclass=_TaskChangeKindEnumTypeWrapper):
+    """How a task differs between two builds."""
+
+TASK_CHANGE_KIND_UNSPECIFIED: TaskChangeKind.ValueType  # 0
+"""Never sent."""
+TASK_CHANGE_KIND_ADDED: TaskChangeKind.ValueType  # 1
+"""Only the compared build has it."""
+TASK_CHANGE_KIND_REMOVED: TaskChangeKind.ValueType  # 2
+"""Only the base has it."""
+TASK_CHANGE_KIND_STATUS: TaskChangeKind.ValueType  # 3
+"""Both have it, with another status."""
+TASK_CHANGE_KIND_SAME: TaskChangeKind.ValueType  # 4
+"""Both have it, with the same status; the durations may differ."""
+Global___TaskChangeKind: _TypeAlias = TaskChangeKind  # noqa: Y015
 
 @_typing.final
 class GetBuildRequest(_message.Message):
@@ -75,10 +145,22 @@ class ListBuildsRequest(_message.Message):
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     STATUSES_FIELD_NUMBER: _builtins.int
+    FILTER_FIELD_NUMBER: _builtins.int
+    ORDER_BY_FIELD_NUMBER: _builtins.int
     page_size: _builtins.int
     """Most builds to return; 0 means 50, above 1,000 means 1,000."""
     page_token: _builtins.str
     """`next_page_token` of the page before; all else must be unchanged."""
+    filter: _builtins.str
+    """Filter. Fields: build_id, status, name, description, client, host, reason,
+    start_time, end_time, update_time, duration (seconds), labels.<key>,
+    source.commit, source.ref, source.dirty; and with `=` alone root_task_id
+    (one of its roots) and task_id (a task that the build has).
+    """
+    order_by: _builtins.str
+    """One of start_time, end_time, duration, name. Default: the build heard of
+    last first.
+    """
     @_builtins.property
     def statuses(self) -> _containers.RepeatedScalarFieldContainer[_build_pb2.BuildStatus.ValueType]:
         """Only builds in one of these statuses; empty for all."""
@@ -89,10 +171,12 @@ class ListBuildsRequest(_message.Message):
         page_size: _builtins.int = ...,
         page_token: _builtins.str = ...,
         statuses: _abc.Iterable[_build_pb2.BuildStatus.ValueType] | None = ...,
+        filter: _builtins.str = ...,
+        order_by: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["page_size", b"page_size", "page_token", b"page_token", "statuses", b"statuses"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter", "order_by", b"order_by", "page_size", b"page_size", "page_token", b"page_token", "statuses", b"statuses"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -127,6 +211,56 @@ class ListBuildsResponse(_message.Message):
 Global___ListBuildsResponse: _TypeAlias = ListBuildsResponse  # noqa: Y015
 
 @_typing.final
+class CancelBuildRequest(_message.Message):
+    """Request of CancelBuild."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BUILD_ID_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    build_id: _builtins.str
+    """Build to stop."""
+    reason: _builtins.str
+    """Why, for people. At most 4,096 characters."""
+    def __init__(
+        self,
+        *,
+        build_id: _builtins.str = ...,
+        reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["build_id", b"build_id", "reason", b"reason"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CancelBuildRequest: _TypeAlias = CancelBuildRequest  # noqa: Y015
+
+@_typing.final
+class CancelBuildResponse(_message.Message):
+    """Response of CancelBuild."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BUILD_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def build(self) -> _build_pb2.Build:
+        """The build, with `cancel_time` set unless it had ended."""
+
+    def __init__(
+        self,
+        *,
+        build: _build_pb2.Build | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["build", b"build"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["build", b"build"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CancelBuildResponse: _TypeAlias = CancelBuildResponse  # noqa: Y015
+
+@_typing.final
 class ListTaskStatesRequest(_message.Message):
     """Request of ListTaskStates."""
 
@@ -136,12 +270,22 @@ class ListTaskStatesRequest(_message.Message):
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     STATUSES_FIELD_NUMBER: _builtins.int
+    FILTER_FIELD_NUMBER: _builtins.int
+    ORDER_BY_FIELD_NUMBER: _builtins.int
     build_id: _builtins.str
     """Build."""
     page_size: _builtins.int
     """Most states to return; 0 means 100, above 1,000 means 1,000."""
     page_token: _builtins.str
     """`next_page_token` of the page before; all else must be unchanged."""
+    filter: _builtins.str
+    """Filter. Fields: task_id, namespace, name, status, attempt, start_time,
+    end_time, duration (seconds), output_uri, failure.kind, failure.message.
+    """
+    order_by: _builtins.str
+    """One of start_time, end_time, duration, name. Default: the order in which
+    the tasks entered the build.
+    """
     @_builtins.property
     def statuses(self) -> _containers.RepeatedScalarFieldContainer[_task_pb2.TaskStatus.ValueType]:
         """Only tasks in one of these statuses; empty for all."""
@@ -153,10 +297,12 @@ class ListTaskStatesRequest(_message.Message):
         page_size: _builtins.int = ...,
         page_token: _builtins.str = ...,
         statuses: _abc.Iterable[_task_pb2.TaskStatus.ValueType] | None = ...,
+        filter: _builtins.str = ...,
+        order_by: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["build_id", b"build_id", "page_size", b"page_size", "page_token", b"page_token", "statuses", b"statuses"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["build_id", b"build_id", "filter", b"filter", "order_by", b"order_by", "page_size", b"page_size", "page_token", b"page_token", "statuses", b"statuses"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -259,3 +405,425 @@ class GetBuildGraphResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___GetBuildGraphResponse: _TypeAlias = GetBuildGraphResponse  # noqa: Y015
+
+@_typing.final
+class GetBuildStatisticsRequest(_message.Message):
+    """Request of GetBuildStatistics."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BUILD_ID_FIELD_NUMBER: _builtins.int
+    build_id: _builtins.str
+    """Build."""
+    def __init__(
+        self,
+        *,
+        build_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["build_id", b"build_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetBuildStatisticsRequest: _TypeAlias = GetBuildStatisticsRequest  # noqa: Y015
+
+@_typing.final
+class GetBuildStatisticsResponse(_message.Message):
+    """Response of GetBuildStatistics."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STATISTICS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def statistics(self) -> _build_statistics_pb2.BuildStatistics:
+        """The statistics."""
+
+    def __init__(
+        self,
+        *,
+        statistics: _build_statistics_pb2.BuildStatistics | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["statistics", b"statistics"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["statistics", b"statistics"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetBuildStatisticsResponse: _TypeAlias = GetBuildStatisticsResponse  # noqa: Y015
+
+@_typing.final
+class ListBuildFailuresRequest(_message.Message):
+    """Request of ListBuildFailures."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BUILD_ID_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    build_id: _builtins.str
+    """Build."""
+    page_size: _builtins.int
+    """Most groups to return; 0 means 20, above 100 means 100."""
+    page_token: _builtins.str
+    """`next_page_token` of the page before; all else must be unchanged."""
+    def __init__(
+        self,
+        *,
+        build_id: _builtins.str = ...,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["build_id", b"build_id", "page_size", b"page_size", "page_token", b"page_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListBuildFailuresRequest: _TypeAlias = ListBuildFailuresRequest  # noqa: Y015
+
+@_typing.final
+class ListBuildFailuresResponse(_message.Message):
+    """Response of ListBuildFailures."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    GROUPS_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    """Token of the next page; empty on the last."""
+    @_builtins.property
+    def groups(self) -> _containers.RepeatedCompositeFieldContainer[Global___FailureGroup]:
+        """Groups."""
+
+    def __init__(
+        self,
+        *,
+        groups: _abc.Iterable[Global___FailureGroup] | None = ...,
+        next_page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["groups", b"groups", "next_page_token", b"next_page_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListBuildFailuresResponse: _TypeAlias = ListBuildFailuresResponse  # noqa: Y015
+
+@_typing.final
+class FailureGroup(_message.Message):
+    """Failures that are alike."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FINGERPRINT_FIELD_NUMBER: _builtins.int
+    EXAMPLE_FIELD_NUMBER: _builtins.int
+    EXAMPLE_TASK_ID_FIELD_NUMBER: _builtins.int
+    FAILED_TASK_COUNT_FIELD_NUMBER: _builtins.int
+    FAILED_TASK_IDS_FIELD_NUMBER: _builtins.int
+    BLOCKED_TASK_COUNT_FIELD_NUMBER: _builtins.int
+    fingerprint: _builtins.str
+    """The same for failures that are alike, in every build: made of the
+    exception's class, its message and the innermost places of its stack trace,
+    without what differs from run to run, such as numbers, ids and addresses. 16
+    hex digits; how it is made may change with the server's version.
+    """
+    example_task_id: _builtins.str
+    """Task of the example."""
+    failed_task_count: _builtins.int
+    """Number of tasks that failed so."""
+    blocked_task_count: _builtins.int
+    """Number of tasks that were skipped, or can't run, because of these."""
+    @_builtins.property
+    def example(self) -> _task_pb2.TaskFailure:
+        """One of the failures in full."""
+
+    @_builtins.property
+    def failed_task_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Some of these tasks, at most 100, the first to fail first."""
+
+    def __init__(
+        self,
+        *,
+        fingerprint: _builtins.str = ...,
+        example: _task_pb2.TaskFailure | None = ...,
+        example_task_id: _builtins.str = ...,
+        failed_task_count: _builtins.int = ...,
+        failed_task_ids: _abc.Iterable[_builtins.str] | None = ...,
+        blocked_task_count: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["example", b"example"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["blocked_task_count", b"blocked_task_count", "example", b"example", "example_task_id", b"example_task_id", "failed_task_count", b"failed_task_count", "failed_task_ids", b"failed_task_ids", "fingerprint", b"fingerprint"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FailureGroup: _TypeAlias = FailureGroup  # noqa: Y015
+
+@_typing.final
+class ListBlockedTasksRequest(_message.Message):
+    """Request of ListBlockedTasks."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BUILD_ID_FIELD_NUMBER: _builtins.int
+    ROOT_CAUSE_TASK_ID_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    build_id: _builtins.str
+    """Build."""
+    root_cause_task_id: _builtins.str
+    """Only tasks held up by this one; empty for all."""
+    page_size: _builtins.int
+    """Most tasks to return; 0 means 100, above 1,000 means 1,000."""
+    page_token: _builtins.str
+    """`next_page_token` of the page before; all else must be unchanged."""
+    def __init__(
+        self,
+        *,
+        build_id: _builtins.str = ...,
+        root_cause_task_id: _builtins.str = ...,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["build_id", b"build_id", "page_size", b"page_size", "page_token", b"page_token", "root_cause_task_id", b"root_cause_task_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListBlockedTasksRequest: _TypeAlias = ListBlockedTasksRequest  # noqa: Y015
+
+@_typing.final
+class ListBlockedTasksResponse(_message.Message):
+    """Response of ListBlockedTasks."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TASKS_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    """Token of the next page; empty on the last."""
+    @_builtins.property
+    def tasks(self) -> _containers.RepeatedCompositeFieldContainer[Global___BlockedTask]:
+        """Tasks, in the order in which they entered the build."""
+
+    def __init__(
+        self,
+        *,
+        tasks: _abc.Iterable[Global___BlockedTask] | None = ...,
+        next_page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["next_page_token", b"next_page_token", "tasks", b"tasks"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListBlockedTasksResponse: _TypeAlias = ListBlockedTasksResponse  # noqa: Y015
+
+@_typing.final
+class BlockedTask(_message.Message):
+    """A task of a build that is PENDING, SUSPENDED, BLOCKED or SKIPPED."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TASK_ID_FIELD_NUMBER: _builtins.int
+    NAMESPACE_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    STATUS_FIELD_NUMBER: _builtins.int
+    CAUSE_FIELD_NUMBER: _builtins.int
+    ROOT_CAUSE_TASK_IDS_FIELD_NUMBER: _builtins.int
+    FINGERPRINT_FIELD_NUMBER: _builtins.int
+    LEASE_NAME_FIELD_NUMBER: _builtins.int
+    LEASE_BUILD_ID_FIELD_NUMBER: _builtins.int
+    task_id: _builtins.str
+    """Task id."""
+    namespace: _builtins.str
+    """Namespace of the task type."""
+    name: _builtins.str
+    """Name of the task type."""
+    status: _task_pb2.TaskStatus.ValueType
+    """Status."""
+    cause: Global___BlockCause.ValueType
+    """What keeps it."""
+    fingerprint: _builtins.str
+    """For UPSTREAM_FAILED: the fingerprint of the first root cause's failure."""
+    lease_name: _builtins.str
+    """For LEASE_HELD and LIMIT_REACHED: the name of the lease or of the limit."""
+    lease_build_id: _builtins.str
+    """For LEASE_HELD: the build that holds it, if it is known."""
+    @_builtins.property
+    def root_cause_task_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """For the causes upstream: the tasks at the root of it, which are themselves
+        kept by nothing upstream; those that failed first. At most 10.
+        """
+
+    def __init__(
+        self,
+        *,
+        task_id: _builtins.str = ...,
+        namespace: _builtins.str = ...,
+        name: _builtins.str = ...,
+        status: _task_pb2.TaskStatus.ValueType = ...,
+        cause: Global___BlockCause.ValueType = ...,
+        root_cause_task_ids: _abc.Iterable[_builtins.str] | None = ...,
+        fingerprint: _builtins.str = ...,
+        lease_name: _builtins.str = ...,
+        lease_build_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cause", b"cause", "fingerprint", b"fingerprint", "lease_build_id", b"lease_build_id", "lease_name", b"lease_name", "name", b"name", "namespace", b"namespace", "root_cause_task_ids", b"root_cause_task_ids", "status", b"status", "task_id", b"task_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BlockedTask: _TypeAlias = BlockedTask  # noqa: Y015
+
+@_typing.final
+class CompareBuildsRequest(_message.Message):
+    """Request of CompareBuilds."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BASE_BUILD_ID_FIELD_NUMBER: _builtins.int
+    BUILD_ID_FIELD_NUMBER: _builtins.int
+    KINDS_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    base_build_id: _builtins.str
+    """Build to compare with, usually the earlier one."""
+    build_id: _builtins.str
+    """Build to compare."""
+    page_size: _builtins.int
+    """Most changes to return; 0 means 100, above 1,000 means 1,000."""
+    page_token: _builtins.str
+    """`next_page_token` of the page before; all else must be unchanged."""
+    @_builtins.property
+    def kinds(self) -> _containers.RepeatedScalarFieldContainer[Global___TaskChangeKind.ValueType]:
+        """Only changes of these kinds; empty for all."""
+
+    def __init__(
+        self,
+        *,
+        base_build_id: _builtins.str = ...,
+        build_id: _builtins.str = ...,
+        kinds: _abc.Iterable[Global___TaskChangeKind.ValueType] | None = ...,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["base_build_id", b"base_build_id", "build_id", b"build_id", "kinds", b"kinds", "page_size", b"page_size", "page_token", b"page_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CompareBuildsRequest: _TypeAlias = CompareBuildsRequest  # noqa: Y015
+
+@_typing.final
+class CompareBuildsResponse(_message.Message):
+    """Response of CompareBuilds."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BASE_BUILD_FIELD_NUMBER: _builtins.int
+    BUILD_FIELD_NUMBER: _builtins.int
+    COUNTS_FIELD_NUMBER: _builtins.int
+    CHANGES_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    """Token of the next page; empty on the last."""
+    @_builtins.property
+    def base_build(self) -> _build_pb2.Build:
+        """The build compared with, without `root_task_ids`; on the first page only."""
+
+    @_builtins.property
+    def build(self) -> _build_pb2.Build:
+        """The build compared, likewise."""
+
+    @_builtins.property
+    def counts(self) -> _containers.RepeatedCompositeFieldContainer[Global___TaskChangeCount]:
+        """Number of tasks by what changed; on the first page only."""
+
+    @_builtins.property
+    def changes(self) -> _containers.RepeatedCompositeFieldContainer[Global___TaskChange]:
+        """Changes, by kind, and within one in the order in which the tasks entered
+        their build.
+        """
+
+    def __init__(
+        self,
+        *,
+        base_build: _build_pb2.Build | None = ...,
+        build: _build_pb2.Build | None = ...,
+        counts: _abc.Iterable[Global___TaskChangeCount] | None = ...,
+        changes: _abc.Iterable[Global___TaskChange] | None = ...,
+        next_page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["base_build", b"base_build", "build", b"build"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["base_build", b"base_build", "build", b"build", "changes", b"changes", "counts", b"counts", "next_page_token", b"next_page_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CompareBuildsResponse: _TypeAlias = CompareBuildsResponse  # noqa: Y015
+
+@_typing.final
+class TaskChangeCount(_message.Message):
+    """Number of tasks of one kind of change."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KIND_FIELD_NUMBER: _builtins.int
+    COUNT_FIELD_NUMBER: _builtins.int
+    kind: Global___TaskChangeKind.ValueType
+    """Kind."""
+    count: _builtins.int
+    """Number of tasks."""
+    def __init__(
+        self,
+        *,
+        kind: Global___TaskChangeKind.ValueType = ...,
+        count: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["count", b"count", "kind", b"kind"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TaskChangeCount: _TypeAlias = TaskChangeCount  # noqa: Y015
+
+@_typing.final
+class TaskChange(_message.Message):
+    """A task as it is in two builds."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KIND_FIELD_NUMBER: _builtins.int
+    BASE_STATE_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    kind: Global___TaskChangeKind.ValueType
+    """Kind."""
+    @_builtins.property
+    def base_state(self) -> _task_pb2.TaskState:
+        """Its state in the base; unset if ADDED."""
+
+    @_builtins.property
+    def state(self) -> _task_pb2.TaskState:
+        """Its state in the compared build; unset if REMOVED."""
+
+    def __init__(
+        self,
+        *,
+        kind: Global___TaskChangeKind.ValueType = ...,
+        base_state: _task_pb2.TaskState | None = ...,
+        state: _task_pb2.TaskState | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["base_state", b"base_state", "state", b"state"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["base_state", b"base_state", "kind", b"kind", "state", b"state"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TaskChange: _TypeAlias = TaskChange  # noqa: Y015

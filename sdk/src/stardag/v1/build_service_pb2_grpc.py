@@ -27,12 +27,7 @@ if _version_not_supported:
 
 class BuildServiceStub(object):
     """Reads builds. They are written by the events of their producers alone; see
-    EventService.
-
-    Pages, here and in every other List method (AIP-158): a page size of 0 means
-    the default, one above the maximum the maximum, a negative one is
-    INVALID_ARGUMENT. Only an empty `next_page_token` means the end. A page
-    never repeats and never leaves out what existed when the first page was read.
+    EventService. Filters, orders and pages are as RegistryService says.
     """
 
     def __init__(self, channel):
@@ -51,6 +46,11 @@ class BuildServiceStub(object):
                 request_serializer=stardag_dot_v1_dot_build__service__pb2.ListBuildsRequest.SerializeToString,
                 response_deserializer=stardag_dot_v1_dot_build__service__pb2.ListBuildsResponse.FromString,
                 _registered_method=True)
+        self.CancelBuild = channel.unary_unary(
+                '/stardag.v1.BuildService/CancelBuild',
+                request_serializer=stardag_dot_v1_dot_build__service__pb2.CancelBuildRequest.SerializeToString,
+                response_deserializer=stardag_dot_v1_dot_build__service__pb2.CancelBuildResponse.FromString,
+                _registered_method=True)
         self.ListTaskStates = channel.unary_unary(
                 '/stardag.v1.BuildService/ListTaskStates',
                 request_serializer=stardag_dot_v1_dot_build__service__pb2.ListTaskStatesRequest.SerializeToString,
@@ -61,16 +61,31 @@ class BuildServiceStub(object):
                 request_serializer=stardag_dot_v1_dot_build__service__pb2.GetBuildGraphRequest.SerializeToString,
                 response_deserializer=stardag_dot_v1_dot_build__service__pb2.GetBuildGraphResponse.FromString,
                 _registered_method=True)
+        self.GetBuildStatistics = channel.unary_unary(
+                '/stardag.v1.BuildService/GetBuildStatistics',
+                request_serializer=stardag_dot_v1_dot_build__service__pb2.GetBuildStatisticsRequest.SerializeToString,
+                response_deserializer=stardag_dot_v1_dot_build__service__pb2.GetBuildStatisticsResponse.FromString,
+                _registered_method=True)
+        self.ListBuildFailures = channel.unary_unary(
+                '/stardag.v1.BuildService/ListBuildFailures',
+                request_serializer=stardag_dot_v1_dot_build__service__pb2.ListBuildFailuresRequest.SerializeToString,
+                response_deserializer=stardag_dot_v1_dot_build__service__pb2.ListBuildFailuresResponse.FromString,
+                _registered_method=True)
+        self.ListBlockedTasks = channel.unary_unary(
+                '/stardag.v1.BuildService/ListBlockedTasks',
+                request_serializer=stardag_dot_v1_dot_build__service__pb2.ListBlockedTasksRequest.SerializeToString,
+                response_deserializer=stardag_dot_v1_dot_build__service__pb2.ListBlockedTasksResponse.FromString,
+                _registered_method=True)
+        self.CompareBuilds = channel.unary_unary(
+                '/stardag.v1.BuildService/CompareBuilds',
+                request_serializer=stardag_dot_v1_dot_build__service__pb2.CompareBuildsRequest.SerializeToString,
+                response_deserializer=stardag_dot_v1_dot_build__service__pb2.CompareBuildsResponse.FromString,
+                _registered_method=True)
 
 
 class BuildServiceServicer(object):
     """Reads builds. They are written by the events of their producers alone; see
-    EventService.
-
-    Pages, here and in every other List method (AIP-158): a page size of 0 means
-    the default, one above the maximum the maximum, a negative one is
-    INVALID_ARGUMENT. Only an empty `next_page_token` means the end. A page
-    never repeats and never leaves out what existed when the first page was read.
+    EventService. Filters, orders and pages are as RegistryService says.
     """
 
     def GetBuild(self, request, context):
@@ -83,9 +98,21 @@ class BuildServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def ListBuilds(self, request, context):
-        """Lists builds, newest first.
+        """Lists builds, newest first unless `order_by` says otherwise.
 
-        Errors: INVALID_ARGUMENT (REQUEST_INVALID, PAGE_TOKEN_INVALID).
+        Errors: INVALID_ARGUMENT (REQUEST_INVALID, FILTER_INVALID, ORDER_INVALID,
+        PAGE_TOKEN_INVALID).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CancelBuild(self, request, context):
+        """Asks a build to stop. The request is written to the build's log and told to
+        its producers when they publish; they end the build, and until then it is
+        RUNNING. A build that has ended, or was asked before, is returned unchanged.
+
+        Errors: NOT_FOUND (BUILD_NOT_FOUND), INVALID_ARGUMENT (REQUEST_INVALID).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -93,10 +120,10 @@ class BuildServiceServicer(object):
 
     def ListTaskStates(self, request, context):
         """Lists the state of each task of a build, in the order in which the tasks
-        entered the build.
+        entered the build unless `order_by` says otherwise.
 
         Errors: NOT_FOUND (BUILD_NOT_FOUND), INVALID_ARGUMENT (REQUEST_INVALID,
-        PAGE_TOKEN_INVALID).
+        FILTER_INVALID, ORDER_INVALID, PAGE_TOKEN_INVALID).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -107,6 +134,49 @@ class BuildServiceServicer(object):
         message. A stream, because a large graph does not.
 
         Errors: NOT_FOUND (BUILD_NOT_FOUND), INVALID_ARGUMENT (REQUEST_INVALID).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetBuildStatistics(self, request, context):
+        """Returns how long a build took and where the time went: counts, durations by
+        task type, the critical path.
+
+        Errors: NOT_FOUND (BUILD_NOT_FOUND), INVALID_ARGUMENT (REQUEST_INVALID).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListBuildFailures(self, request, context):
+        """Lists what failed in a build, like failures as one group, the group that
+        holds up most tasks first.
+
+        Errors: NOT_FOUND (BUILD_NOT_FOUND), INVALID_ARGUMENT (REQUEST_INVALID,
+        PAGE_TOKEN_INVALID).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListBlockedTasks(self, request, context):
+        """Lists the tasks of a build that something else keeps, or kept, from
+        running, each with its root cause: who waits on whom, and for what.
+
+        Errors: NOT_FOUND (BUILD_NOT_FOUND), INVALID_ARGUMENT (REQUEST_INVALID,
+        PAGE_TOKEN_INVALID).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CompareBuilds(self, request, context):
+        """Compares two builds: which tasks only one has, and what became of those of
+        both.
+
+        Errors: NOT_FOUND (BUILD_NOT_FOUND), INVALID_ARGUMENT (REQUEST_INVALID,
+        PAGE_TOKEN_INVALID).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -125,6 +195,11 @@ def add_BuildServiceServicer_to_server(servicer, server):
                     request_deserializer=stardag_dot_v1_dot_build__service__pb2.ListBuildsRequest.FromString,
                     response_serializer=stardag_dot_v1_dot_build__service__pb2.ListBuildsResponse.SerializeToString,
             ),
+            'CancelBuild': grpc.unary_unary_rpc_method_handler(
+                    servicer.CancelBuild,
+                    request_deserializer=stardag_dot_v1_dot_build__service__pb2.CancelBuildRequest.FromString,
+                    response_serializer=stardag_dot_v1_dot_build__service__pb2.CancelBuildResponse.SerializeToString,
+            ),
             'ListTaskStates': grpc.unary_unary_rpc_method_handler(
                     servicer.ListTaskStates,
                     request_deserializer=stardag_dot_v1_dot_build__service__pb2.ListTaskStatesRequest.FromString,
@@ -134,6 +209,26 @@ def add_BuildServiceServicer_to_server(servicer, server):
                     servicer.GetBuildGraph,
                     request_deserializer=stardag_dot_v1_dot_build__service__pb2.GetBuildGraphRequest.FromString,
                     response_serializer=stardag_dot_v1_dot_build__service__pb2.GetBuildGraphResponse.SerializeToString,
+            ),
+            'GetBuildStatistics': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetBuildStatistics,
+                    request_deserializer=stardag_dot_v1_dot_build__service__pb2.GetBuildStatisticsRequest.FromString,
+                    response_serializer=stardag_dot_v1_dot_build__service__pb2.GetBuildStatisticsResponse.SerializeToString,
+            ),
+            'ListBuildFailures': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListBuildFailures,
+                    request_deserializer=stardag_dot_v1_dot_build__service__pb2.ListBuildFailuresRequest.FromString,
+                    response_serializer=stardag_dot_v1_dot_build__service__pb2.ListBuildFailuresResponse.SerializeToString,
+            ),
+            'ListBlockedTasks': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListBlockedTasks,
+                    request_deserializer=stardag_dot_v1_dot_build__service__pb2.ListBlockedTasksRequest.FromString,
+                    response_serializer=stardag_dot_v1_dot_build__service__pb2.ListBlockedTasksResponse.SerializeToString,
+            ),
+            'CompareBuilds': grpc.unary_unary_rpc_method_handler(
+                    servicer.CompareBuilds,
+                    request_deserializer=stardag_dot_v1_dot_build__service__pb2.CompareBuildsRequest.FromString,
+                    response_serializer=stardag_dot_v1_dot_build__service__pb2.CompareBuildsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -145,12 +240,7 @@ def add_BuildServiceServicer_to_server(servicer, server):
  # This class is part of an EXPERIMENTAL API.
 class BuildService(object):
     """Reads builds. They are written by the events of their producers alone; see
-    EventService.
-
-    Pages, here and in every other List method (AIP-158): a page size of 0 means
-    the default, one above the maximum the maximum, a negative one is
-    INVALID_ARGUMENT. Only an empty `next_page_token` means the end. A page
-    never repeats and never leaves out what existed when the first page was read.
+    EventService. Filters, orders and pages are as RegistryService says.
     """
 
     @staticmethod
@@ -208,6 +298,33 @@ class BuildService(object):
             _registered_method=True)
 
     @staticmethod
+    def CancelBuild(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/stardag.v1.BuildService/CancelBuild',
+            stardag_dot_v1_dot_build__service__pb2.CancelBuildRequest.SerializeToString,
+            stardag_dot_v1_dot_build__service__pb2.CancelBuildResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
     def ListTaskStates(request,
             target,
             options=(),
@@ -251,6 +368,114 @@ class BuildService(object):
             '/stardag.v1.BuildService/GetBuildGraph',
             stardag_dot_v1_dot_build__service__pb2.GetBuildGraphRequest.SerializeToString,
             stardag_dot_v1_dot_build__service__pb2.GetBuildGraphResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetBuildStatistics(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/stardag.v1.BuildService/GetBuildStatistics',
+            stardag_dot_v1_dot_build__service__pb2.GetBuildStatisticsRequest.SerializeToString,
+            stardag_dot_v1_dot_build__service__pb2.GetBuildStatisticsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListBuildFailures(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/stardag.v1.BuildService/ListBuildFailures',
+            stardag_dot_v1_dot_build__service__pb2.ListBuildFailuresRequest.SerializeToString,
+            stardag_dot_v1_dot_build__service__pb2.ListBuildFailuresResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListBlockedTasks(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/stardag.v1.BuildService/ListBlockedTasks',
+            stardag_dot_v1_dot_build__service__pb2.ListBlockedTasksRequest.SerializeToString,
+            stardag_dot_v1_dot_build__service__pb2.ListBlockedTasksResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CompareBuilds(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/stardag.v1.BuildService/CompareBuilds',
+            stardag_dot_v1_dot_build__service__pb2.CompareBuildsRequest.SerializeToString,
+            stardag_dot_v1_dot_build__service__pb2.CompareBuildsResponse.FromString,
             options,
             channel_credentials,
             insecure,

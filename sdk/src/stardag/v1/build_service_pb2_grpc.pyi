@@ -28,12 +28,7 @@ GRPC_VERSION: str
 
 class BuildServiceStub:
     """Reads builds. They are written by the events of their producers alone; see
-    EventService.
-
-    Pages, here and in every other List method (AIP-158): a page size of 0 means
-    the default, one above the maximum the maximum, a negative one is
-    INVALID_ARGUMENT. Only an empty `next_page_token` means the end. A page
-    never repeats and never leaves out what existed when the first page was read.
+    EventService. Filters, orders and pages are as RegistryService says.
     """
 
     @_typing.overload
@@ -46,16 +41,24 @@ class BuildServiceStub:
     Errors: NOT_FOUND (BUILD_NOT_FOUND), INVALID_ARGUMENT (REQUEST_INVALID).
     """
     ListBuilds: _grpc.UnaryUnaryMultiCallable[_build_service_pb2.ListBuildsRequest, _build_service_pb2.ListBuildsResponse]
-    """Lists builds, newest first.
+    """Lists builds, newest first unless `order_by` says otherwise.
 
-    Errors: INVALID_ARGUMENT (REQUEST_INVALID, PAGE_TOKEN_INVALID).
+    Errors: INVALID_ARGUMENT (REQUEST_INVALID, FILTER_INVALID, ORDER_INVALID,
+    PAGE_TOKEN_INVALID).
+    """
+    CancelBuild: _grpc.UnaryUnaryMultiCallable[_build_service_pb2.CancelBuildRequest, _build_service_pb2.CancelBuildResponse]
+    """Asks a build to stop. The request is written to the build's log and told to
+    its producers when they publish; they end the build, and until then it is
+    RUNNING. A build that has ended, or was asked before, is returned unchanged.
+
+    Errors: NOT_FOUND (BUILD_NOT_FOUND), INVALID_ARGUMENT (REQUEST_INVALID).
     """
     ListTaskStates: _grpc.UnaryUnaryMultiCallable[_build_service_pb2.ListTaskStatesRequest, _build_service_pb2.ListTaskStatesResponse]
     """Lists the state of each task of a build, in the order in which the tasks
-    entered the build.
+    entered the build unless `order_by` says otherwise.
 
     Errors: NOT_FOUND (BUILD_NOT_FOUND), INVALID_ARGUMENT (REQUEST_INVALID,
-    PAGE_TOKEN_INVALID).
+    FILTER_INVALID, ORDER_INVALID, PAGE_TOKEN_INVALID).
     """
     GetBuildGraph: _grpc.UnaryStreamMultiCallable[_build_service_pb2.GetBuildGraphRequest, _build_service_pb2.GetBuildGraphResponse]
     """Returns a build's graph: all nodes, then all edges, in parts that fit a
@@ -63,16 +66,38 @@ class BuildServiceStub:
 
     Errors: NOT_FOUND (BUILD_NOT_FOUND), INVALID_ARGUMENT (REQUEST_INVALID).
     """
+    GetBuildStatistics: _grpc.UnaryUnaryMultiCallable[_build_service_pb2.GetBuildStatisticsRequest, _build_service_pb2.GetBuildStatisticsResponse]
+    """Returns how long a build took and where the time went: counts, durations by
+    task type, the critical path.
+
+    Errors: NOT_FOUND (BUILD_NOT_FOUND), INVALID_ARGUMENT (REQUEST_INVALID).
+    """
+    ListBuildFailures: _grpc.UnaryUnaryMultiCallable[_build_service_pb2.ListBuildFailuresRequest, _build_service_pb2.ListBuildFailuresResponse]
+    """Lists what failed in a build, like failures as one group, the group that
+    holds up most tasks first.
+
+    Errors: NOT_FOUND (BUILD_NOT_FOUND), INVALID_ARGUMENT (REQUEST_INVALID,
+    PAGE_TOKEN_INVALID).
+    """
+    ListBlockedTasks: _grpc.UnaryUnaryMultiCallable[_build_service_pb2.ListBlockedTasksRequest, _build_service_pb2.ListBlockedTasksResponse]
+    """Lists the tasks of a build that something else keeps, or kept, from
+    running, each with its root cause: who waits on whom, and for what.
+
+    Errors: NOT_FOUND (BUILD_NOT_FOUND), INVALID_ARGUMENT (REQUEST_INVALID,
+    PAGE_TOKEN_INVALID).
+    """
+    CompareBuilds: _grpc.UnaryUnaryMultiCallable[_build_service_pb2.CompareBuildsRequest, _build_service_pb2.CompareBuildsResponse]
+    """Compares two builds: which tasks only one has, and what became of those of
+    both.
+
+    Errors: NOT_FOUND (BUILD_NOT_FOUND), INVALID_ARGUMENT (REQUEST_INVALID,
+    PAGE_TOKEN_INVALID).
+    """
 
 @_typing.type_check_only
 class BuildServiceAsyncStub(BuildServiceStub):
     """Reads builds. They are written by the events of their producers alone; see
-    EventService.
-
-    Pages, here and in every other List method (AIP-158): a page size of 0 means
-    the default, one above the maximum the maximum, a negative one is
-    INVALID_ARGUMENT. Only an empty `next_page_token` means the end. A page
-    never repeats and never leaves out what existed when the first page was read.
+    EventService. Filters, orders and pages are as RegistryService says.
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
@@ -82,16 +107,24 @@ class BuildServiceAsyncStub(BuildServiceStub):
     Errors: NOT_FOUND (BUILD_NOT_FOUND), INVALID_ARGUMENT (REQUEST_INVALID).
     """
     ListBuilds: _aio.UnaryUnaryMultiCallable[_build_service_pb2.ListBuildsRequest, _build_service_pb2.ListBuildsResponse]  # type: ignore[assignment]
-    """Lists builds, newest first.
+    """Lists builds, newest first unless `order_by` says otherwise.
 
-    Errors: INVALID_ARGUMENT (REQUEST_INVALID, PAGE_TOKEN_INVALID).
+    Errors: INVALID_ARGUMENT (REQUEST_INVALID, FILTER_INVALID, ORDER_INVALID,
+    PAGE_TOKEN_INVALID).
+    """
+    CancelBuild: _aio.UnaryUnaryMultiCallable[_build_service_pb2.CancelBuildRequest, _build_service_pb2.CancelBuildResponse]  # type: ignore[assignment]
+    """Asks a build to stop. The request is written to the build's log and told to
+    its producers when they publish; they end the build, and until then it is
+    RUNNING. A build that has ended, or was asked before, is returned unchanged.
+
+    Errors: NOT_FOUND (BUILD_NOT_FOUND), INVALID_ARGUMENT (REQUEST_INVALID).
     """
     ListTaskStates: _aio.UnaryUnaryMultiCallable[_build_service_pb2.ListTaskStatesRequest, _build_service_pb2.ListTaskStatesResponse]  # type: ignore[assignment]
     """Lists the state of each task of a build, in the order in which the tasks
-    entered the build.
+    entered the build unless `order_by` says otherwise.
 
     Errors: NOT_FOUND (BUILD_NOT_FOUND), INVALID_ARGUMENT (REQUEST_INVALID,
-    PAGE_TOKEN_INVALID).
+    FILTER_INVALID, ORDER_INVALID, PAGE_TOKEN_INVALID).
     """
     GetBuildGraph: _aio.UnaryStreamMultiCallable[_build_service_pb2.GetBuildGraphRequest, _build_service_pb2.GetBuildGraphResponse]  # type: ignore[assignment]
     """Returns a build's graph: all nodes, then all edges, in parts that fit a
@@ -99,15 +132,37 @@ class BuildServiceAsyncStub(BuildServiceStub):
 
     Errors: NOT_FOUND (BUILD_NOT_FOUND), INVALID_ARGUMENT (REQUEST_INVALID).
     """
+    GetBuildStatistics: _aio.UnaryUnaryMultiCallable[_build_service_pb2.GetBuildStatisticsRequest, _build_service_pb2.GetBuildStatisticsResponse]  # type: ignore[assignment]
+    """Returns how long a build took and where the time went: counts, durations by
+    task type, the critical path.
+
+    Errors: NOT_FOUND (BUILD_NOT_FOUND), INVALID_ARGUMENT (REQUEST_INVALID).
+    """
+    ListBuildFailures: _aio.UnaryUnaryMultiCallable[_build_service_pb2.ListBuildFailuresRequest, _build_service_pb2.ListBuildFailuresResponse]  # type: ignore[assignment]
+    """Lists what failed in a build, like failures as one group, the group that
+    holds up most tasks first.
+
+    Errors: NOT_FOUND (BUILD_NOT_FOUND), INVALID_ARGUMENT (REQUEST_INVALID,
+    PAGE_TOKEN_INVALID).
+    """
+    ListBlockedTasks: _aio.UnaryUnaryMultiCallable[_build_service_pb2.ListBlockedTasksRequest, _build_service_pb2.ListBlockedTasksResponse]  # type: ignore[assignment]
+    """Lists the tasks of a build that something else keeps, or kept, from
+    running, each with its root cause: who waits on whom, and for what.
+
+    Errors: NOT_FOUND (BUILD_NOT_FOUND), INVALID_ARGUMENT (REQUEST_INVALID,
+    PAGE_TOKEN_INVALID).
+    """
+    CompareBuilds: _aio.UnaryUnaryMultiCallable[_build_service_pb2.CompareBuildsRequest, _build_service_pb2.CompareBuildsResponse]  # type: ignore[assignment]
+    """Compares two builds: which tasks only one has, and what became of those of
+    both.
+
+    Errors: NOT_FOUND (BUILD_NOT_FOUND), INVALID_ARGUMENT (REQUEST_INVALID,
+    PAGE_TOKEN_INVALID).
+    """
 
 class BuildServiceServicer(metaclass=_abc_1.ABCMeta):
     """Reads builds. They are written by the events of their producers alone; see
-    EventService.
-
-    Pages, here and in every other List method (AIP-158): a page size of 0 means
-    the default, one above the maximum the maximum, a negative one is
-    INVALID_ARGUMENT. Only an empty `next_page_token` means the end. A page
-    never repeats and never leaves out what existed when the first page was read.
+    EventService. Filters, orders and pages are as RegistryService says.
     """
 
     @_abc_1.abstractmethod
@@ -127,9 +182,23 @@ class BuildServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _build_service_pb2.ListBuildsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_build_service_pb2.ListBuildsResponse, _abc.Awaitable[_build_service_pb2.ListBuildsResponse]]:
-        """Lists builds, newest first.
+        """Lists builds, newest first unless `order_by` says otherwise.
 
-        Errors: INVALID_ARGUMENT (REQUEST_INVALID, PAGE_TOKEN_INVALID).
+        Errors: INVALID_ARGUMENT (REQUEST_INVALID, FILTER_INVALID, ORDER_INVALID,
+        PAGE_TOKEN_INVALID).
+        """
+
+    @_abc_1.abstractmethod
+    def CancelBuild(
+        self,
+        request: _build_service_pb2.CancelBuildRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_build_service_pb2.CancelBuildResponse, _abc.Awaitable[_build_service_pb2.CancelBuildResponse]]:
+        """Asks a build to stop. The request is written to the build's log and told to
+        its producers when they publish; they end the build, and until then it is
+        RUNNING. A build that has ended, or was asked before, is returned unchanged.
+
+        Errors: NOT_FOUND (BUILD_NOT_FOUND), INVALID_ARGUMENT (REQUEST_INVALID).
         """
 
     @_abc_1.abstractmethod
@@ -139,10 +208,10 @@ class BuildServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_build_service_pb2.ListTaskStatesResponse, _abc.Awaitable[_build_service_pb2.ListTaskStatesResponse]]:
         """Lists the state of each task of a build, in the order in which the tasks
-        entered the build.
+        entered the build unless `order_by` says otherwise.
 
         Errors: NOT_FOUND (BUILD_NOT_FOUND), INVALID_ARGUMENT (REQUEST_INVALID,
-        PAGE_TOKEN_INVALID).
+        FILTER_INVALID, ORDER_INVALID, PAGE_TOKEN_INVALID).
         """
 
     @_abc_1.abstractmethod
@@ -155,6 +224,57 @@ class BuildServiceServicer(metaclass=_abc_1.ABCMeta):
         message. A stream, because a large graph does not.
 
         Errors: NOT_FOUND (BUILD_NOT_FOUND), INVALID_ARGUMENT (REQUEST_INVALID).
+        """
+
+    @_abc_1.abstractmethod
+    def GetBuildStatistics(
+        self,
+        request: _build_service_pb2.GetBuildStatisticsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_build_service_pb2.GetBuildStatisticsResponse, _abc.Awaitable[_build_service_pb2.GetBuildStatisticsResponse]]:
+        """Returns how long a build took and where the time went: counts, durations by
+        task type, the critical path.
+
+        Errors: NOT_FOUND (BUILD_NOT_FOUND), INVALID_ARGUMENT (REQUEST_INVALID).
+        """
+
+    @_abc_1.abstractmethod
+    def ListBuildFailures(
+        self,
+        request: _build_service_pb2.ListBuildFailuresRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_build_service_pb2.ListBuildFailuresResponse, _abc.Awaitable[_build_service_pb2.ListBuildFailuresResponse]]:
+        """Lists what failed in a build, like failures as one group, the group that
+        holds up most tasks first.
+
+        Errors: NOT_FOUND (BUILD_NOT_FOUND), INVALID_ARGUMENT (REQUEST_INVALID,
+        PAGE_TOKEN_INVALID).
+        """
+
+    @_abc_1.abstractmethod
+    def ListBlockedTasks(
+        self,
+        request: _build_service_pb2.ListBlockedTasksRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_build_service_pb2.ListBlockedTasksResponse, _abc.Awaitable[_build_service_pb2.ListBlockedTasksResponse]]:
+        """Lists the tasks of a build that something else keeps, or kept, from
+        running, each with its root cause: who waits on whom, and for what.
+
+        Errors: NOT_FOUND (BUILD_NOT_FOUND), INVALID_ARGUMENT (REQUEST_INVALID,
+        PAGE_TOKEN_INVALID).
+        """
+
+    @_abc_1.abstractmethod
+    def CompareBuilds(
+        self,
+        request: _build_service_pb2.CompareBuildsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_build_service_pb2.CompareBuildsResponse, _abc.Awaitable[_build_service_pb2.CompareBuildsResponse]]:
+        """Compares two builds: which tasks only one has, and what became of those of
+        both.
+
+        Errors: NOT_FOUND (BUILD_NOT_FOUND), INVALID_ARGUMENT (REQUEST_INVALID,
+        PAGE_TOKEN_INVALID).
         """
 
 def add_BuildServiceServicer_to_server(servicer: BuildServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

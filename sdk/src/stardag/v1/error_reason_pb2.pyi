@@ -28,13 +28,36 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """INVALID_ARGUMENT: the bytes do not parse, or a field breaks a rule of the
     contract; BadRequest names the fields.
     """
+    ERROR_REASON_FILTER_INVALID: _ErrorReason.ValueType  # 2
+    """INVALID_ARGUMENT: the filter does not parse, compares what can't be
+    compared, or names a field that is none (position: of the character, from 0;
+    expected).
+    """
+    ERROR_REASON_ORDER_INVALID: _ErrorReason.ValueType  # 3
+    """INVALID_ARGUMENT: `order_by` names no field that the list can be ordered by
+    (field, allowed).
+    """
     ERROR_REASON_PAGE_TOKEN_INVALID: _ErrorReason.ValueType  # 4
     """INVALID_ARGUMENT: the page token is damaged or belongs to another query."""
     ERROR_REASON_CURSOR_INVALID: _ErrorReason.ValueType  # 5
     """INVALID_ARGUMENT: the cursor is damaged or belongs to another watch."""
+    ERROR_REASON_TASK_ID_MISMATCH: _ErrorReason.ValueType  # 6
+    """INVALID_ARGUMENT: a definition does not hash to its id (taskId,
+    computedTaskId, index: its place in the request).
+    """
+    ERROR_REASON_ASSET_INVALID: _ErrorReason.ValueType  # 7
+    """INVALID_ARGUMENT: the content is not what its kind says (name)."""
+    ERROR_REASON_DIGEST_MISMATCH: _ErrorReason.ValueType  # 8
+    """INVALID_ARGUMENT: the content does not have the digest that was given
+    (expectedSha256, actualSha256). Send it again.
+    """
     ERROR_REASON_STREAM_PROTOCOL: _ErrorReason.ValueType  # 9
     """INVALID_ARGUMENT: a message on a stream came at the wrong place, such as
     events before `open`.
+    """
+    ERROR_REASON_ARCHIVE_INVALID: _ErrorReason.ValueType  # 10
+    """INVALID_ARGUMENT: the archive is not whole, out of order, or of a format
+    the server does not know (part: its number, from 0).
     """
     ERROR_REASON_CREDENTIAL_MISSING: _ErrorReason.ValueType  # 20
     """UNAUTHENTICATED: the call has no credential."""
@@ -42,28 +65,81 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """UNAUTHENTICATED: the credential is unknown, expired or revoked. Which of
     the three is not told.
     """
+    ERROR_REASON_SCOPE_MISSING: _ErrorReason.ValueType  # 22
+    """PERMISSION_DENIED: the credential has not the scope that the method wants
+    (requiredScope). What exists in another workspace is NOT_FOUND instead, as
+    what does not exist is.
+    """
+    ERROR_REASON_WORKSPACE_NOT_FOUND: _ErrorReason.ValueType  # 40
+    """NOT_FOUND (workspace)."""
     ERROR_REASON_TASK_NOT_FOUND: _ErrorReason.ValueType  # 42
     """NOT_FOUND (taskId)."""
     ERROR_REASON_BUILD_NOT_FOUND: _ErrorReason.ValueType  # 43
     """NOT_FOUND (buildId)."""
+    ERROR_REASON_ASSET_NOT_FOUND: _ErrorReason.ValueType  # 44
+    """NOT_FOUND (taskId, name, revision)."""
+    ERROR_REASON_LIMIT_NOT_FOUND: _ErrorReason.ValueType  # 46
+    """NOT_FOUND (limit)."""
+    ERROR_REASON_KEY_NOT_FOUND: _ErrorReason.ValueType  # 47
+    """NOT_FOUND (keyId)."""
+    ERROR_REASON_TASK_CONFLICT: _ErrorReason.ValueType  # 60
+    """ALREADY_EXISTS: the id is known with another definition (taskId)."""
+    ERROR_REASON_BUILD_EXISTS: _ErrorReason.ValueType  # 61
+    """ALREADY_EXISTS: the workspace has the build that should be imported
+    (buildId). Delete it first.
+    """
+    ERROR_REASON_WORKSPACE_EXISTS: _ErrorReason.ValueType  # 64
+    """ALREADY_EXISTS: there is a workspace of that name, and it is not like this
+    one (workspace).
+    """
+    ERROR_REASON_LIMIT_IN_USE: _ErrorReason.ValueType  # 83
+    """FAILED_PRECONDITION: leases take up slots of the limit (limit, usedSlots)."""
     ERROR_REASON_SEQUENCE_GAP: _ErrorReason.ValueType  # 100
     """OUT_OF_RANGE: a batch begins after the next expected number
     (expectedSequence, receivedSequence). Open again and send from there.
+    """
+    ERROR_REASON_CURSOR_EXPIRED: _ErrorReason.ValueType  # 101
+    """OUT_OF_RANGE: events after the cursor are no longer kept. Watch again
+    without a cursor.
     """
     ERROR_REASON_STREAM_SUPERSEDED: _ErrorReason.ValueType  # 120
     """ABORTED: the stream was opened on another connection, and this one must
     not open it again (streamId).
     """
+    ERROR_REASON_ETAG_MISMATCH: _ErrorReason.ValueType  # 121
+    """ABORTED: what should be changed has changed since it was read (etag: its
+    present one). Read, merge, change again.
+    """
     ERROR_REASON_MESSAGE_TOO_LARGE: _ErrorReason.ValueType  # 140
     """RESOURCE_EXHAUSTED: more than this in one message (limit, actual). Split
     it; sending it again as it is does not help.
+    """
+    ERROR_REASON_ASSET_TOO_LARGE: _ErrorReason.ValueType  # 141
+    """RESOURCE_EXHAUSTED: the content is above 64 MiB (limit)."""
+    ERROR_REASON_RATE_LIMITED: _ErrorReason.ValueType  # 143
+    """RESOURCE_EXHAUSTED: more calls or events a second than the workspace may
+    have (limit, perSecond); with RetryInfo.
+    """
+    ERROR_REASON_QUOTA_EXCEEDED: _ErrorReason.ValueType  # 144
+    """RESOURCE_EXHAUSTED: the workspace has as much of something as it may have
+    (quota, limit). Delete something, or ask who runs the server for more.
+    """
+    ERROR_REASON_TOO_MANY_STREAMS: _ErrorReason.ValueType  # 146
+    """RESOURCE_EXHAUSTED: too many streams or watches open (limit); with
+    RetryInfo.
     """
     ERROR_REASON_SERVER_DRAINING: _ErrorReason.ValueType  # 160
     """UNAVAILABLE: the server is starting or draining; with RetryInfo."""
     ERROR_REASON_STORAGE_UNAVAILABLE: _ErrorReason.ValueType  # 161
     """UNAVAILABLE: the database does not answer; with RetryInfo."""
+    ERROR_REASON_SERVER_OVERLOADED: _ErrorReason.ValueType  # 162
+    """UNAVAILABLE: the server has more to do than it can; with RetryInfo."""
     ERROR_REASON_INTERNAL_ERROR: _ErrorReason.ValueType  # 180
     """INTERNAL: a fault of the server (errorId, to be found in its log)."""
+    ERROR_REASON_NOT_IMPLEMENTED: _ErrorReason.ValueType  # 181
+    """UNIMPLEMENTED: the contract has this method or option, and this server does
+    not have it (what).
+    """
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """Every value of google.rpc.ErrorInfo.reason in the domain "stardag.dev".
@@ -83,13 +159,36 @@ ERROR_REASON_REQUEST_INVALID: ErrorReason.ValueType  # 1
 """INVALID_ARGUMENT: the bytes do not parse, or a field breaks a rule of the
 contract; BadRequest names the fields.
 """
+ERROR_REASON_FILTER_INVALID: ErrorReason.ValueType  # 2
+"""INVALID_ARGUMENT: the filter does not parse, compares what can't be
+compared, or names a field that is none (position: of the character, from 0;
+expected).
+"""
+ERROR_REASON_ORDER_INVALID: ErrorReason.ValueType  # 3
+"""INVALID_ARGUMENT: `order_by` names no field that the list can be ordered by
+(field, allowed).
+"""
 ERROR_REASON_PAGE_TOKEN_INVALID: ErrorReason.ValueType  # 4
 """INVALID_ARGUMENT: the page token is damaged or belongs to another query."""
 ERROR_REASON_CURSOR_INVALID: ErrorReason.ValueType  # 5
 """INVALID_ARGUMENT: the cursor is damaged or belongs to another watch."""
+ERROR_REASON_TASK_ID_MISMATCH: ErrorReason.ValueType  # 6
+"""INVALID_ARGUMENT: a definition does not hash to its id (taskId,
+computedTaskId, index: its place in the request).
+"""
+ERROR_REASON_ASSET_INVALID: ErrorReason.ValueType  # 7
+"""INVALID_ARGUMENT: the content is not what its kind says (name)."""
+ERROR_REASON_DIGEST_MISMATCH: ErrorReason.ValueType  # 8
+"""INVALID_ARGUMENT: the content does not have the digest that was given
+(expectedSha256, actualSha256). Send it again.
+"""
 ERROR_REASON_STREAM_PROTOCOL: ErrorReason.ValueType  # 9
 """INVALID_ARGUMENT: a message on a stream came at the wrong place, such as
 events before `open`.
+"""
+ERROR_REASON_ARCHIVE_INVALID: ErrorReason.ValueType  # 10
+"""INVALID_ARGUMENT: the archive is not whole, out of order, or of a format
+the server does not know (part: its number, from 0).
 """
 ERROR_REASON_CREDENTIAL_MISSING: ErrorReason.ValueType  # 20
 """UNAUTHENTICATED: the call has no credential."""
@@ -97,26 +196,79 @@ ERROR_REASON_CREDENTIAL_INVALID: ErrorReason.ValueType  # 21
 """UNAUTHENTICATED: the credential is unknown, expired or revoked. Which of
 the three is not told.
 """
+ERROR_REASON_SCOPE_MISSING: ErrorReason.ValueType  # 22
+"""PERMISSION_DENIED: the credential has not the scope that the method wants
+(requiredScope). What exists in another workspace is NOT_FOUND instead, as
+what does not exist is.
+"""
+ERROR_REASON_WORKSPACE_NOT_FOUND: ErrorReason.ValueType  # 40
+"""NOT_FOUND (workspace)."""
 ERROR_REASON_TASK_NOT_FOUND: ErrorReason.ValueType  # 42
 """NOT_FOUND (taskId)."""
 ERROR_REASON_BUILD_NOT_FOUND: ErrorReason.ValueType  # 43
 """NOT_FOUND (buildId)."""
+ERROR_REASON_ASSET_NOT_FOUND: ErrorReason.ValueType  # 44
+"""NOT_FOUND (taskId, name, revision)."""
+ERROR_REASON_LIMIT_NOT_FOUND: ErrorReason.ValueType  # 46
+"""NOT_FOUND (limit)."""
+ERROR_REASON_KEY_NOT_FOUND: ErrorReason.ValueType  # 47
+"""NOT_FOUND (keyId)."""
+ERROR_REASON_TASK_CONFLICT: ErrorReason.ValueType  # 60
+"""ALREADY_EXISTS: the id is known with another definition (taskId)."""
+ERROR_REASON_BUILD_EXISTS: ErrorReason.ValueType  # 61
+"""ALREADY_EXISTS: the workspace has the build that should be imported
+(buildId). Delete it first.
+"""
+ERROR_REASON_WORKSPACE_EXISTS: ErrorReason.ValueType  # 64
+"""ALREADY_EXISTS: there is a workspace of that name, and it is not like this
+one (workspace).
+"""
+ERROR_REASON_LIMIT_IN_USE: ErrorReason.ValueType  # 83
+"""FAILED_PRECONDITION: leases take up slots of the limit (limit, usedSlots)."""
 ERROR_REASON_SEQUENCE_GAP: ErrorReason.ValueType  # 100
 """OUT_OF_RANGE: a batch begins after the next expected number
 (expectedSequence, receivedSequence). Open again and send from there.
+"""
+ERROR_REASON_CURSOR_EXPIRED: ErrorReason.ValueType  # 101
+"""OUT_OF_RANGE: events after the cursor are no longer kept. Watch again
+without a cursor.
 """
 ERROR_REASON_STREAM_SUPERSEDED: ErrorReason.ValueType  # 120
 """ABORTED: the stream was opened on another connection, and this one must
 not open it again (streamId).
 """
+ERROR_REASON_ETAG_MISMATCH: ErrorReason.ValueType  # 121
+"""ABORTED: what should be changed has changed since it was read (etag: its
+present one). Read, merge, change again.
+"""
 ERROR_REASON_MESSAGE_TOO_LARGE: ErrorReason.ValueType  # 140
 """RESOURCE_EXHAUSTED: more than this in one message (limit, actual). Split
 it; sending it again as it is does not help.
+"""
+ERROR_REASON_ASSET_TOO_LARGE: ErrorReason.ValueType  # 141
+"""RESOURCE_EXHAUSTED: the content is above 64 MiB (limit)."""
+ERROR_REASON_RATE_LIMITED: ErrorReason.ValueType  # 143
+"""RESOURCE_EXHAUSTED: more calls or events a second than the workspace may
+have (limit, perSecond); with RetryInfo.
+"""
+ERROR_REASON_QUOTA_EXCEEDED: ErrorReason.ValueType  # 144
+"""RESOURCE_EXHAUSTED: the workspace has as much of something as it may have
+(quota, limit). Delete something, or ask who runs the server for more.
+"""
+ERROR_REASON_TOO_MANY_STREAMS: ErrorReason.ValueType  # 146
+"""RESOURCE_EXHAUSTED: too many streams or watches open (limit); with
+RetryInfo.
 """
 ERROR_REASON_SERVER_DRAINING: ErrorReason.ValueType  # 160
 """UNAVAILABLE: the server is starting or draining; with RetryInfo."""
 ERROR_REASON_STORAGE_UNAVAILABLE: ErrorReason.ValueType  # 161
 """UNAVAILABLE: the database does not answer; with RetryInfo."""
+ERROR_REASON_SERVER_OVERLOADED: ErrorReason.ValueType  # 162
+"""UNAVAILABLE: the server has more to do than it can; with RetryInfo."""
 ERROR_REASON_INTERNAL_ERROR: ErrorReason.ValueType  # 180
 """INTERNAL: a fault of the server (errorId, to be found in its log)."""
+ERROR_REASON_NOT_IMPLEMENTED: ErrorReason.ValueType  # 181
+"""UNIMPLEMENTED: the contract has this method or option, and this server does
+not have it (what).
+"""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

@@ -47,6 +47,10 @@ class _EventTypeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_EventType.V
     """
     EVENT_TYPE_EVENTS_LOST: _EventType.ValueType  # 7
     """The producer could not keep some events. Detail: events_lost."""
+    EVENT_TYPE_BUILD_CANCEL_REQUESTED: _EventType.ValueType  # 8
+    """The build was asked to stop, by CancelBuild. Written by the server alone.
+    Detail: build_end, with the reason.
+    """
     EVENT_TYPE_TASK_PENDING: _EventType.ValueType  # 20
     """The task belongs to the build and waits. Detail: the definition, the first
     time the stream names the task.
@@ -96,6 +100,10 @@ taken back by what the producer says after all. Detail: build_end.
 """
 EVENT_TYPE_EVENTS_LOST: EventType.ValueType  # 7
 """The producer could not keep some events. Detail: events_lost."""
+EVENT_TYPE_BUILD_CANCEL_REQUESTED: EventType.ValueType  # 8
+"""The build was asked to stop, by CancelBuild. Written by the server alone.
+Detail: build_end, with the reason.
+"""
 EVENT_TYPE_TASK_PENDING: EventType.ValueType  # 20
 """The task belongs to the build and waits. Detail: the definition, the first
 time the stream names the task.
@@ -144,6 +152,8 @@ class _EventRejectionReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_
     """The definition does not hash to the task's id."""
     EVENT_REJECTION_REASON_TASK_CONFLICT: _EventRejectionReason.ValueType  # 5
     """The id is known with another definition."""
+    EVENT_REJECTION_REASON_FENCED: _EventRejectionReason.ValueType  # 6
+    """The attempt's lease had passed to somebody else."""
 
 class EventRejectionReason(_EventRejectionReason, metaclass=_EventRejectionReasonEnumTypeWrapper):
     """Why the server stored an event without applying it. Its sequence number is
@@ -164,6 +174,8 @@ EVENT_REJECTION_REASON_TASK_ID_MISMATCH: EventRejectionReason.ValueType  # 4
 """The definition does not hash to the task's id."""
 EVENT_REJECTION_REASON_TASK_CONFLICT: EventRejectionReason.ValueType  # 5
 """The id is known with another definition."""
+EVENT_REJECTION_REASON_FENCED: EventRejectionReason.ValueType  # 6
+"""The attempt's lease had passed to somebody else."""
 Global___EventRejectionReason: _TypeAlias = EventRejectionReason  # noqa: Y015
 
 @_typing.final
@@ -180,6 +192,7 @@ class NewEvent(_message.Message):
     ATTEMPT_FIELD_NUMBER: _builtins.int
     EVENT_TIME_US_FIELD_NUMBER: _builtins.int
     MONOTONIC_US_FIELD_NUMBER: _builtins.int
+    FENCING_TOKEN_FIELD_NUMBER: _builtins.int
     BUILD_START_FIELD_NUMBER: _builtins.int
     BUILD_END_FIELD_NUMBER: _builtins.int
     DEFINITION_FIELD_NUMBER: _builtins.int
@@ -201,6 +214,11 @@ class NewEvent(_message.Message):
     monotonic_us: _builtins.int
     """The same moment in microseconds of the producer's monotonic clock. Only
     differences within one stream mean something.
+    """
+    fencing_token: _builtins.int
+    """Fencing token of the task's lease, which is named by the task's id; 0 if the
+    attempt runs without one. The event is rejected as FENCED when a later
+    token was given out.
     """
     @_builtins.property
     def build_start(self) -> Global___BuildStart:
@@ -243,6 +261,7 @@ class NewEvent(_message.Message):
         attempt: _builtins.int = ...,
         event_time_us: _builtins.int = ...,
         monotonic_us: _builtins.int = ...,
+        fencing_token: _builtins.int = ...,
         build_start: Global___BuildStart | None = ...,
         build_end: Global___BuildEnd | None = ...,
         definition: _task_pb2.TaskDefinition | None = ...,
@@ -254,7 +273,7 @@ class NewEvent(_message.Message):
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["build_end", b"build_end", "build_start", b"build_start", "definition", b"definition", "detail", b"detail", "events_lost", b"events_lost", "failure", b"failure", "output", b"output", "progress", b"progress", "wait", b"wait"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "build_end", b"build_end", "build_id", b"build_id", "build_start", b"build_start", "definition", b"definition", "detail", b"detail", "event_time_us", b"event_time_us", "events_lost", b"events_lost", "failure", b"failure", "monotonic_us", b"monotonic_us", "output", b"output", "progress", b"progress", "task_id", b"task_id", "type", b"type", "wait", b"wait"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "build_end", b"build_end", "build_id", b"build_id", "build_start", b"build_start", "definition", b"definition", "detail", b"detail", "event_time_us", b"event_time_us", "events_lost", b"events_lost", "failure", b"failure", "fencing_token", b"fencing_token", "monotonic_us", b"monotonic_us", "output", b"output", "progress", b"progress", "task_id", b"task_id", "type", b"type", "wait", b"wait"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType_detail: _TypeAlias = _typing.Literal["build_start", "build_end", "definition", "output", "failure", "progress", "wait", "events_lost"]  # noqa: Y015
     _WhichOneofArgType_detail: _TypeAlias = _typing.Literal["detail", b"detail"]  # noqa: Y015
@@ -298,7 +317,7 @@ class BuildStart(_message.Message):
     name: _builtins.str
     """Name of the first root's task type. At most 255 characters."""
     description: _builtins.str
-    """Free text. At most 4 KiB."""
+    """Free text. At most 4,096 characters."""
     client: _builtins.str
     """Software and version, such as "stardag-python/0.2.0". At most 255
     characters.
@@ -344,7 +363,7 @@ class BuildEnd(_message.Message):
 
     REASON_FIELD_NUMBER: _builtins.int
     reason: _builtins.str
-    """Why, for people. At most 4 KiB."""
+    """Why, for people. At most 4,096 characters."""
     def __init__(
         self,
         *,
@@ -432,6 +451,7 @@ class Event(_message.Message):
     PROGRESS_FIELD_NUMBER: _builtins.int
     WAIT_FIELD_NUMBER: _builtins.int
     EVENTS_LOST_FIELD_NUMBER: _builtins.int
+    REJECTION_MESSAGE_FIELD_NUMBER: _builtins.int
     position: _builtins.int
     """Position in the build's log: dense, from 1, in the order of commits."""
     build_id: _builtins.str
@@ -448,6 +468,8 @@ class Event(_message.Message):
     """Sequence number in that stream; 0 for what the server infers."""
     rejection: Global___EventRejectionReason.ValueType
     """Why it was not applied; unspecified if it was."""
+    rejection_message: _builtins.str
+    """Why it was not applied, for people; empty if it was."""
     @_builtins.property
     def event_time(self) -> _timestamp_pb2.Timestamp:
         """When, by the producer's clock."""
@@ -499,10 +521,11 @@ class Event(_message.Message):
         progress: _task_pb2.TaskProgress | None = ...,
         wait: _task_pb2.TaskWait | None = ...,
         events_lost: Global___EventsLost | None = ...,
+        rejection_message: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["build_end", b"build_end", "commit_time", b"commit_time", "detail", b"detail", "event_time", b"event_time", "events_lost", b"events_lost", "failure", b"failure", "output", b"output", "progress", b"progress", "wait", b"wait"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "build_end", b"build_end", "build_id", b"build_id", "commit_time", b"commit_time", "detail", b"detail", "event_time", b"event_time", "events_lost", b"events_lost", "failure", b"failure", "output", b"output", "position", b"position", "progress", b"progress", "rejection", b"rejection", "sequence", b"sequence", "stream_id", b"stream_id", "task_id", b"task_id", "type", b"type", "wait", b"wait"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "build_end", b"build_end", "build_id", b"build_id", "commit_time", b"commit_time", "detail", b"detail", "event_time", b"event_time", "events_lost", b"events_lost", "failure", b"failure", "output", b"output", "position", b"position", "progress", b"progress", "rejection", b"rejection", "rejection_message", b"rejection_message", "sequence", b"sequence", "stream_id", b"stream_id", "task_id", b"task_id", "type", b"type", "wait", b"wait"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType_detail: _TypeAlias = _typing.Literal["build_end", "output", "failure", "progress", "wait", "events_lost"]  # noqa: Y015
     _WhichOneofArgType_detail: _TypeAlias = _typing.Literal["detail", b"detail"]  # noqa: Y015

@@ -29,7 +29,7 @@ from stardag.v1 import event_pb2 as stardag_dot_v1_dot_event__pb2
 from stardag.v1 import task_pb2 as stardag_dot_v1_dot_task__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1estardag/v1/event_service.proto\x12\nstardag.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16stardag/v1/build.proto\x1a\x16stardag/v1/event.proto\x1a\x15stardag/v1/task.proto\"\x7f\n\x14PublishEventsRequest\x12)\n\x04open\x18\x01 \x01(\x0b\x32\x1b.stardag.v1.OpenEventStream\x12\x16\n\x0e\x66irst_sequence\x18\x02 \x01(\x04\x12$\n\x06\x65vents\x18\x03 \x03(\x0b\x32\x14.stardag.v1.NewEvent\"O\n\x0fOpenEventStream\x12\x11\n\tstream_id\x18\x01 \x01(\t\x12\x0e\n\x06\x63lient\x18\x02 \x01(\t\x12\x0c\n\x04host\x18\x03 \x01(\t\x12\x0b\n\x03pid\x18\x04 \x01(\r\"x\n\x15PublishEventsResponse\x12/\n\x06opened\x18\x01 \x01(\x0b\x32\x1d.stardag.v1.EventStreamOpenedH\x00\x12#\n\x03\x61\x63k\x18\x02 \x01(\x0b\x32\x14.stardag.v1.EventAckH\x00\x42\t\n\x07message\"\xb5\x01\n\x11\x45ventStreamOpened\x12\x1a\n\x12\x63ommitted_sequence\x18\x01 \x01(\x04\x12\x1a\n\x12max_unacked_events\x18\x02 \x01(\r\x12\x18\n\x10max_batch_events\x18\x03 \x01(\r\x12\x17\n\x0fmax_batch_bytes\x18\x04 \x01(\r\x12\x35\n\x12heartbeat_interval\x18\x05 \x01(\x0b\x32\x19.google.protobuf.Duration\"n\n\x08\x45ventAck\x12\x1a\n\x12\x63ommitted_sequence\x18\x01 \x01(\x04\x12.\n\nrejections\x18\x02 \x03(\x0b\x32\x1a.stardag.v1.EventRejection\x12\x16\n\x0erejected_count\x18\x03 \x01(\r\"\x85\x01\n\x18PublishEventBatchRequest\x12+\n\x06stream\x18\x01 \x01(\x0b\x32\x1b.stardag.v1.OpenEventStream\x12\x16\n\x0e\x66irst_sequence\x18\x02 \x01(\x04\x12$\n\x06\x65vents\x18\x03 \x03(\x0b\x32\x14.stardag.v1.NewEvent\">\n\x19PublishEventBatchResponse\x12!\n\x03\x61\x63k\x18\x01 \x01(\x0b\x32\x14.stardag.v1.EventAck\"\x91\x01\n\x11WatchBuildRequest\x12\x10\n\x08\x62uild_id\x18\x01 \x01(\t\x12#\n\x04mode\x18\x02 \x01(\x0e\x32\x15.stardag.v1.WatchMode\x12\x0e\n\x06\x63ursor\x18\x03 \x01(\t\x12\x35\n\x12heartbeat_interval\x18\x04 \x01(\x0b\x32\x19.google.protobuf.Duration\"\xf4\x01\n\x12WatchBuildResponse\x12\x0e\n\x06\x63ursor\x18\x01 \x01(\t\x12 \n\x05\x62uild\x18\x02 \x01(\x0b\x32\x11.stardag.v1.Build\x12*\n\x0btask_states\x18\x03 \x03(\x0b\x32\x15.stardag.v1.TaskState\x12!\n\x06\x65vents\x18\x04 \x03(\x0b\x32\x11.stardag.v1.Event\x12\x19\n\x11snapshot_complete\x18\x05 \x01(\x08\x12\x11\n\theartbeat\x18\x06 \x01(\x08\x12/\n\x0bserver_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp*T\n\tWatchMode\x12\x1a\n\x16WATCH_MODE_UNSPECIFIED\x10\x00\x12\x14\n\x10WATCH_MODE_STATE\x10\x01\x12\x15\n\x11WATCH_MODE_EVENTS\x10\x02\x32\xa8\x02\n\x0c\x45ventService\x12]\n\rPublishEvents\x12 .stardag.v1.PublishEventsRequest\x1a!.stardag.v1.PublishEventsResponse\"\x03\x90\x02\x02(\x01\x30\x01\x12\x65\n\x11PublishEventBatch\x12$.stardag.v1.PublishEventBatchRequest\x1a%.stardag.v1.PublishEventBatchResponse\"\x03\x90\x02\x02\x12R\n\nWatchBuild\x12\x1d.stardag.v1.WatchBuildRequest\x1a\x1e.stardag.v1.WatchBuildResponse\"\x03\x90\x02\x01\x30\x01\x42;\n\x0e\x64\x65v.stardag.v1P\x01Z\'stardag.dev/gen/go/stardag/v1;stardagv1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1estardag/v1/event_service.proto\x12\nstardag.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16stardag/v1/build.proto\x1a\x16stardag/v1/event.proto\x1a\x15stardag/v1/task.proto\"\x7f\n\x14PublishEventsRequest\x12)\n\x04open\x18\x01 \x01(\x0b\x32\x1b.stardag.v1.OpenEventStream\x12\x16\n\x0e\x66irst_sequence\x18\x02 \x01(\x04\x12$\n\x06\x65vents\x18\x03 \x03(\x0b\x32\x14.stardag.v1.NewEvent\"O\n\x0fOpenEventStream\x12\x11\n\tstream_id\x18\x01 \x01(\t\x12\x0e\n\x06\x63lient\x18\x02 \x01(\t\x12\x0c\n\x04host\x18\x03 \x01(\t\x12\x0b\n\x03pid\x18\x04 \x01(\r\"\xa4\x01\n\x15PublishEventsResponse\x12/\n\x06opened\x18\x01 \x01(\x0b\x32\x1d.stardag.v1.EventStreamOpenedH\x00\x12#\n\x03\x61\x63k\x18\x02 \x01(\x0b\x32\x14.stardag.v1.EventAckH\x00\x12*\n\x06\x63\x61ncel\x18\x03 \x01(\x0b\x32\x18.stardag.v1.CancelNoticeH\x00\x42\t\n\x07message\"0\n\x0c\x43\x61ncelNotice\x12\x10\n\x08\x62uild_id\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\"\xb5\x01\n\x11\x45ventStreamOpened\x12\x1a\n\x12\x63ommitted_sequence\x18\x01 \x01(\x04\x12\x1a\n\x12max_unacked_events\x18\x02 \x01(\r\x12\x18\n\x10max_batch_events\x18\x03 \x01(\r\x12\x17\n\x0fmax_batch_bytes\x18\x04 \x01(\r\x12\x35\n\x12heartbeat_interval\x18\x05 \x01(\x0b\x32\x19.google.protobuf.Duration\"n\n\x08\x45ventAck\x12\x1a\n\x12\x63ommitted_sequence\x18\x01 \x01(\x04\x12.\n\nrejections\x18\x02 \x03(\x0b\x32\x1a.stardag.v1.EventRejection\x12\x16\n\x0erejected_count\x18\x03 \x01(\r\"\x85\x01\n\x18PublishEventBatchRequest\x12+\n\x06stream\x18\x01 \x01(\x0b\x32\x1b.stardag.v1.OpenEventStream\x12\x16\n\x0e\x66irst_sequence\x18\x02 \x01(\x04\x12$\n\x06\x65vents\x18\x03 \x03(\x0b\x32\x14.stardag.v1.NewEvent\"i\n\x19PublishEventBatchResponse\x12!\n\x03\x61\x63k\x18\x01 \x01(\x0b\x32\x14.stardag.v1.EventAck\x12)\n\x07\x63\x61ncels\x18\x02 \x03(\x0b\x32\x18.stardag.v1.CancelNotice\"\x91\x01\n\x11WatchBuildRequest\x12\x10\n\x08\x62uild_id\x18\x01 \x01(\t\x12#\n\x04mode\x18\x02 \x01(\x0e\x32\x15.stardag.v1.WatchMode\x12\x0e\n\x06\x63ursor\x18\x03 \x01(\t\x12\x35\n\x12heartbeat_interval\x18\x04 \x01(\x0b\x32\x19.google.protobuf.Duration\"\xf4\x01\n\x12WatchBuildResponse\x12\x0e\n\x06\x63ursor\x18\x01 \x01(\t\x12 \n\x05\x62uild\x18\x02 \x01(\x0b\x32\x11.stardag.v1.Build\x12*\n\x0btask_states\x18\x03 \x03(\x0b\x32\x15.stardag.v1.TaskState\x12!\n\x06\x65vents\x18\x04 \x03(\x0b\x32\x11.stardag.v1.Event\x12\x19\n\x11snapshot_complete\x18\x05 \x01(\x08\x12\x11\n\theartbeat\x18\x06 \x01(\x08\x12/\n\x0bserver_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"k\n\x12WatchEventsRequest\x12\x0e\n\x06\x66ilter\x18\x01 \x01(\t\x12\x0e\n\x06\x63ursor\x18\x02 \x01(\t\x12\x35\n\x12heartbeat_interval\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\"\x8c\x01\n\x13WatchEventsResponse\x12\x0e\n\x06\x63ursor\x18\x01 \x01(\t\x12!\n\x06\x65vents\x18\x02 \x03(\x0b\x32\x11.stardag.v1.Event\x12\x11\n\theartbeat\x18\x03 \x01(\x08\x12/\n\x0bserver_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"n\n\x11ListEventsRequest\x12\x10\n\x08\x62uild_id\x18\x01 \x01(\t\x12\x0e\n\x06\x66ilter\x18\x02 \x01(\t\x12\x10\n\x08order_by\x18\x03 \x01(\t\x12\x11\n\tpage_size\x18\x04 \x01(\x05\x12\x12\n\npage_token\x18\x05 \x01(\t\"P\n\x12ListEventsResponse\x12!\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x11.stardag.v1.Event\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"U\n\x19ListRejectedEventsRequest\x12\x11\n\tstream_id\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"X\n\x1aListRejectedEventsResponse\x12!\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x11.stardag.v1.Event\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t*T\n\tWatchMode\x12\x1a\n\x16WATCH_MODE_UNSPECIFIED\x10\x00\x12\x14\n\x10WATCH_MODE_STATE\x10\x01\x12\x15\n\x11WATCH_MODE_EVENTS\x10\x02\x32\xbb\x04\n\x0c\x45ventService\x12]\n\rPublishEvents\x12 .stardag.v1.PublishEventsRequest\x1a!.stardag.v1.PublishEventsResponse\"\x03\x90\x02\x02(\x01\x30\x01\x12\x65\n\x11PublishEventBatch\x12$.stardag.v1.PublishEventBatchRequest\x1a%.stardag.v1.PublishEventBatchResponse\"\x03\x90\x02\x02\x12R\n\nWatchBuild\x12\x1d.stardag.v1.WatchBuildRequest\x1a\x1e.stardag.v1.WatchBuildResponse\"\x03\x90\x02\x01\x30\x01\x12U\n\x0bWatchEvents\x12\x1e.stardag.v1.WatchEventsRequest\x1a\x1f.stardag.v1.WatchEventsResponse\"\x03\x90\x02\x01\x30\x01\x12P\n\nListEvents\x12\x1d.stardag.v1.ListEventsRequest\x1a\x1e.stardag.v1.ListEventsResponse\"\x03\x90\x02\x01\x12h\n\x12ListRejectedEvents\x12%.stardag.v1.ListRejectedEventsRequest\x1a&.stardag.v1.ListRejectedEventsResponse\"\x03\x90\x02\x01\x42;\n\x0e\x64\x65v.stardag.v1P\x01Z\'stardag.dev/gen/go/stardag/v1;stardagv1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -43,26 +43,46 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_EVENTSERVICE'].methods_by_name['PublishEventBatch']._serialized_options = b'\220\002\002'
   _globals['_EVENTSERVICE'].methods_by_name['WatchBuild']._loaded_options = None
   _globals['_EVENTSERVICE'].methods_by_name['WatchBuild']._serialized_options = b'\220\002\001'
-  _globals['_WATCHMODE']._serialized_start=1405
-  _globals['_WATCHMODE']._serialized_end=1489
+  _globals['_EVENTSERVICE'].methods_by_name['WatchEvents']._loaded_options = None
+  _globals['_EVENTSERVICE'].methods_by_name['WatchEvents']._serialized_options = b'\220\002\001'
+  _globals['_EVENTSERVICE'].methods_by_name['ListEvents']._loaded_options = None
+  _globals['_EVENTSERVICE'].methods_by_name['ListEvents']._serialized_options = b'\220\002\001'
+  _globals['_EVENTSERVICE'].methods_by_name['ListRejectedEvents']._loaded_options = None
+  _globals['_EVENTSERVICE'].methods_by_name['ListRejectedEvents']._serialized_options = b'\220\002\001'
+  _globals['_WATCHMODE']._serialized_start=2166
+  _globals['_WATCHMODE']._serialized_end=2250
   _globals['_PUBLISHEVENTSREQUEST']._serialized_start=182
   _globals['_PUBLISHEVENTSREQUEST']._serialized_end=309
   _globals['_OPENEVENTSTREAM']._serialized_start=311
   _globals['_OPENEVENTSTREAM']._serialized_end=390
-  _globals['_PUBLISHEVENTSRESPONSE']._serialized_start=392
-  _globals['_PUBLISHEVENTSRESPONSE']._serialized_end=512
-  _globals['_EVENTSTREAMOPENED']._serialized_start=515
-  _globals['_EVENTSTREAMOPENED']._serialized_end=696
-  _globals['_EVENTACK']._serialized_start=698
-  _globals['_EVENTACK']._serialized_end=808
-  _globals['_PUBLISHEVENTBATCHREQUEST']._serialized_start=811
-  _globals['_PUBLISHEVENTBATCHREQUEST']._serialized_end=944
-  _globals['_PUBLISHEVENTBATCHRESPONSE']._serialized_start=946
-  _globals['_PUBLISHEVENTBATCHRESPONSE']._serialized_end=1008
-  _globals['_WATCHBUILDREQUEST']._serialized_start=1011
-  _globals['_WATCHBUILDREQUEST']._serialized_end=1156
-  _globals['_WATCHBUILDRESPONSE']._serialized_start=1159
-  _globals['_WATCHBUILDRESPONSE']._serialized_end=1403
-  _globals['_EVENTSERVICE']._serialized_start=1492
-  _globals['_EVENTSERVICE']._serialized_end=1788
+  _globals['_PUBLISHEVENTSRESPONSE']._serialized_start=393
+  _globals['_PUBLISHEVENTSRESPONSE']._serialized_end=557
+  _globals['_CANCELNOTICE']._serialized_start=559
+  _globals['_CANCELNOTICE']._serialized_end=607
+  _globals['_EVENTSTREAMOPENED']._serialized_start=610
+  _globals['_EVENTSTREAMOPENED']._serialized_end=791
+  _globals['_EVENTACK']._serialized_start=793
+  _globals['_EVENTACK']._serialized_end=903
+  _globals['_PUBLISHEVENTBATCHREQUEST']._serialized_start=906
+  _globals['_PUBLISHEVENTBATCHREQUEST']._serialized_end=1039
+  _globals['_PUBLISHEVENTBATCHRESPONSE']._serialized_start=1041
+  _globals['_PUBLISHEVENTBATCHRESPONSE']._serialized_end=1146
+  _globals['_WATCHBUILDREQUEST']._serialized_start=1149
+  _globals['_WATCHBUILDREQUEST']._serialized_end=1294
+  _globals['_WATCHBUILDRESPONSE']._serialized_start=1297
+  _globals['_WATCHBUILDRESPONSE']._serialized_end=1541
+  _globals['_WATCHEVENTSREQUEST']._serialized_start=1543
+  _globals['_WATCHEVENTSREQUEST']._serialized_end=1650
+  _globals['_WATCHEVENTSRESPONSE']._serialized_start=1653
+  _globals['_WATCHEVENTSRESPONSE']._serialized_end=1793
+  _globals['_LISTEVENTSREQUEST']._serialized_start=1795
+  _globals['_LISTEVENTSREQUEST']._serialized_end=1905
+  _globals['_LISTEVENTSRESPONSE']._serialized_start=1907
+  _globals['_LISTEVENTSRESPONSE']._serialized_end=1987
+  _globals['_LISTREJECTEDEVENTSREQUEST']._serialized_start=1989
+  _globals['_LISTREJECTEDEVENTSREQUEST']._serialized_end=2074
+  _globals['_LISTREJECTEDEVENTSRESPONSE']._serialized_start=2076
+  _globals['_LISTREJECTEDEVENTSRESPONSE']._serialized_end=2164
+  _globals['_EVENTSERVICE']._serialized_start=2253
+  _globals['_EVENTSERVICE']._serialized_end=2824
 # @@protoc_insertion_point(module_scope)

@@ -57,6 +57,21 @@ class EventServiceStub(object):
                 request_serializer=stardag_dot_v1_dot_event__service__pb2.WatchBuildRequest.SerializeToString,
                 response_deserializer=stardag_dot_v1_dot_event__service__pb2.WatchBuildResponse.FromString,
                 _registered_method=True)
+        self.WatchEvents = channel.unary_stream(
+                '/stardag.v1.EventService/WatchEvents',
+                request_serializer=stardag_dot_v1_dot_event__service__pb2.WatchEventsRequest.SerializeToString,
+                response_deserializer=stardag_dot_v1_dot_event__service__pb2.WatchEventsResponse.FromString,
+                _registered_method=True)
+        self.ListEvents = channel.unary_unary(
+                '/stardag.v1.EventService/ListEvents',
+                request_serializer=stardag_dot_v1_dot_event__service__pb2.ListEventsRequest.SerializeToString,
+                response_deserializer=stardag_dot_v1_dot_event__service__pb2.ListEventsResponse.FromString,
+                _registered_method=True)
+        self.ListRejectedEvents = channel.unary_unary(
+                '/stardag.v1.EventService/ListRejectedEvents',
+                request_serializer=stardag_dot_v1_dot_event__service__pb2.ListRejectedEventsRequest.SerializeToString,
+                response_deserializer=stardag_dot_v1_dot_event__service__pb2.ListRejectedEventsResponse.FromString,
+                _registered_method=True)
 
 
 class EventServiceServicer(object):
@@ -82,9 +97,10 @@ class EventServiceServicer(object):
         again, and go on after the last acknowledged number.
 
         Errors: INVALID_ARGUMENT (REQUEST_INVALID, STREAM_PROTOCOL), OUT_OF_RANGE
-        (SEQUENCE_GAP), RESOURCE_EXHAUSTED (MESSAGE_TOO_LARGE), ABORTED
-        (STREAM_SUPERSEDED), UNAVAILABLE (SERVER_DRAINING, STORAGE_UNAVAILABLE; with
-        RetryInfo).
+        (SEQUENCE_GAP), RESOURCE_EXHAUSTED (MESSAGE_TOO_LARGE; RATE_LIMITED,
+        TOO_MANY_STREAMS, QUOTA_EXCEEDED), ABORTED (STREAM_SUPERSEDED), UNAVAILABLE
+        (SERVER_DRAINING, SERVER_OVERLOADED, STORAGE_UNAVAILABLE). All but the first
+        of RESOURCE_EXHAUSTED, and those of UNAVAILABLE, come with RetryInfo.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -104,7 +120,42 @@ class EventServiceServicer(object):
         then the call ends with OK.
 
         Errors: NOT_FOUND (BUILD_NOT_FOUND), INVALID_ARGUMENT (CURSOR_INVALID),
+        OUT_OF_RANGE (CURSOR_EXPIRED), RESOURCE_EXHAUSTED (TOO_MANY_STREAMS),
         UNAVAILABLE (SERVER_DRAINING: watch again with the last cursor).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def WatchEvents(self, request, context):
+        """Follows the events of all builds of the workspace that match a filter, from
+        now or from a cursor on. None is left out, however slowly they are read, and
+        those of one build come in order. It does not end by itself.
+
+        Errors: INVALID_ARGUMENT (REQUEST_INVALID, FILTER_INVALID, CURSOR_INVALID),
+        OUT_OF_RANGE (CURSOR_EXPIRED), RESOURCE_EXHAUSTED (TOO_MANY_STREAMS),
+        UNAVAILABLE (SERVER_DRAINING: watch again with the last cursor).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListEvents(self, request, context):
+        """Lists the events of one build, in the order of its log unless `order_by`
+        says otherwise. Filters, orders and pages are as RegistryService says.
+
+        Errors: NOT_FOUND (BUILD_NOT_FOUND), INVALID_ARGUMENT (REQUEST_INVALID,
+        FILTER_INVALID, ORDER_INVALID, PAGE_TOKEN_INVALID).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListRejectedEvents(self, request, context):
+        """Lists the events of the workspace that were stored without being applied,
+        those committed last first; also those that name no build that is known.
+
+        Errors: INVALID_ARGUMENT (REQUEST_INVALID, PAGE_TOKEN_INVALID).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -127,6 +178,21 @@ def add_EventServiceServicer_to_server(servicer, server):
                     servicer.WatchBuild,
                     request_deserializer=stardag_dot_v1_dot_event__service__pb2.WatchBuildRequest.FromString,
                     response_serializer=stardag_dot_v1_dot_event__service__pb2.WatchBuildResponse.SerializeToString,
+            ),
+            'WatchEvents': grpc.unary_stream_rpc_method_handler(
+                    servicer.WatchEvents,
+                    request_deserializer=stardag_dot_v1_dot_event__service__pb2.WatchEventsRequest.FromString,
+                    response_serializer=stardag_dot_v1_dot_event__service__pb2.WatchEventsResponse.SerializeToString,
+            ),
+            'ListEvents': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListEvents,
+                    request_deserializer=stardag_dot_v1_dot_event__service__pb2.ListEventsRequest.FromString,
+                    response_serializer=stardag_dot_v1_dot_event__service__pb2.ListEventsResponse.SerializeToString,
+            ),
+            'ListRejectedEvents': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListRejectedEvents,
+                    request_deserializer=stardag_dot_v1_dot_event__service__pb2.ListRejectedEventsRequest.FromString,
+                    response_serializer=stardag_dot_v1_dot_event__service__pb2.ListRejectedEventsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -218,6 +284,87 @@ class EventService(object):
             '/stardag.v1.EventService/WatchBuild',
             stardag_dot_v1_dot_event__service__pb2.WatchBuildRequest.SerializeToString,
             stardag_dot_v1_dot_event__service__pb2.WatchBuildResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def WatchEvents(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/stardag.v1.EventService/WatchEvents',
+            stardag_dot_v1_dot_event__service__pb2.WatchEventsRequest.SerializeToString,
+            stardag_dot_v1_dot_event__service__pb2.WatchEventsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListEvents(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/stardag.v1.EventService/ListEvents',
+            stardag_dot_v1_dot_event__service__pb2.ListEventsRequest.SerializeToString,
+            stardag_dot_v1_dot_event__service__pb2.ListEventsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListRejectedEvents(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/stardag.v1.EventService/ListRejectedEvents',
+            stardag_dot_v1_dot_event__service__pb2.ListRejectedEventsRequest.SerializeToString,
+            stardag_dot_v1_dot_event__service__pb2.ListRejectedEventsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -53,9 +53,10 @@ class EventServiceStub:
     again, and go on after the last acknowledged number.
 
     Errors: INVALID_ARGUMENT (REQUEST_INVALID, STREAM_PROTOCOL), OUT_OF_RANGE
-    (SEQUENCE_GAP), RESOURCE_EXHAUSTED (MESSAGE_TOO_LARGE), ABORTED
-    (STREAM_SUPERSEDED), UNAVAILABLE (SERVER_DRAINING, STORAGE_UNAVAILABLE; with
-    RetryInfo).
+    (SEQUENCE_GAP), RESOURCE_EXHAUSTED (MESSAGE_TOO_LARGE; RATE_LIMITED,
+    TOO_MANY_STREAMS, QUOTA_EXCEEDED), ABORTED (STREAM_SUPERSEDED), UNAVAILABLE
+    (SERVER_DRAINING, SERVER_OVERLOADED, STORAGE_UNAVAILABLE). All but the first
+    of RESOURCE_EXHAUSTED, and those of UNAVAILABLE, come with RetryInfo.
     """
     PublishEventBatch: _grpc.UnaryUnaryMultiCallable[_event_service_pb2.PublishEventBatchRequest, _event_service_pb2.PublishEventBatchResponse]
     """Publishes one batch: the same numbering, rules and errors in one call, for
@@ -67,7 +68,30 @@ class EventServiceStub:
     then the call ends with OK.
 
     Errors: NOT_FOUND (BUILD_NOT_FOUND), INVALID_ARGUMENT (CURSOR_INVALID),
+    OUT_OF_RANGE (CURSOR_EXPIRED), RESOURCE_EXHAUSTED (TOO_MANY_STREAMS),
     UNAVAILABLE (SERVER_DRAINING: watch again with the last cursor).
+    """
+    WatchEvents: _grpc.UnaryStreamMultiCallable[_event_service_pb2.WatchEventsRequest, _event_service_pb2.WatchEventsResponse]
+    """Follows the events of all builds of the workspace that match a filter, from
+    now or from a cursor on. None is left out, however slowly they are read, and
+    those of one build come in order. It does not end by itself.
+
+    Errors: INVALID_ARGUMENT (REQUEST_INVALID, FILTER_INVALID, CURSOR_INVALID),
+    OUT_OF_RANGE (CURSOR_EXPIRED), RESOURCE_EXHAUSTED (TOO_MANY_STREAMS),
+    UNAVAILABLE (SERVER_DRAINING: watch again with the last cursor).
+    """
+    ListEvents: _grpc.UnaryUnaryMultiCallable[_event_service_pb2.ListEventsRequest, _event_service_pb2.ListEventsResponse]
+    """Lists the events of one build, in the order of its log unless `order_by`
+    says otherwise. Filters, orders and pages are as RegistryService says.
+
+    Errors: NOT_FOUND (BUILD_NOT_FOUND), INVALID_ARGUMENT (REQUEST_INVALID,
+    FILTER_INVALID, ORDER_INVALID, PAGE_TOKEN_INVALID).
+    """
+    ListRejectedEvents: _grpc.UnaryUnaryMultiCallable[_event_service_pb2.ListRejectedEventsRequest, _event_service_pb2.ListRejectedEventsResponse]
+    """Lists the events of the workspace that were stored without being applied,
+    those committed last first; also those that name no build that is known.
+
+    Errors: INVALID_ARGUMENT (REQUEST_INVALID, PAGE_TOKEN_INVALID).
     """
 
 @_typing.type_check_only
@@ -95,9 +119,10 @@ class EventServiceAsyncStub(EventServiceStub):
     again, and go on after the last acknowledged number.
 
     Errors: INVALID_ARGUMENT (REQUEST_INVALID, STREAM_PROTOCOL), OUT_OF_RANGE
-    (SEQUENCE_GAP), RESOURCE_EXHAUSTED (MESSAGE_TOO_LARGE), ABORTED
-    (STREAM_SUPERSEDED), UNAVAILABLE (SERVER_DRAINING, STORAGE_UNAVAILABLE; with
-    RetryInfo).
+    (SEQUENCE_GAP), RESOURCE_EXHAUSTED (MESSAGE_TOO_LARGE; RATE_LIMITED,
+    TOO_MANY_STREAMS, QUOTA_EXCEEDED), ABORTED (STREAM_SUPERSEDED), UNAVAILABLE
+    (SERVER_DRAINING, SERVER_OVERLOADED, STORAGE_UNAVAILABLE). All but the first
+    of RESOURCE_EXHAUSTED, and those of UNAVAILABLE, come with RetryInfo.
     """
     PublishEventBatch: _aio.UnaryUnaryMultiCallable[_event_service_pb2.PublishEventBatchRequest, _event_service_pb2.PublishEventBatchResponse]  # type: ignore[assignment]
     """Publishes one batch: the same numbering, rules and errors in one call, for
@@ -109,7 +134,30 @@ class EventServiceAsyncStub(EventServiceStub):
     then the call ends with OK.
 
     Errors: NOT_FOUND (BUILD_NOT_FOUND), INVALID_ARGUMENT (CURSOR_INVALID),
+    OUT_OF_RANGE (CURSOR_EXPIRED), RESOURCE_EXHAUSTED (TOO_MANY_STREAMS),
     UNAVAILABLE (SERVER_DRAINING: watch again with the last cursor).
+    """
+    WatchEvents: _aio.UnaryStreamMultiCallable[_event_service_pb2.WatchEventsRequest, _event_service_pb2.WatchEventsResponse]  # type: ignore[assignment]
+    """Follows the events of all builds of the workspace that match a filter, from
+    now or from a cursor on. None is left out, however slowly they are read, and
+    those of one build come in order. It does not end by itself.
+
+    Errors: INVALID_ARGUMENT (REQUEST_INVALID, FILTER_INVALID, CURSOR_INVALID),
+    OUT_OF_RANGE (CURSOR_EXPIRED), RESOURCE_EXHAUSTED (TOO_MANY_STREAMS),
+    UNAVAILABLE (SERVER_DRAINING: watch again with the last cursor).
+    """
+    ListEvents: _aio.UnaryUnaryMultiCallable[_event_service_pb2.ListEventsRequest, _event_service_pb2.ListEventsResponse]  # type: ignore[assignment]
+    """Lists the events of one build, in the order of its log unless `order_by`
+    says otherwise. Filters, orders and pages are as RegistryService says.
+
+    Errors: NOT_FOUND (BUILD_NOT_FOUND), INVALID_ARGUMENT (REQUEST_INVALID,
+    FILTER_INVALID, ORDER_INVALID, PAGE_TOKEN_INVALID).
+    """
+    ListRejectedEvents: _aio.UnaryUnaryMultiCallable[_event_service_pb2.ListRejectedEventsRequest, _event_service_pb2.ListRejectedEventsResponse]  # type: ignore[assignment]
+    """Lists the events of the workspace that were stored without being applied,
+    those committed last first; also those that name no build that is known.
+
+    Errors: INVALID_ARGUMENT (REQUEST_INVALID, PAGE_TOKEN_INVALID).
     """
 
 class EventServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -140,9 +188,10 @@ class EventServiceServicer(metaclass=_abc_1.ABCMeta):
         again, and go on after the last acknowledged number.
 
         Errors: INVALID_ARGUMENT (REQUEST_INVALID, STREAM_PROTOCOL), OUT_OF_RANGE
-        (SEQUENCE_GAP), RESOURCE_EXHAUSTED (MESSAGE_TOO_LARGE), ABORTED
-        (STREAM_SUPERSEDED), UNAVAILABLE (SERVER_DRAINING, STORAGE_UNAVAILABLE; with
-        RetryInfo).
+        (SEQUENCE_GAP), RESOURCE_EXHAUSTED (MESSAGE_TOO_LARGE; RATE_LIMITED,
+        TOO_MANY_STREAMS, QUOTA_EXCEEDED), ABORTED (STREAM_SUPERSEDED), UNAVAILABLE
+        (SERVER_DRAINING, SERVER_OVERLOADED, STORAGE_UNAVAILABLE). All but the first
+        of RESOURCE_EXHAUSTED, and those of UNAVAILABLE, come with RetryInfo.
         """
 
     @_abc_1.abstractmethod
@@ -166,7 +215,48 @@ class EventServiceServicer(metaclass=_abc_1.ABCMeta):
         then the call ends with OK.
 
         Errors: NOT_FOUND (BUILD_NOT_FOUND), INVALID_ARGUMENT (CURSOR_INVALID),
+        OUT_OF_RANGE (CURSOR_EXPIRED), RESOURCE_EXHAUSTED (TOO_MANY_STREAMS),
         UNAVAILABLE (SERVER_DRAINING: watch again with the last cursor).
+        """
+
+    @_abc_1.abstractmethod
+    def WatchEvents(
+        self,
+        request: _event_service_pb2.WatchEventsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_event_service_pb2.WatchEventsResponse], _abc.AsyncIterator[_event_service_pb2.WatchEventsResponse]]:
+        """Follows the events of all builds of the workspace that match a filter, from
+        now or from a cursor on. None is left out, however slowly they are read, and
+        those of one build come in order. It does not end by itself.
+
+        Errors: INVALID_ARGUMENT (REQUEST_INVALID, FILTER_INVALID, CURSOR_INVALID),
+        OUT_OF_RANGE (CURSOR_EXPIRED), RESOURCE_EXHAUSTED (TOO_MANY_STREAMS),
+        UNAVAILABLE (SERVER_DRAINING: watch again with the last cursor).
+        """
+
+    @_abc_1.abstractmethod
+    def ListEvents(
+        self,
+        request: _event_service_pb2.ListEventsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_event_service_pb2.ListEventsResponse, _abc.Awaitable[_event_service_pb2.ListEventsResponse]]:
+        """Lists the events of one build, in the order of its log unless `order_by`
+        says otherwise. Filters, orders and pages are as RegistryService says.
+
+        Errors: NOT_FOUND (BUILD_NOT_FOUND), INVALID_ARGUMENT (REQUEST_INVALID,
+        FILTER_INVALID, ORDER_INVALID, PAGE_TOKEN_INVALID).
+        """
+
+    @_abc_1.abstractmethod
+    def ListRejectedEvents(
+        self,
+        request: _event_service_pb2.ListRejectedEventsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_event_service_pb2.ListRejectedEventsResponse, _abc.Awaitable[_event_service_pb2.ListRejectedEventsResponse]]:
+        """Lists the events of the workspace that were stored without being applied,
+        those committed last first; also those that name no build that is known.
+
+        Errors: INVALID_ARGUMENT (REQUEST_INVALID, PAGE_TOKEN_INVALID).
         """
 
 def add_EventServiceServicer_to_server(servicer: EventServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

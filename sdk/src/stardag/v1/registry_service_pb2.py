@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from stardag.v1 import task_pb2 as stardag_dot_v1_dot_task__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!stardag/v1/registry_service.proto\x12\nstardag.v1\x1a\x15stardag/v1/task.proto\"!\n\x0eGetTaskRequest\x12\x0f\n\x07task_id\x18\x01 \x01(\t\"1\n\x0fGetTaskResponse\x12\x1e\n\x04task\x18\x01 \x01(\x0b\x32\x10.stardag.v1.Task2Z\n\x0fRegistryService\x12G\n\x07GetTask\x12\x1a.stardag.v1.GetTaskRequest\x1a\x1b.stardag.v1.GetTaskResponse\"\x03\x90\x02\x01\x42;\n\x0e\x64\x65v.stardag.v1P\x01Z\'stardag.dev/gen/go/stardag/v1;stardagv1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!stardag/v1/registry_service.proto\x12\nstardag.v1\x1a\x15stardag/v1/task.proto\"A\n\x14RegisterTasksRequest\x12)\n\x05tasks\x18\x01 \x03(\x0b\x32\x1a.stardag.v1.TaskDefinition\"F\n\x15RegisterTasksResponse\x12\x15\n\rcreated_count\x18\x01 \x01(\x05\x12\x16\n\x0e\x65xisting_count\x18\x02 \x01(\x05\"!\n\x0eGetTaskRequest\x12\x0f\n\x07task_id\x18\x01 \x01(\t\"1\n\x0fGetTaskResponse\x12\x1e\n\x04task\x18\x01 \x01(\x0b\x32\x10.stardag.v1.Task\"(\n\x14\x42\x61tchGetTasksRequest\x12\x10\n\x08task_ids\x18\x01 \x03(\t\"k\n\x15\x42\x61tchGetTasksResponse\x12\x1f\n\x05tasks\x18\x01 \x03(\x0b\x32\x10.stardag.v1.Task\x12\x18\n\x10missing_task_ids\x18\x02 \x03(\t\x12\x17\n\x0funread_task_ids\x18\x03 \x03(\t\"[\n\x10ListTasksRequest\x12\x0e\n\x06\x66ilter\x18\x01 \x01(\t\x12\x10\n\x08order_by\x18\x02 \x01(\t\x12\x11\n\tpage_size\x18\x03 \x01(\x05\x12\x12\n\npage_token\x18\x04 \x01(\t\"M\n\x11ListTasksResponse\x12\x1f\n\x05tasks\x18\x01 \x03(\x0b\x32\x10.stardag.v1.Task\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x80\x01\n\x1aSuggestFilterValuesRequest\x12*\n\x07subject\x18\x01 \x01(\x0e\x32\x19.stardag.v1.FilterSubject\x12\r\n\x05\x66ield\x18\x02 \x01(\t\x12\x0e\n\x06prefix\x18\x03 \x01(\t\x12\x17\n\x0fmax_suggestions\x18\x04 \x01(\x05\"c\n\x1bSuggestFilterValuesResponse\x12\x31\n\x0bsuggestions\x18\x01 \x03(\x0b\x32\x1c.stardag.v1.FilterSuggestion\x12\x11\n\ttruncated\x18\x02 \x01(\x08\"Z\n\x10\x46ilterSuggestion\x12\x0c\n\x04text\x18\x01 \x01(\t\x12)\n\x04type\x18\x02 \x01(\x0e\x32\x1b.stardag.v1.FilterFieldType\x12\r\n\x05\x63ount\x18\x03 \x01(\x03\"{\n\x11GetLineageRequest\x12\x0f\n\x07task_id\x18\x01 \x01(\t\x12/\n\tdirection\x18\x02 \x01(\x0e\x32\x1c.stardag.v1.LineageDirection\x12\x11\n\tmax_depth\x18\x03 \x01(\r\x12\x11\n\tmax_tasks\x18\x04 \x01(\r\"n\n\x12GetLineageResponse\x12&\n\x05nodes\x18\x01 \x03(\x0b\x32\x17.stardag.v1.LineageNode\x12\x16\n\x0e\x65\x64ge_upstreams\x18\x02 \x03(\r\x12\x18\n\x10\x65\x64ge_downstreams\x18\x03 \x03(\r\"z\n\x0bLineageNode\x12\x1e\n\x04task\x18\x01 \x01(\x0b\x32\x10.stardag.v1.Task\x12\r\n\x05\x64\x65pth\x18\x02 \x01(\r\x12/\n\tdirection\x18\x03 \x01(\x0e\x32\x1c.stardag.v1.LineageDirection\x12\x0b\n\x03\x63ut\x18\x04 \x01(\x08\"7\n\x12\x45xplainTaskRequest\x12\x0f\n\x07task_id\x18\x01 \x01(\t\x12\x10\n\x08\x62uild_id\x18\x02 \x01(\t\"\x80\x02\n\x13\x45xplainTaskResponse\x12$\n\x05state\x18\x01 \x01(\x0b\x32\x15.stardag.v1.TaskState\x12#\n\x05\x63\x61use\x18\x02 \x01(\x0e\x32\x14.stardag.v1.RunCause\x12,\n\rearlier_state\x18\x03 \x01(\x0b\x32\x15.stardag.v1.TaskState\x12&\n\x0cnearest_task\x18\x04 \x01(\x0b\x32\x10.stardag.v1.Task\x12\x35\n\x0b\x64ifferences\x18\x05 \x03(\x0b\x32 .stardag.v1.IngredientDifference\x12\x11\n\ttruncated\x18\x06 \x01(\x08\"H\n\x14IngredientDifference\x12\x0c\n\x04path\x18\x01 \x01(\t\x12\x14\n\x0c\x65\x61rlier_json\x18\x02 \x01(\t\x12\x0c\n\x04json\x18\x03 \x01(\t\"O\n\x15GetTaskHistoryRequest\x12\x0f\n\x07task_id\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"]\n\x16GetTaskHistoryResponse\x12*\n\x0btask_states\x18\x01 \x03(\x0b\x32\x15.stardag.v1.TaskState\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t*d\n\rFilterSubject\x12\x1e\n\x1a\x46ILTER_SUBJECT_UNSPECIFIED\x10\x00\x12\x18\n\x14\x46ILTER_SUBJECT_TASKS\x10\x01\x12\x19\n\x15\x46ILTER_SUBJECT_BUILDS\x10\x02*\xe5\x01\n\x0f\x46ilterFieldType\x12!\n\x1d\x46ILTER_FIELD_TYPE_UNSPECIFIED\x10\x00\x12\x1a\n\x16\x46ILTER_FIELD_TYPE_TEXT\x10\x01\x12\x1c\n\x18\x46ILTER_FIELD_TYPE_NUMBER\x10\x02\x12\x1d\n\x19\x46ILTER_FIELD_TYPE_BOOLEAN\x10\x03\x12\x1a\n\x16\x46ILTER_FIELD_TYPE_TIME\x10\x04\x12\x1a\n\x16\x46ILTER_FIELD_TYPE_ENUM\x10\x05\x12\x1e\n\x1a\x46ILTER_FIELD_TYPE_COMPOUND\x10\x06*\x93\x01\n\x10LineageDirection\x12!\n\x1dLINEAGE_DIRECTION_UNSPECIFIED\x10\x00\x12\x1e\n\x1aLINEAGE_DIRECTION_UPSTREAM\x10\x01\x12 \n\x1cLINEAGE_DIRECTION_DOWNSTREAM\x10\x02\x12\x1a\n\x16LINEAGE_DIRECTION_BOTH\x10\x03*\xac\x01\n\x08RunCause\x12\x19\n\x15RUN_CAUSE_UNSPECIFIED\x10\x00\x12\x15\n\x11RUN_CAUSE_NOT_RUN\x10\x01\x12\x1b\n\x17RUN_CAUSE_FIRST_OF_TYPE\x10\x02\x12\x14\n\x10RUN_CAUSE_NEW_ID\x10\x03\x12\x1c\n\x18RUN_CAUSE_OUTPUT_MISSING\x10\x04\x12\x1d\n\x19RUN_CAUSE_NEVER_COMPLETED\x10\x05\x32\xd3\x05\n\x0fRegistryService\x12Y\n\rRegisterTasks\x12 .stardag.v1.RegisterTasksRequest\x1a!.stardag.v1.RegisterTasksResponse\"\x03\x90\x02\x02\x12G\n\x07GetTask\x12\x1a.stardag.v1.GetTaskRequest\x1a\x1b.stardag.v1.GetTaskResponse\"\x03\x90\x02\x01\x12Y\n\rBatchGetTasks\x12 .stardag.v1.BatchGetTasksRequest\x1a!.stardag.v1.BatchGetTasksResponse\"\x03\x90\x02\x01\x12M\n\tListTasks\x12\x1c.stardag.v1.ListTasksRequest\x1a\x1d.stardag.v1.ListTasksResponse\"\x03\x90\x02\x01\x12k\n\x13SuggestFilterValues\x12&.stardag.v1.SuggestFilterValuesRequest\x1a\'.stardag.v1.SuggestFilterValuesResponse\"\x03\x90\x02\x01\x12R\n\nGetLineage\x12\x1d.stardag.v1.GetLineageRequest\x1a\x1e.stardag.v1.GetLineageResponse\"\x03\x90\x02\x01\x30\x01\x12S\n\x0b\x45xplainTask\x12\x1e.stardag.v1.ExplainTaskRequest\x1a\x1f.stardag.v1.ExplainTaskResponse\"\x03\x90\x02\x01\x12\\\n\x0eGetTaskHistory\x12!.stardag.v1.GetTaskHistoryRequest\x1a\".stardag.v1.GetTaskHistoryResponse\"\x03\x90\x02\x01\x42;\n\x0e\x64\x65v.stardag.v1P\x01Z\'stardag.dev/gen/go/stardag/v1;stardagv1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -33,12 +33,68 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'stardag.v1.registry_service
 if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
   _globals['DESCRIPTOR']._serialized_options = b'\n\016dev.stardag.v1P\001Z\'stardag.dev/gen/go/stardag/v1;stardagv1'
+  _globals['_REGISTRYSERVICE'].methods_by_name['RegisterTasks']._loaded_options = None
+  _globals['_REGISTRYSERVICE'].methods_by_name['RegisterTasks']._serialized_options = b'\220\002\002'
   _globals['_REGISTRYSERVICE'].methods_by_name['GetTask']._loaded_options = None
   _globals['_REGISTRYSERVICE'].methods_by_name['GetTask']._serialized_options = b'\220\002\001'
-  _globals['_GETTASKREQUEST']._serialized_start=72
-  _globals['_GETTASKREQUEST']._serialized_end=105
-  _globals['_GETTASKRESPONSE']._serialized_start=107
-  _globals['_GETTASKRESPONSE']._serialized_end=156
-  _globals['_REGISTRYSERVICE']._serialized_start=158
-  _globals['_REGISTRYSERVICE']._serialized_end=248
+  _globals['_REGISTRYSERVICE'].methods_by_name['BatchGetTasks']._loaded_options = None
+  _globals['_REGISTRYSERVICE'].methods_by_name['BatchGetTasks']._serialized_options = b'\220\002\001'
+  _globals['_REGISTRYSERVICE'].methods_by_name['ListTasks']._loaded_options = None
+  _globals['_REGISTRYSERVICE'].methods_by_name['ListTasks']._serialized_options = b'\220\002\001'
+  _globals['_REGISTRYSERVICE'].methods_by_name['SuggestFilterValues']._loaded_options = None
+  _globals['_REGISTRYSERVICE'].methods_by_name['SuggestFilterValues']._serialized_options = b'\220\002\001'
+  _globals['_REGISTRYSERVICE'].methods_by_name['GetLineage']._loaded_options = None
+  _globals['_REGISTRYSERVICE'].methods_by_name['GetLineage']._serialized_options = b'\220\002\001'
+  _globals['_REGISTRYSERVICE'].methods_by_name['ExplainTask']._loaded_options = None
+  _globals['_REGISTRYSERVICE'].methods_by_name['ExplainTask']._serialized_options = b'\220\002\001'
+  _globals['_REGISTRYSERVICE'].methods_by_name['GetTaskHistory']._loaded_options = None
+  _globals['_REGISTRYSERVICE'].methods_by_name['GetTaskHistory']._serialized_options = b'\220\002\001'
+  _globals['_FILTERSUBJECT']._serialized_start=1871
+  _globals['_FILTERSUBJECT']._serialized_end=1971
+  _globals['_FILTERFIELDTYPE']._serialized_start=1974
+  _globals['_FILTERFIELDTYPE']._serialized_end=2203
+  _globals['_LINEAGEDIRECTION']._serialized_start=2206
+  _globals['_LINEAGEDIRECTION']._serialized_end=2353
+  _globals['_RUNCAUSE']._serialized_start=2356
+  _globals['_RUNCAUSE']._serialized_end=2528
+  _globals['_REGISTERTASKSREQUEST']._serialized_start=72
+  _globals['_REGISTERTASKSREQUEST']._serialized_end=137
+  _globals['_REGISTERTASKSRESPONSE']._serialized_start=139
+  _globals['_REGISTERTASKSRESPONSE']._serialized_end=209
+  _globals['_GETTASKREQUEST']._serialized_start=211
+  _globals['_GETTASKREQUEST']._serialized_end=244
+  _globals['_GETTASKRESPONSE']._serialized_start=246
+  _globals['_GETTASKRESPONSE']._serialized_end=295
+  _globals['_BATCHGETTASKSREQUEST']._serialized_start=297
+  _globals['_BATCHGETTASKSREQUEST']._serialized_end=337
+  _globals['_BATCHGETTASKSRESPONSE']._serialized_start=339
+  _globals['_BATCHGETTASKSRESPONSE']._serialized_end=446
+  _globals['_LISTTASKSREQUEST']._serialized_start=448
+  _globals['_LISTTASKSREQUEST']._serialized_end=539
+  _globals['_LISTTASKSRESPONSE']._serialized_start=541
+  _globals['_LISTTASKSRESPONSE']._serialized_end=618
+  _globals['_SUGGESTFILTERVALUESREQUEST']._serialized_start=621
+  _globals['_SUGGESTFILTERVALUESREQUEST']._serialized_end=749
+  _globals['_SUGGESTFILTERVALUESRESPONSE']._serialized_start=751
+  _globals['_SUGGESTFILTERVALUESRESPONSE']._serialized_end=850
+  _globals['_FILTERSUGGESTION']._serialized_start=852
+  _globals['_FILTERSUGGESTION']._serialized_end=942
+  _globals['_GETLINEAGEREQUEST']._serialized_start=944
+  _globals['_GETLINEAGEREQUEST']._serialized_end=1067
+  _globals['_GETLINEAGERESPONSE']._serialized_start=1069
+  _globals['_GETLINEAGERESPONSE']._serialized_end=1179
+  _globals['_LINEAGENODE']._serialized_start=1181
+  _globals['_LINEAGENODE']._serialized_end=1303
+  _globals['_EXPLAINTASKREQUEST']._serialized_start=1305
+  _globals['_EXPLAINTASKREQUEST']._serialized_end=1360
+  _globals['_EXPLAINTASKRESPONSE']._serialized_start=1363
+  _globals['_EXPLAINTASKRESPONSE']._serialized_end=1619
+  _globals['_INGREDIENTDIFFERENCE']._serialized_start=1621
+  _globals['_INGREDIENTDIFFERENCE']._serialized_end=1693
+  _globals['_GETTASKHISTORYREQUEST']._serialized_start=1695
+  _globals['_GETTASKHISTORYREQUEST']._serialized_end=1774
+  _globals['_GETTASKHISTORYRESPONSE']._serialized_start=1776
+  _globals['_GETTASKHISTORYRESPONSE']._serialized_end=1869
+  _globals['_REGISTRYSERVICE']._serialized_start=2531
+  _globals['_REGISTRYSERVICE']._serialized_end=3254
 # @@protoc_insertion_point(module_scope)

@@ -3,8 +3,11 @@
 isort:skip_file
 """
 
+from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
+from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from stardag.v1 import task_pb2 as _task_pb2
 import builtins as _builtins
 import sys
@@ -16,6 +19,190 @@ else:
     from typing_extensions import TypeAlias as _TypeAlias, Never as _Never
 
 DESCRIPTOR: _descriptor.FileDescriptor
+
+class _FilterSubject:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _FilterSubjectEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_FilterSubject.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    FILTER_SUBJECT_UNSPECIFIED: _FilterSubject.ValueType  # 0
+    """TASKS."""
+    FILTER_SUBJECT_TASKS: _FilterSubject.ValueType  # 1
+    """Tasks, as in ListTasks."""
+    FILTER_SUBJECT_BUILDS: _FilterSubject.ValueType  # 2
+    """Builds, as in BuildService.ListBuilds."""
+
+class FilterSubject(_FilterSubject, metaclass=_FilterSubjectEnumTypeWrapper):
+    """What a filter is about."""
+
+FILTER_SUBJECT_UNSPECIFIED: FilterSubject.ValueType  # 0
+"""TASKS."""
+FILTER_SUBJECT_TASKS: FilterSubject.ValueType  # 1
+"""Tasks, as in ListTasks."""
+FILTER_SUBJECT_BUILDS: FilterSubject.ValueType  # 2
+"""Builds, as in BuildService.ListBuilds."""
+Global___FilterSubject: _TypeAlias = FilterSubject  # noqa: Y015
+
+class _FilterFieldType:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _FilterFieldTypeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_FilterFieldType.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    FILTER_FIELD_TYPE_UNSPECIFIED: _FilterFieldType.ValueType  # 0
+    """Never sent."""
+    FILTER_FIELD_TYPE_TEXT: _FilterFieldType.ValueType  # 1
+    """Text."""
+    FILTER_FIELD_TYPE_NUMBER: _FilterFieldType.ValueType  # 2
+    """Number."""
+    FILTER_FIELD_TYPE_BOOLEAN: _FilterFieldType.ValueType  # 3
+    """True or false."""
+    FILTER_FIELD_TYPE_TIME: _FilterFieldType.ValueType  # 4
+    """Moment, spelled as a quoted RFC 3339 text."""
+    FILTER_FIELD_TYPE_ENUM: _FilterFieldType.ValueType  # 5
+    """Name of an enum's value, without the enum's prefix."""
+    FILTER_FIELD_TYPE_COMPOUND: _FilterFieldType.ValueType  # 6
+    """What has parts: a parameter that is a list or an object."""
+
+class FilterFieldType(_FilterFieldType, metaclass=_FilterFieldTypeEnumTypeWrapper):
+    """What can be compared with what in a filter."""
+
+FILTER_FIELD_TYPE_UNSPECIFIED: FilterFieldType.ValueType  # 0
+"""Never sent."""
+FILTER_FIELD_TYPE_TEXT: FilterFieldType.ValueType  # 1
+"""Text."""
+FILTER_FIELD_TYPE_NUMBER: FilterFieldType.ValueType  # 2
+"""Number."""
+FILTER_FIELD_TYPE_BOOLEAN: FilterFieldType.ValueType  # 3
+"""True or false."""
+FILTER_FIELD_TYPE_TIME: FilterFieldType.ValueType  # 4
+"""Moment, spelled as a quoted RFC 3339 text."""
+FILTER_FIELD_TYPE_ENUM: FilterFieldType.ValueType  # 5
+"""Name of an enum's value, without the enum's prefix."""
+FILTER_FIELD_TYPE_COMPOUND: FilterFieldType.ValueType  # 6
+"""What has parts: a parameter that is a list or an object."""
+Global___FilterFieldType: _TypeAlias = FilterFieldType  # noqa: Y015
+
+class _LineageDirection:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _LineageDirectionEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_LineageDirection.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    LINEAGE_DIRECTION_UNSPECIFIED: _LineageDirection.ValueType  # 0
+    """Never valid in a request; in a node, the task asked for."""
+    LINEAGE_DIRECTION_UPSTREAM: _LineageDirection.ValueType  # 1
+    """To what the task depends on."""
+    LINEAGE_DIRECTION_DOWNSTREAM: _LineageDirection.ValueType  # 2
+    """To what depends on the task."""
+    LINEAGE_DIRECTION_BOTH: _LineageDirection.ValueType  # 3
+    """Both ways, each from the task itself."""
+
+class LineageDirection(_LineageDirection, metaclass=_LineageDirectionEnumTypeWrapper):
+    """Which way edges are followed."""
+
+LINEAGE_DIRECTION_UNSPECIFIED: LineageDirection.ValueType  # 0
+"""Never valid in a request; in a node, the task asked for."""
+LINEAGE_DIRECTION_UPSTREAM: LineageDirection.ValueType  # 1
+"""To what the task depends on."""
+LINEAGE_DIRECTION_DOWNSTREAM: LineageDirection.ValueType  # 2
+"""To what depends on the task."""
+LINEAGE_DIRECTION_BOTH: LineageDirection.ValueType  # 3
+"""Both ways, each from the task itself."""
+Global___LineageDirection: _TypeAlias = LineageDirection  # noqa: Y015
+
+class _RunCause:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _RunCauseEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_RunCause.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    RUN_CAUSE_UNSPECIFIED: _RunCause.ValueType  # 0
+    """Never sent."""
+    RUN_CAUSE_NOT_RUN: _RunCause.ValueType  # 1
+    """It did not run: no build did more than find it, wait for it or reuse it."""
+    RUN_CAUSE_FIRST_OF_TYPE: _RunCause.ValueType  # 2
+    """No task of its type ran before."""
+    RUN_CAUSE_NEW_ID: _RunCause.ValueType  # 3
+    """Its id was new: it differs from every task of its type that ran before."""
+    RUN_CAUSE_OUTPUT_MISSING: _RunCause.ValueType  # 4
+    """The same id was completed before: its output was not there any more, or
+    not where this build looked.
+    """
+    RUN_CAUSE_NEVER_COMPLETED: _RunCause.ValueType  # 5
+    """The same id was tried before and never completed."""
+
+class RunCause(_RunCause, metaclass=_RunCauseEnumTypeWrapper):
+    """Why a task ran."""
+
+RUN_CAUSE_UNSPECIFIED: RunCause.ValueType  # 0
+"""Never sent."""
+RUN_CAUSE_NOT_RUN: RunCause.ValueType  # 1
+"""It did not run: no build did more than find it, wait for it or reuse it."""
+RUN_CAUSE_FIRST_OF_TYPE: RunCause.ValueType  # 2
+"""No task of its type ran before."""
+RUN_CAUSE_NEW_ID: RunCause.ValueType  # 3
+"""Its id was new: it differs from every task of its type that ran before."""
+RUN_CAUSE_OUTPUT_MISSING: RunCause.ValueType  # 4
+"""The same id was completed before: its output was not there any more, or
+not where this build looked.
+"""
+RUN_CAUSE_NEVER_COMPLETED: RunCause.ValueType  # 5
+"""The same id was tried before and never completed."""
+Global___RunCause: _TypeAlias = RunCause  # noqa: Y015
+
+@_typing.final
+class RegisterTasksRequest(_message.Message):
+    """Request of RegisterTasks."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TASKS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def tasks(self) -> _containers.RepeatedCompositeFieldContainer[_task_pb2.TaskDefinition]:
+        """Definitions, in any order, each with its `task_id`; 1 to 1,000. The same
+        definition twice counts once; two of one id that differ are refused.
+        """
+
+    def __init__(
+        self,
+        *,
+        tasks: _abc.Iterable[_task_pb2.TaskDefinition] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["tasks", b"tasks"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RegisterTasksRequest: _TypeAlias = RegisterTasksRequest  # noqa: Y015
+
+@_typing.final
+class RegisterTasksResponse(_message.Message):
+    """Response of RegisterTasks."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CREATED_COUNT_FIELD_NUMBER: _builtins.int
+    EXISTING_COUNT_FIELD_NUMBER: _builtins.int
+    created_count: _builtins.int
+    """Number of tasks of which no definition was known when the call began."""
+    existing_count: _builtins.int
+    """Number of tasks that were defined already."""
+    def __init__(
+        self,
+        *,
+        created_count: _builtins.int = ...,
+        existing_count: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["created_count", b"created_count", "existing_count", b"existing_count"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RegisterTasksResponse: _TypeAlias = RegisterTasksResponse  # noqa: Y015
 
 @_typing.final
 class GetTaskRequest(_message.Message):
@@ -62,3 +249,514 @@ class GetTaskResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___GetTaskResponse: _TypeAlias = GetTaskResponse  # noqa: Y015
+
+@_typing.final
+class BatchGetTasksRequest(_message.Message):
+    """Request of BatchGetTasks."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TASK_IDS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def task_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Tasks, 1 to 1,000. One that is named twice is returned once."""
+
+    def __init__(
+        self,
+        *,
+        task_ids: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["task_ids", b"task_ids"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BatchGetTasksRequest: _TypeAlias = BatchGetTasksRequest  # noqa: Y015
+
+@_typing.final
+class BatchGetTasksResponse(_message.Message):
+    """Response of BatchGetTasks. Each id asked for is in exactly one of the three."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TASKS_FIELD_NUMBER: _builtins.int
+    MISSING_TASK_IDS_FIELD_NUMBER: _builtins.int
+    UNREAD_TASK_IDS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def tasks(self) -> _containers.RepeatedCompositeFieldContainer[_task_pb2.Task]:
+        """The tasks that are known, in the order asked for."""
+
+    @_builtins.property
+    def missing_task_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Ids of which nothing is known."""
+
+    @_builtins.property
+    def unread_task_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Ids that were not looked at, as the response had reached about 1 MiB: ask
+        again for these.
+        """
+
+    def __init__(
+        self,
+        *,
+        tasks: _abc.Iterable[_task_pb2.Task] | None = ...,
+        missing_task_ids: _abc.Iterable[_builtins.str] | None = ...,
+        unread_task_ids: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["missing_task_ids", b"missing_task_ids", "tasks", b"tasks", "unread_task_ids", b"unread_task_ids"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BatchGetTasksResponse: _TypeAlias = BatchGetTasksResponse  # noqa: Y015
+
+@_typing.final
+class ListTasksRequest(_message.Message):
+    """Request of ListTasks."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FILTER_FIELD_NUMBER: _builtins.int
+    ORDER_BY_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    filter: _builtins.str
+    """Filter. Fields: task_id, namespace, name, version, output_uri, create_time,
+    params.<name>; and of the task's latest state status, build_id, attempt,
+    start_time, end_time, duration (seconds), failure.kind, failure.message.
+    """
+    order_by: _builtins.str
+    """One of create_time, namespace, name, version, start_time, end_time,
+    duration, params.<name>. Default "create_time desc".
+    """
+    page_size: _builtins.int
+    """Most tasks to return; 0 means 50, above 1,000 means 1,000."""
+    page_token: _builtins.str
+    """`next_page_token` of the page before; all else must be unchanged."""
+    def __init__(
+        self,
+        *,
+        filter: _builtins.str = ...,
+        order_by: _builtins.str = ...,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter", "order_by", b"order_by", "page_size", b"page_size", "page_token", b"page_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListTasksRequest: _TypeAlias = ListTasksRequest  # noqa: Y015
+
+@_typing.final
+class ListTasksResponse(_message.Message):
+    """Response of ListTasks."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TASKS_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    """Token of the next page; empty on the last."""
+    @_builtins.property
+    def tasks(self) -> _containers.RepeatedCompositeFieldContainer[_task_pb2.Task]:
+        """Tasks, without `identity_json` and `dependency_ids`, which may be long."""
+
+    def __init__(
+        self,
+        *,
+        tasks: _abc.Iterable[_task_pb2.Task] | None = ...,
+        next_page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["next_page_token", b"next_page_token", "tasks", b"tasks"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListTasksResponse: _TypeAlias = ListTasksResponse  # noqa: Y015
+
+@_typing.final
+class SuggestFilterValuesRequest(_message.Message):
+    """Request of SuggestFilterValues."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SUBJECT_FIELD_NUMBER: _builtins.int
+    FIELD_FIELD_NUMBER: _builtins.int
+    PREFIX_FIELD_NUMBER: _builtins.int
+    MAX_SUGGESTIONS_FIELD_NUMBER: _builtins.int
+    subject: Global___FilterSubject.ValueType
+    """What is filtered."""
+    field: _builtins.str
+    """Field to suggest values of; empty to suggest fields, names of parameters
+    and of labels among them.
+    """
+    prefix: _builtins.str
+    """What a suggestion begins with, without quotes; empty for anything. At most
+    255 characters.
+    """
+    max_suggestions: _builtins.int
+    """Most suggestions to return; 0 means 20, above 100 means 100."""
+    def __init__(
+        self,
+        *,
+        subject: Global___FilterSubject.ValueType = ...,
+        field: _builtins.str = ...,
+        prefix: _builtins.str = ...,
+        max_suggestions: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["field", b"field", "max_suggestions", b"max_suggestions", "prefix", b"prefix", "subject", b"subject"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SuggestFilterValuesRequest: _TypeAlias = SuggestFilterValuesRequest  # noqa: Y015
+
+@_typing.final
+class SuggestFilterValuesResponse(_message.Message):
+    """Response of SuggestFilterValues."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SUGGESTIONS_FIELD_NUMBER: _builtins.int
+    TRUNCATED_FIELD_NUMBER: _builtins.int
+    truncated: _builtins.bool
+    """True if there are more."""
+    @_builtins.property
+    def suggestions(self) -> _containers.RepeatedCompositeFieldContainer[Global___FilterSuggestion]:
+        """Suggestions, the most frequent first."""
+
+    def __init__(
+        self,
+        *,
+        suggestions: _abc.Iterable[Global___FilterSuggestion] | None = ...,
+        truncated: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["suggestions", b"suggestions", "truncated", b"truncated"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SuggestFilterValuesResponse: _TypeAlias = SuggestFilterValuesResponse  # noqa: Y015
+
+@_typing.final
+class FilterSuggestion(_message.Message):
+    """A field, or a value of one."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TEXT_FIELD_NUMBER: _builtins.int
+    TYPE_FIELD_NUMBER: _builtins.int
+    COUNT_FIELD_NUMBER: _builtins.int
+    text: _builtins.str
+    """The field or the value as a filter spells it, quoted where it has to be."""
+    type: Global___FilterFieldType.ValueType
+    """Its type; for a parameter, that of most of its values."""
+    count: _builtins.int
+    """Number of tasks or builds it occurs in, as far as was counted; 0 if it was
+    not.
+    """
+    def __init__(
+        self,
+        *,
+        text: _builtins.str = ...,
+        type: Global___FilterFieldType.ValueType = ...,
+        count: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["count", b"count", "text", b"text", "type", b"type"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FilterSuggestion: _TypeAlias = FilterSuggestion  # noqa: Y015
+
+@_typing.final
+class GetLineageRequest(_message.Message):
+    """Request of GetLineage."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TASK_ID_FIELD_NUMBER: _builtins.int
+    DIRECTION_FIELD_NUMBER: _builtins.int
+    MAX_DEPTH_FIELD_NUMBER: _builtins.int
+    MAX_TASKS_FIELD_NUMBER: _builtins.int
+    task_id: _builtins.str
+    """Task to begin with."""
+    direction: Global___LineageDirection.ValueType
+    """Which way."""
+    max_depth: _builtins.int
+    """Most edges to follow in a row; 0 for no bound."""
+    max_tasks: _builtins.int
+    """Most tasks to return; 0 means 10,000, above 100,000 means 100,000."""
+    def __init__(
+        self,
+        *,
+        task_id: _builtins.str = ...,
+        direction: Global___LineageDirection.ValueType = ...,
+        max_depth: _builtins.int = ...,
+        max_tasks: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["direction", b"direction", "max_depth", b"max_depth", "max_tasks", b"max_tasks", "task_id", b"task_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetLineageRequest: _TypeAlias = GetLineageRequest  # noqa: Y015
+
+@_typing.final
+class GetLineageResponse(_message.Message):
+    """Part of a lineage. Nodes are numbered from 0 over all parts, in the order
+    received; node 0 is the task asked for.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NODES_FIELD_NUMBER: _builtins.int
+    EDGE_UPSTREAMS_FIELD_NUMBER: _builtins.int
+    EDGE_DOWNSTREAMS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def nodes(self) -> _containers.RepeatedCompositeFieldContainer[Global___LineageNode]:
+        """Nodes of this part."""
+
+    @_builtins.property
+    def edge_upstreams(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """Edges of this part, all those among the nodes: edge k leads from node
+        `edge_upstreams[k]` to node `edge_downstreams[k]`, which depends on it.
+        """
+
+    @_builtins.property
+    def edge_downstreams(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """See `edge_upstreams`; of the same length."""
+
+    def __init__(
+        self,
+        *,
+        nodes: _abc.Iterable[Global___LineageNode] | None = ...,
+        edge_upstreams: _abc.Iterable[_builtins.int] | None = ...,
+        edge_downstreams: _abc.Iterable[_builtins.int] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["edge_downstreams", b"edge_downstreams", "edge_upstreams", b"edge_upstreams", "nodes", b"nodes"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetLineageResponse: _TypeAlias = GetLineageResponse  # noqa: Y015
+
+@_typing.final
+class LineageNode(_message.Message):
+    """A task in a lineage."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TASK_FIELD_NUMBER: _builtins.int
+    DEPTH_FIELD_NUMBER: _builtins.int
+    DIRECTION_FIELD_NUMBER: _builtins.int
+    CUT_FIELD_NUMBER: _builtins.int
+    depth: _builtins.int
+    """Fewest edges between it and the task asked for."""
+    direction: Global___LineageDirection.ValueType
+    """Which way it was reached."""
+    cut: _builtins.bool
+    """True if a bound kept further tasks beyond it out of the lineage."""
+    @_builtins.property
+    def task(self) -> _task_pb2.Task:
+        """The task, without `identity_json`, `params_json` and `dependency_ids`."""
+
+    def __init__(
+        self,
+        *,
+        task: _task_pb2.Task | None = ...,
+        depth: _builtins.int = ...,
+        direction: Global___LineageDirection.ValueType = ...,
+        cut: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["task", b"task"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cut", b"cut", "depth", b"depth", "direction", b"direction", "task", b"task"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___LineageNode: _TypeAlias = LineageNode  # noqa: Y015
+
+@_typing.final
+class ExplainTaskRequest(_message.Message):
+    """Request of ExplainTask."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TASK_ID_FIELD_NUMBER: _builtins.int
+    BUILD_ID_FIELD_NUMBER: _builtins.int
+    task_id: _builtins.str
+    """Task."""
+    build_id: _builtins.str
+    """Build whose run of the task is to be explained; empty for the latest that
+    ran it. NOT_FOUND if the build does not have the task.
+    """
+    def __init__(
+        self,
+        *,
+        task_id: _builtins.str = ...,
+        build_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["build_id", b"build_id", "task_id", b"task_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ExplainTaskRequest: _TypeAlias = ExplainTaskRequest  # noqa: Y015
+
+@_typing.final
+class ExplainTaskResponse(_message.Message):
+    """Response of ExplainTask."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STATE_FIELD_NUMBER: _builtins.int
+    CAUSE_FIELD_NUMBER: _builtins.int
+    EARLIER_STATE_FIELD_NUMBER: _builtins.int
+    NEAREST_TASK_FIELD_NUMBER: _builtins.int
+    DIFFERENCES_FIELD_NUMBER: _builtins.int
+    TRUNCATED_FIELD_NUMBER: _builtins.int
+    cause: Global___RunCause.ValueType
+    """Why it ran."""
+    truncated: _builtins.bool
+    """True if there are more differences."""
+    @_builtins.property
+    def state(self) -> _task_pb2.TaskState:
+        """The run that is explained; unset if NOT_RUN."""
+
+    @_builtins.property
+    def earlier_state(self) -> _task_pb2.TaskState:
+        """For OUTPUT_MISSING and NEVER_COMPLETED: the task's latest run before. For
+        NEW_ID: that of the nearest task.
+        """
+
+    @_builtins.property
+    def nearest_task(self) -> _task_pb2.Task:
+        """For NEW_ID: of the tasks of the type that ran before, the one with the
+        fewest ingredients different, and of several the latest. It is looked for
+        among the latest 1,000. Without `dependency_ids`.
+        """
+
+    @_builtins.property
+    def differences(self) -> _containers.RepeatedCompositeFieldContainer[Global___IngredientDifference]:
+        """In what the two differ, by path; at most 1,000."""
+
+    def __init__(
+        self,
+        *,
+        state: _task_pb2.TaskState | None = ...,
+        cause: Global___RunCause.ValueType = ...,
+        earlier_state: _task_pb2.TaskState | None = ...,
+        nearest_task: _task_pb2.Task | None = ...,
+        differences: _abc.Iterable[Global___IngredientDifference] | None = ...,
+        truncated: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["earlier_state", b"earlier_state", "nearest_task", b"nearest_task", "state", b"state"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cause", b"cause", "differences", b"differences", "earlier_state", b"earlier_state", "nearest_task", b"nearest_task", "state", b"state", "truncated", b"truncated"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ExplainTaskResponse: _TypeAlias = ExplainTaskResponse  # noqa: Y015
+
+@_typing.final
+class IngredientDifference(_message.Message):
+    """An ingredient of two tasks' identities in which they differ. Ingredients that
+    are tasks are followed down to what differs in them, as far as these are
+    known.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PATH_FIELD_NUMBER: _builtins.int
+    EARLIER_JSON_FIELD_NUMBER: _builtins.int
+    JSON_FIELD_NUMBER: _builtins.int
+    path: _builtins.str
+    """Where it is, such as "lr", "version" or "inputs[0].limit"."""
+    earlier_json: _builtins.str
+    """Its value in the earlier task, as JSON, cut at 4 KiB; empty if it has none."""
+    json: _builtins.str
+    """Its value in the task that is explained, likewise."""
+    def __init__(
+        self,
+        *,
+        path: _builtins.str = ...,
+        earlier_json: _builtins.str = ...,
+        json: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["earlier_json", b"earlier_json", "json", b"json", "path", b"path"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___IngredientDifference: _TypeAlias = IngredientDifference  # noqa: Y015
+
+@_typing.final
+class GetTaskHistoryRequest(_message.Message):
+    """Request of GetTaskHistory."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TASK_ID_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    task_id: _builtins.str
+    """Task."""
+    page_size: _builtins.int
+    """Most states to return; 0 means 50, above 1,000 means 1,000."""
+    page_token: _builtins.str
+    """`next_page_token` of the page before; all else must be unchanged."""
+    def __init__(
+        self,
+        *,
+        task_id: _builtins.str = ...,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["page_size", b"page_size", "page_token", b"page_token", "task_id", b"task_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetTaskHistoryRequest: _TypeAlias = GetTaskHistoryRequest  # noqa: Y015
+
+@_typing.final
+class GetTaskHistoryResponse(_message.Message):
+    """Response of GetTaskHistory."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TASK_STATES_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    """Token of the next page; empty on the last."""
+    @_builtins.property
+    def task_states(self) -> _containers.RepeatedCompositeFieldContainer[_task_pb2.TaskState]:
+        """The task's state in each build."""
+
+    def __init__(
+        self,
+        *,
+        task_states: _abc.Iterable[_task_pb2.TaskState] | None = ...,
+        next_page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["next_page_token", b"next_page_token", "task_states", b"task_states"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetTaskHistoryResponse: _TypeAlias = GetTaskHistoryResponse  # noqa: Y015

@@ -26,7 +26,27 @@ if _version_not_supported:
 
 
 class RegistryServiceStub(object):
-    """Reads what is known of tasks, over all builds.
+    """What is known of tasks, over all builds.
+
+    Builds register their tasks themselves, by their events; see EventService.
+    Dependencies are what producers said: they may name tasks of which nothing
+    else is known, and nothing here relies on their being free of cycles.
+
+    Filters, here and in every other List method, are texts such as
+
+    status = FAILED AND name ~ "^train" AND params.lr >= 0.01
+
+    docs/contract.md has their grammar and meaning. At most 4 KiB, 32
+    comparisons, and parentheses 16 deep. `order_by` is one field, with " desc"
+    after it for the greatest first; rows equal in it come in a fixed order, and
+    those without it last.
+
+    Pages, here and in every other List method (AIP-158): a page size of 0 means
+    the default, one above the maximum the maximum, a negative one is
+    INVALID_ARGUMENT. A page ends early at about 1 MiB: only an empty
+    `next_page_token` means the end. A page never repeats and never leaves out
+    what existed when the first page was read, unless the field ordered by changed
+    meanwhile.
     """
 
     def __init__(self, channel):
@@ -35,16 +55,82 @@ class RegistryServiceStub(object):
         Args:
             channel: A grpc.Channel.
         """
+        self.RegisterTasks = channel.unary_unary(
+                '/stardag.v1.RegistryService/RegisterTasks',
+                request_serializer=stardag_dot_v1_dot_registry__service__pb2.RegisterTasksRequest.SerializeToString,
+                response_deserializer=stardag_dot_v1_dot_registry__service__pb2.RegisterTasksResponse.FromString,
+                _registered_method=True)
         self.GetTask = channel.unary_unary(
                 '/stardag.v1.RegistryService/GetTask',
                 request_serializer=stardag_dot_v1_dot_registry__service__pb2.GetTaskRequest.SerializeToString,
                 response_deserializer=stardag_dot_v1_dot_registry__service__pb2.GetTaskResponse.FromString,
                 _registered_method=True)
+        self.BatchGetTasks = channel.unary_unary(
+                '/stardag.v1.RegistryService/BatchGetTasks',
+                request_serializer=stardag_dot_v1_dot_registry__service__pb2.BatchGetTasksRequest.SerializeToString,
+                response_deserializer=stardag_dot_v1_dot_registry__service__pb2.BatchGetTasksResponse.FromString,
+                _registered_method=True)
+        self.ListTasks = channel.unary_unary(
+                '/stardag.v1.RegistryService/ListTasks',
+                request_serializer=stardag_dot_v1_dot_registry__service__pb2.ListTasksRequest.SerializeToString,
+                response_deserializer=stardag_dot_v1_dot_registry__service__pb2.ListTasksResponse.FromString,
+                _registered_method=True)
+        self.SuggestFilterValues = channel.unary_unary(
+                '/stardag.v1.RegistryService/SuggestFilterValues',
+                request_serializer=stardag_dot_v1_dot_registry__service__pb2.SuggestFilterValuesRequest.SerializeToString,
+                response_deserializer=stardag_dot_v1_dot_registry__service__pb2.SuggestFilterValuesResponse.FromString,
+                _registered_method=True)
+        self.GetLineage = channel.unary_stream(
+                '/stardag.v1.RegistryService/GetLineage',
+                request_serializer=stardag_dot_v1_dot_registry__service__pb2.GetLineageRequest.SerializeToString,
+                response_deserializer=stardag_dot_v1_dot_registry__service__pb2.GetLineageResponse.FromString,
+                _registered_method=True)
+        self.ExplainTask = channel.unary_unary(
+                '/stardag.v1.RegistryService/ExplainTask',
+                request_serializer=stardag_dot_v1_dot_registry__service__pb2.ExplainTaskRequest.SerializeToString,
+                response_deserializer=stardag_dot_v1_dot_registry__service__pb2.ExplainTaskResponse.FromString,
+                _registered_method=True)
+        self.GetTaskHistory = channel.unary_unary(
+                '/stardag.v1.RegistryService/GetTaskHistory',
+                request_serializer=stardag_dot_v1_dot_registry__service__pb2.GetTaskHistoryRequest.SerializeToString,
+                response_deserializer=stardag_dot_v1_dot_registry__service__pb2.GetTaskHistoryResponse.FromString,
+                _registered_method=True)
 
 
 class RegistryServiceServicer(object):
-    """Reads what is known of tasks, over all builds.
+    """What is known of tasks, over all builds.
+
+    Builds register their tasks themselves, by their events; see EventService.
+    Dependencies are what producers said: they may name tasks of which nothing
+    else is known, and nothing here relies on their being free of cycles.
+
+    Filters, here and in every other List method, are texts such as
+
+    status = FAILED AND name ~ "^train" AND params.lr >= 0.01
+
+    docs/contract.md has their grammar and meaning. At most 4 KiB, 32
+    comparisons, and parentheses 16 deep. `order_by` is one field, with " desc"
+    after it for the greatest first; rows equal in it come in a fixed order, and
+    those without it last.
+
+    Pages, here and in every other List method (AIP-158): a page size of 0 means
+    the default, one above the maximum the maximum, a negative one is
+    INVALID_ARGUMENT. A page ends early at about 1 MiB: only an empty
+    `next_page_token` means the end. A page never repeats and never leaves out
+    what existed when the first page was read, unless the field ordered by changed
+    meanwhile.
     """
+
+    def RegisterTasks(self, request, context):
+        """Registers tasks outside any build. All or none; to register again what is
+        known already changes nothing, so a retry is safe.
+
+        Errors: INVALID_ARGUMENT (REQUEST_INVALID; TASK_ID_MISMATCH), ALREADY_EXISTS
+        (TASK_CONFLICT), RESOURCE_EXHAUSTED (MESSAGE_TOO_LARGE: over 1,000 tasks).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
 
     def GetTask(self, request, context):
         """Returns one task.
@@ -55,13 +141,112 @@ class RegistryServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def BatchGetTasks(self, request, context):
+        """Returns several tasks. Unlike with GetTask, ids that are not known are no
+        error; they are listed.
+
+        Errors: INVALID_ARGUMENT (REQUEST_INVALID), RESOURCE_EXHAUSTED
+        (MESSAGE_TOO_LARGE: over 1,000 ids).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListTasks(self, request, context):
+        """Lists tasks, those heard of last first unless `order_by` says otherwise.
+
+        Errors: INVALID_ARGUMENT (REQUEST_INVALID, FILTER_INVALID, ORDER_INVALID,
+        PAGE_TOKEN_INVALID).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SuggestFilterValues(self, request, context):
+        """Suggests fields, or values of a field, to complete a filter with.
+
+        Errors: INVALID_ARGUMENT (REQUEST_INVALID; FILTER_INVALID: there can be no
+        such field).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetLineage(self, request, context):
+        """Returns what a task depends on, or what depends on it, directly or not: all
+        nodes, nearest first, then all edges, in parts that fit a message. Each task
+        comes once. What is cut short by a bound says so in the node it is cut at.
+
+        Errors: NOT_FOUND (TASK_NOT_FOUND), INVALID_ARGUMENT (REQUEST_INVALID).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ExplainTask(self, request, context):
+        """Tells why a task ran: what sets it apart from the nearest task of its type
+        that was run before.
+
+        Errors: NOT_FOUND (TASK_NOT_FOUND, BUILD_NOT_FOUND), INVALID_ARGUMENT
+        (REQUEST_INVALID).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetTaskHistory(self, request, context):
+        """Returns what became of a task in each build that had it, in pages, the
+        build heard of last first.
+
+        Errors: NOT_FOUND (TASK_NOT_FOUND), INVALID_ARGUMENT (REQUEST_INVALID,
+        PAGE_TOKEN_INVALID).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_RegistryServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
+            'RegisterTasks': grpc.unary_unary_rpc_method_handler(
+                    servicer.RegisterTasks,
+                    request_deserializer=stardag_dot_v1_dot_registry__service__pb2.RegisterTasksRequest.FromString,
+                    response_serializer=stardag_dot_v1_dot_registry__service__pb2.RegisterTasksResponse.SerializeToString,
+            ),
             'GetTask': grpc.unary_unary_rpc_method_handler(
                     servicer.GetTask,
                     request_deserializer=stardag_dot_v1_dot_registry__service__pb2.GetTaskRequest.FromString,
                     response_serializer=stardag_dot_v1_dot_registry__service__pb2.GetTaskResponse.SerializeToString,
+            ),
+            'BatchGetTasks': grpc.unary_unary_rpc_method_handler(
+                    servicer.BatchGetTasks,
+                    request_deserializer=stardag_dot_v1_dot_registry__service__pb2.BatchGetTasksRequest.FromString,
+                    response_serializer=stardag_dot_v1_dot_registry__service__pb2.BatchGetTasksResponse.SerializeToString,
+            ),
+            'ListTasks': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListTasks,
+                    request_deserializer=stardag_dot_v1_dot_registry__service__pb2.ListTasksRequest.FromString,
+                    response_serializer=stardag_dot_v1_dot_registry__service__pb2.ListTasksResponse.SerializeToString,
+            ),
+            'SuggestFilterValues': grpc.unary_unary_rpc_method_handler(
+                    servicer.SuggestFilterValues,
+                    request_deserializer=stardag_dot_v1_dot_registry__service__pb2.SuggestFilterValuesRequest.FromString,
+                    response_serializer=stardag_dot_v1_dot_registry__service__pb2.SuggestFilterValuesResponse.SerializeToString,
+            ),
+            'GetLineage': grpc.unary_stream_rpc_method_handler(
+                    servicer.GetLineage,
+                    request_deserializer=stardag_dot_v1_dot_registry__service__pb2.GetLineageRequest.FromString,
+                    response_serializer=stardag_dot_v1_dot_registry__service__pb2.GetLineageResponse.SerializeToString,
+            ),
+            'ExplainTask': grpc.unary_unary_rpc_method_handler(
+                    servicer.ExplainTask,
+                    request_deserializer=stardag_dot_v1_dot_registry__service__pb2.ExplainTaskRequest.FromString,
+                    response_serializer=stardag_dot_v1_dot_registry__service__pb2.ExplainTaskResponse.SerializeToString,
+            ),
+            'GetTaskHistory': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetTaskHistory,
+                    request_deserializer=stardag_dot_v1_dot_registry__service__pb2.GetTaskHistoryRequest.FromString,
+                    response_serializer=stardag_dot_v1_dot_registry__service__pb2.GetTaskHistoryResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -72,8 +257,55 @@ def add_RegistryServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class RegistryService(object):
-    """Reads what is known of tasks, over all builds.
+    """What is known of tasks, over all builds.
+
+    Builds register their tasks themselves, by their events; see EventService.
+    Dependencies are what producers said: they may name tasks of which nothing
+    else is known, and nothing here relies on their being free of cycles.
+
+    Filters, here and in every other List method, are texts such as
+
+    status = FAILED AND name ~ "^train" AND params.lr >= 0.01
+
+    docs/contract.md has their grammar and meaning. At most 4 KiB, 32
+    comparisons, and parentheses 16 deep. `order_by` is one field, with " desc"
+    after it for the greatest first; rows equal in it come in a fixed order, and
+    those without it last.
+
+    Pages, here and in every other List method (AIP-158): a page size of 0 means
+    the default, one above the maximum the maximum, a negative one is
+    INVALID_ARGUMENT. A page ends early at about 1 MiB: only an empty
+    `next_page_token` means the end. A page never repeats and never leaves out
+    what existed when the first page was read, unless the field ordered by changed
+    meanwhile.
     """
+
+    @staticmethod
+    def RegisterTasks(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/stardag.v1.RegistryService/RegisterTasks',
+            stardag_dot_v1_dot_registry__service__pb2.RegisterTasksRequest.SerializeToString,
+            stardag_dot_v1_dot_registry__service__pb2.RegisterTasksResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
 
     @staticmethod
     def GetTask(request,
@@ -92,6 +324,168 @@ class RegistryService(object):
             '/stardag.v1.RegistryService/GetTask',
             stardag_dot_v1_dot_registry__service__pb2.GetTaskRequest.SerializeToString,
             stardag_dot_v1_dot_registry__service__pb2.GetTaskResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def BatchGetTasks(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/stardag.v1.RegistryService/BatchGetTasks',
+            stardag_dot_v1_dot_registry__service__pb2.BatchGetTasksRequest.SerializeToString,
+            stardag_dot_v1_dot_registry__service__pb2.BatchGetTasksResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListTasks(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/stardag.v1.RegistryService/ListTasks',
+            stardag_dot_v1_dot_registry__service__pb2.ListTasksRequest.SerializeToString,
+            stardag_dot_v1_dot_registry__service__pb2.ListTasksResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SuggestFilterValues(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/stardag.v1.RegistryService/SuggestFilterValues',
+            stardag_dot_v1_dot_registry__service__pb2.SuggestFilterValuesRequest.SerializeToString,
+            stardag_dot_v1_dot_registry__service__pb2.SuggestFilterValuesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetLineage(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/stardag.v1.RegistryService/GetLineage',
+            stardag_dot_v1_dot_registry__service__pb2.GetLineageRequest.SerializeToString,
+            stardag_dot_v1_dot_registry__service__pb2.GetLineageResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ExplainTask(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/stardag.v1.RegistryService/ExplainTask',
+            stardag_dot_v1_dot_registry__service__pb2.ExplainTaskRequest.SerializeToString,
+            stardag_dot_v1_dot_registry__service__pb2.ExplainTaskResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetTaskHistory(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/stardag.v1.RegistryService/GetTaskHistory',
+            stardag_dot_v1_dot_registry__service__pb2.GetTaskHistoryRequest.SerializeToString,
+            stardag_dot_v1_dot_registry__service__pb2.GetTaskHistoryResponse.FromString,
             options,
             channel_credentials,
             insecure,

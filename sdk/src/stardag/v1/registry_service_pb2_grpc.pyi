@@ -27,31 +27,201 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class RegistryServiceStub:
-    """Reads what is known of tasks, over all builds."""
+    """What is known of tasks, over all builds.
+
+    Builds register their tasks themselves, by their events; see EventService.
+    Dependencies are what producers said: they may name tasks of which nothing
+    else is known, and nothing here relies on their being free of cycles.
+
+    Filters, here and in every other List method, are texts such as
+
+      status = FAILED AND name ~ "^train" AND params.lr >= 0.01
+
+    docs/contract.md has their grammar and meaning. At most 4 KiB, 32
+    comparisons, and parentheses 16 deep. `order_by` is one field, with " desc"
+    after it for the greatest first; rows equal in it come in a fixed order, and
+    those without it last.
+
+    Pages, here and in every other List method (AIP-158): a page size of 0 means
+    the default, one above the maximum the maximum, a negative one is
+    INVALID_ARGUMENT. A page ends early at about 1 MiB: only an empty
+    `next_page_token` means the end. A page never repeats and never leaves out
+    what existed when the first page was read, unless the field ordered by changed
+    meanwhile.
+    """
 
     @_typing.overload
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> RegistryServiceAsyncStub: ...
+    RegisterTasks: _grpc.UnaryUnaryMultiCallable[_registry_service_pb2.RegisterTasksRequest, _registry_service_pb2.RegisterTasksResponse]
+    """Registers tasks outside any build. All or none; to register again what is
+    known already changes nothing, so a retry is safe.
+
+    Errors: INVALID_ARGUMENT (REQUEST_INVALID; TASK_ID_MISMATCH), ALREADY_EXISTS
+    (TASK_CONFLICT), RESOURCE_EXHAUSTED (MESSAGE_TOO_LARGE: over 1,000 tasks).
+    """
     GetTask: _grpc.UnaryUnaryMultiCallable[_registry_service_pb2.GetTaskRequest, _registry_service_pb2.GetTaskResponse]
     """Returns one task.
 
     Errors: NOT_FOUND (TASK_NOT_FOUND), INVALID_ARGUMENT (REQUEST_INVALID).
     """
+    BatchGetTasks: _grpc.UnaryUnaryMultiCallable[_registry_service_pb2.BatchGetTasksRequest, _registry_service_pb2.BatchGetTasksResponse]
+    """Returns several tasks. Unlike with GetTask, ids that are not known are no
+    error; they are listed.
+
+    Errors: INVALID_ARGUMENT (REQUEST_INVALID), RESOURCE_EXHAUSTED
+    (MESSAGE_TOO_LARGE: over 1,000 ids).
+    """
+    ListTasks: _grpc.UnaryUnaryMultiCallable[_registry_service_pb2.ListTasksRequest, _registry_service_pb2.ListTasksResponse]
+    """Lists tasks, those heard of last first unless `order_by` says otherwise.
+
+    Errors: INVALID_ARGUMENT (REQUEST_INVALID, FILTER_INVALID, ORDER_INVALID,
+    PAGE_TOKEN_INVALID).
+    """
+    SuggestFilterValues: _grpc.UnaryUnaryMultiCallable[_registry_service_pb2.SuggestFilterValuesRequest, _registry_service_pb2.SuggestFilterValuesResponse]
+    """Suggests fields, or values of a field, to complete a filter with.
+
+    Errors: INVALID_ARGUMENT (REQUEST_INVALID; FILTER_INVALID: there can be no
+    such field).
+    """
+    GetLineage: _grpc.UnaryStreamMultiCallable[_registry_service_pb2.GetLineageRequest, _registry_service_pb2.GetLineageResponse]
+    """Returns what a task depends on, or what depends on it, directly or not: all
+    nodes, nearest first, then all edges, in parts that fit a message. Each task
+    comes once. What is cut short by a bound says so in the node it is cut at.
+
+    Errors: NOT_FOUND (TASK_NOT_FOUND), INVALID_ARGUMENT (REQUEST_INVALID).
+    """
+    ExplainTask: _grpc.UnaryUnaryMultiCallable[_registry_service_pb2.ExplainTaskRequest, _registry_service_pb2.ExplainTaskResponse]
+    """Tells why a task ran: what sets it apart from the nearest task of its type
+    that was run before.
+
+    Errors: NOT_FOUND (TASK_NOT_FOUND, BUILD_NOT_FOUND), INVALID_ARGUMENT
+    (REQUEST_INVALID).
+    """
+    GetTaskHistory: _grpc.UnaryUnaryMultiCallable[_registry_service_pb2.GetTaskHistoryRequest, _registry_service_pb2.GetTaskHistoryResponse]
+    """Returns what became of a task in each build that had it, in pages, the
+    build heard of last first.
+
+    Errors: NOT_FOUND (TASK_NOT_FOUND), INVALID_ARGUMENT (REQUEST_INVALID,
+    PAGE_TOKEN_INVALID).
+    """
 
 @_typing.type_check_only
 class RegistryServiceAsyncStub(RegistryServiceStub):
-    """Reads what is known of tasks, over all builds."""
+    """What is known of tasks, over all builds.
+
+    Builds register their tasks themselves, by their events; see EventService.
+    Dependencies are what producers said: they may name tasks of which nothing
+    else is known, and nothing here relies on their being free of cycles.
+
+    Filters, here and in every other List method, are texts such as
+
+      status = FAILED AND name ~ "^train" AND params.lr >= 0.01
+
+    docs/contract.md has their grammar and meaning. At most 4 KiB, 32
+    comparisons, and parentheses 16 deep. `order_by` is one field, with " desc"
+    after it for the greatest first; rows equal in it come in a fixed order, and
+    those without it last.
+
+    Pages, here and in every other List method (AIP-158): a page size of 0 means
+    the default, one above the maximum the maximum, a negative one is
+    INVALID_ARGUMENT. A page ends early at about 1 MiB: only an empty
+    `next_page_token` means the end. A page never repeats and never leaves out
+    what existed when the first page was read, unless the field ordered by changed
+    meanwhile.
+    """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
+    RegisterTasks: _aio.UnaryUnaryMultiCallable[_registry_service_pb2.RegisterTasksRequest, _registry_service_pb2.RegisterTasksResponse]  # type: ignore[assignment]
+    """Registers tasks outside any build. All or none; to register again what is
+    known already changes nothing, so a retry is safe.
+
+    Errors: INVALID_ARGUMENT (REQUEST_INVALID; TASK_ID_MISMATCH), ALREADY_EXISTS
+    (TASK_CONFLICT), RESOURCE_EXHAUSTED (MESSAGE_TOO_LARGE: over 1,000 tasks).
+    """
     GetTask: _aio.UnaryUnaryMultiCallable[_registry_service_pb2.GetTaskRequest, _registry_service_pb2.GetTaskResponse]  # type: ignore[assignment]
     """Returns one task.
 
     Errors: NOT_FOUND (TASK_NOT_FOUND), INVALID_ARGUMENT (REQUEST_INVALID).
     """
+    BatchGetTasks: _aio.UnaryUnaryMultiCallable[_registry_service_pb2.BatchGetTasksRequest, _registry_service_pb2.BatchGetTasksResponse]  # type: ignore[assignment]
+    """Returns several tasks. Unlike with GetTask, ids that are not known are no
+    error; they are listed.
+
+    Errors: INVALID_ARGUMENT (REQUEST_INVALID), RESOURCE_EXHAUSTED
+    (MESSAGE_TOO_LARGE: over 1,000 ids).
+    """
+    ListTasks: _aio.UnaryUnaryMultiCallable[_registry_service_pb2.ListTasksRequest, _registry_service_pb2.ListTasksResponse]  # type: ignore[assignment]
+    """Lists tasks, those heard of last first unless `order_by` says otherwise.
+
+    Errors: INVALID_ARGUMENT (REQUEST_INVALID, FILTER_INVALID, ORDER_INVALID,
+    PAGE_TOKEN_INVALID).
+    """
+    SuggestFilterValues: _aio.UnaryUnaryMultiCallable[_registry_service_pb2.SuggestFilterValuesRequest, _registry_service_pb2.SuggestFilterValuesResponse]  # type: ignore[assignment]
+    """Suggests fields, or values of a field, to complete a filter with.
+
+    Errors: INVALID_ARGUMENT (REQUEST_INVALID; FILTER_INVALID: there can be no
+    such field).
+    """
+    GetLineage: _aio.UnaryStreamMultiCallable[_registry_service_pb2.GetLineageRequest, _registry_service_pb2.GetLineageResponse]  # type: ignore[assignment]
+    """Returns what a task depends on, or what depends on it, directly or not: all
+    nodes, nearest first, then all edges, in parts that fit a message. Each task
+    comes once. What is cut short by a bound says so in the node it is cut at.
+
+    Errors: NOT_FOUND (TASK_NOT_FOUND), INVALID_ARGUMENT (REQUEST_INVALID).
+    """
+    ExplainTask: _aio.UnaryUnaryMultiCallable[_registry_service_pb2.ExplainTaskRequest, _registry_service_pb2.ExplainTaskResponse]  # type: ignore[assignment]
+    """Tells why a task ran: what sets it apart from the nearest task of its type
+    that was run before.
+
+    Errors: NOT_FOUND (TASK_NOT_FOUND, BUILD_NOT_FOUND), INVALID_ARGUMENT
+    (REQUEST_INVALID).
+    """
+    GetTaskHistory: _aio.UnaryUnaryMultiCallable[_registry_service_pb2.GetTaskHistoryRequest, _registry_service_pb2.GetTaskHistoryResponse]  # type: ignore[assignment]
+    """Returns what became of a task in each build that had it, in pages, the
+    build heard of last first.
+
+    Errors: NOT_FOUND (TASK_NOT_FOUND), INVALID_ARGUMENT (REQUEST_INVALID,
+    PAGE_TOKEN_INVALID).
+    """
 
 class RegistryServiceServicer(metaclass=_abc_1.ABCMeta):
-    """Reads what is known of tasks, over all builds."""
+    """What is known of tasks, over all builds.
+
+    Builds register their tasks themselves, by their events; see EventService.
+    Dependencies are what producers said: they may name tasks of which nothing
+    else is known, and nothing here relies on their being free of cycles.
+
+    Filters, here and in every other List method, are texts such as
+
+      status = FAILED AND name ~ "^train" AND params.lr >= 0.01
+
+    docs/contract.md has their grammar and meaning. At most 4 KiB, 32
+    comparisons, and parentheses 16 deep. `order_by` is one field, with " desc"
+    after it for the greatest first; rows equal in it come in a fixed order, and
+    those without it last.
+
+    Pages, here and in every other List method (AIP-158): a page size of 0 means
+    the default, one above the maximum the maximum, a negative one is
+    INVALID_ARGUMENT. A page ends early at about 1 MiB: only an empty
+    `next_page_token` means the end. A page never repeats and never leaves out
+    what existed when the first page was read, unless the field ordered by changed
+    meanwhile.
+    """
+
+    @_abc_1.abstractmethod
+    def RegisterTasks(
+        self,
+        request: _registry_service_pb2.RegisterTasksRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_registry_service_pb2.RegisterTasksResponse, _abc.Awaitable[_registry_service_pb2.RegisterTasksResponse]]:
+        """Registers tasks outside any build. All or none; to register again what is
+        known already changes nothing, so a retry is safe.
+
+        Errors: INVALID_ARGUMENT (REQUEST_INVALID; TASK_ID_MISMATCH), ALREADY_EXISTS
+        (TASK_CONFLICT), RESOURCE_EXHAUSTED (MESSAGE_TOO_LARGE: over 1,000 tasks).
+        """
 
     @_abc_1.abstractmethod
     def GetTask(
@@ -62,6 +232,82 @@ class RegistryServiceServicer(metaclass=_abc_1.ABCMeta):
         """Returns one task.
 
         Errors: NOT_FOUND (TASK_NOT_FOUND), INVALID_ARGUMENT (REQUEST_INVALID).
+        """
+
+    @_abc_1.abstractmethod
+    def BatchGetTasks(
+        self,
+        request: _registry_service_pb2.BatchGetTasksRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_registry_service_pb2.BatchGetTasksResponse, _abc.Awaitable[_registry_service_pb2.BatchGetTasksResponse]]:
+        """Returns several tasks. Unlike with GetTask, ids that are not known are no
+        error; they are listed.
+
+        Errors: INVALID_ARGUMENT (REQUEST_INVALID), RESOURCE_EXHAUSTED
+        (MESSAGE_TOO_LARGE: over 1,000 ids).
+        """
+
+    @_abc_1.abstractmethod
+    def ListTasks(
+        self,
+        request: _registry_service_pb2.ListTasksRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_registry_service_pb2.ListTasksResponse, _abc.Awaitable[_registry_service_pb2.ListTasksResponse]]:
+        """Lists tasks, those heard of last first unless `order_by` says otherwise.
+
+        Errors: INVALID_ARGUMENT (REQUEST_INVALID, FILTER_INVALID, ORDER_INVALID,
+        PAGE_TOKEN_INVALID).
+        """
+
+    @_abc_1.abstractmethod
+    def SuggestFilterValues(
+        self,
+        request: _registry_service_pb2.SuggestFilterValuesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_registry_service_pb2.SuggestFilterValuesResponse, _abc.Awaitable[_registry_service_pb2.SuggestFilterValuesResponse]]:
+        """Suggests fields, or values of a field, to complete a filter with.
+
+        Errors: INVALID_ARGUMENT (REQUEST_INVALID; FILTER_INVALID: there can be no
+        such field).
+        """
+
+    @_abc_1.abstractmethod
+    def GetLineage(
+        self,
+        request: _registry_service_pb2.GetLineageRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_registry_service_pb2.GetLineageResponse], _abc.AsyncIterator[_registry_service_pb2.GetLineageResponse]]:
+        """Returns what a task depends on, or what depends on it, directly or not: all
+        nodes, nearest first, then all edges, in parts that fit a message. Each task
+        comes once. What is cut short by a bound says so in the node it is cut at.
+
+        Errors: NOT_FOUND (TASK_NOT_FOUND), INVALID_ARGUMENT (REQUEST_INVALID).
+        """
+
+    @_abc_1.abstractmethod
+    def ExplainTask(
+        self,
+        request: _registry_service_pb2.ExplainTaskRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_registry_service_pb2.ExplainTaskResponse, _abc.Awaitable[_registry_service_pb2.ExplainTaskResponse]]:
+        """Tells why a task ran: what sets it apart from the nearest task of its type
+        that was run before.
+
+        Errors: NOT_FOUND (TASK_NOT_FOUND, BUILD_NOT_FOUND), INVALID_ARGUMENT
+        (REQUEST_INVALID).
+        """
+
+    @_abc_1.abstractmethod
+    def GetTaskHistory(
+        self,
+        request: _registry_service_pb2.GetTaskHistoryRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_registry_service_pb2.GetTaskHistoryResponse, _abc.Awaitable[_registry_service_pb2.GetTaskHistoryResponse]]:
+        """Returns what became of a task in each build that had it, in pages, the
+        build heard of last first.
+
+        Errors: NOT_FOUND (TASK_NOT_FOUND), INVALID_ARGUMENT (REQUEST_INVALID,
+        PAGE_TOKEN_INVALID).
         """
 
 def add_RegistryServiceServicer_to_server(servicer: RegistryServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x15stardag/v1/task.proto\x12\nstardag.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xab\x01\n\x0eTaskDefinition\x12\x0f\n\x07task_id\x18\x01 \x01(\t\x12\x11\n\tnamespace\x18\x02 \x01(\t\x12\x0c\n\x04name\x18\x03 \x01(\t\x12\x0f\n\x07version\x18\x04 \x01(\t\x12\x15\n\ridentity_json\x18\x05 \x01(\t\x12\x13\n\x0bparams_json\x18\x06 \x01(\t\x12\x16\n\x0e\x64\x65pendency_ids\x18\x07 \x03(\t\x12\x12\n\noutput_uri\x18\x08 \x01(\t\"\x94\x02\n\x04Task\x12\x0f\n\x07task_id\x18\x01 \x01(\t\x12\x11\n\tnamespace\x18\x02 \x01(\t\x12\x0c\n\x04name\x18\x03 \x01(\t\x12\x0f\n\x07version\x18\x04 \x01(\t\x12\x15\n\ridentity_json\x18\x05 \x01(\t\x12\x13\n\x0bparams_json\x18\x06 \x01(\t\x12\x12\n\noutput_uri\x18\x07 \x01(\t\x12\x16\n\x0e\x64\x65pendency_ids\x18\x08 \x03(\t\x12+\n\x0clatest_state\x18\t \x01(\x0b\x32\x15.stardag.v1.TaskState\x12/\n\x0b\x63reate_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x13\n\x0bplaceholder\x18\x0b \x01(\x08\"\xef\x02\n\tTaskState\x12\x0f\n\x07task_id\x18\x01 \x01(\t\x12\x10\n\x08\x62uild_id\x18\x02 \x01(\t\x12&\n\x06status\x18\x03 \x01(\x0e\x32\x16.stardag.v1.TaskStatus\x12\x0f\n\x07\x61ttempt\x18\x04 \x01(\r\x12.\n\nstart_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x13\n\x0b\x64uration_us\x18\x07 \x01(\x03\x12(\n\x07\x66\x61ilure\x18\x08 \x01(\x0b\x32\x17.stardag.v1.TaskFailure\x12\x15\n\x08progress\x18\t \x01(\x01H\x00\x88\x01\x01\x12\x11\n\tnamespace\x18\n \x01(\t\x12\x0c\n\x04name\x18\x0b \x01(\t\x12\x12\n\noutput_uri\x18\x0c \x01(\t\x12\x10\n\x08position\x18\r \x01(\x04\x42\x0b\n\t_progress\"p\n\x0bTaskFailure\x12\x0c\n\x04kind\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t\x12\x13\n\x0bstack_trace\x18\x03 \x01(\t\x12\x12\n\nwill_retry\x18\x04 \x01(\x08\x12\x19\n\x11\x63\x61used_by_task_id\x18\x05 \x01(\t\"-\n\nTaskOutput\x12\x0b\n\x03uri\x18\x01 \x01(\t\x12\x12\n\nsize_bytes\x18\x02 \x01(\x04\"1\n\x0cTaskProgress\x12\x10\n\x08\x66raction\x18\x01 \x01(\x01\x12\x0f\n\x07message\x18\x02 \x01(\t\"B\n\x08TaskWait\x12\x10\n\x08task_ids\x18\x01 \x03(\t\x12\x12\n\nlease_name\x18\x02 \x01(\t\x12\x10\n\x08restarts\x18\x03 \x01(\x08*\x8e\x02\n\nTaskStatus\x12\x1b\n\x17TASK_STATUS_UNSPECIFIED\x10\x00\x12\x17\n\x13TASK_STATUS_PENDING\x10\x01\x12\x17\n\x13TASK_STATUS_RUNNING\x10\x02\x12\x19\n\x15TASK_STATUS_SUSPENDED\x10\x03\x12\x17\n\x13TASK_STATUS_BLOCKED\x10\x04\x12\x19\n\x15TASK_STATUS_COMPLETED\x10\x05\x12\x16\n\x12TASK_STATUS_REUSED\x10\x06\x12\x16\n\x12TASK_STATUS_FAILED\x10\x07\x12\x17\n\x13TASK_STATUS_SKIPPED\x10\x08\x12\x19\n\x15TASK_STATUS_CANCELLED\x10\tB;\n\x0e\x64\x65v.stardag.v1P\x01Z\'stardag.dev/gen/go/stardag/v1;stardagv1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x15stardag/v1/task.proto\x12\nstardag.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xab\x01\n\x0eTaskDefinition\x12\x0f\n\x07task_id\x18\x01 \x01(\t\x12\x11\n\tnamespace\x18\x02 \x01(\t\x12\x0c\n\x04name\x18\x03 \x01(\t\x12\x0f\n\x07version\x18\x04 \x01(\t\x12\x15\n\ridentity_json\x18\x05 \x01(\t\x12\x13\n\x0bparams_json\x18\x06 \x01(\t\x12\x16\n\x0e\x64\x65pendency_ids\x18\x07 \x03(\t\x12\x12\n\noutput_uri\x18\x08 \x01(\t\"\x94\x02\n\x04Task\x12\x0f\n\x07task_id\x18\x01 \x01(\t\x12\x11\n\tnamespace\x18\x02 \x01(\t\x12\x0c\n\x04name\x18\x03 \x01(\t\x12\x0f\n\x07version\x18\x04 \x01(\t\x12\x15\n\ridentity_json\x18\x05 \x01(\t\x12\x13\n\x0bparams_json\x18\x06 \x01(\t\x12\x12\n\noutput_uri\x18\x07 \x01(\t\x12\x16\n\x0e\x64\x65pendency_ids\x18\x08 \x03(\t\x12+\n\x0clatest_state\x18\t \x01(\x0b\x32\x15.stardag.v1.TaskState\x12/\n\x0b\x63reate_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x13\n\x0bplaceholder\x18\x0b \x01(\x08\"\x89\x03\n\tTaskState\x12\x0f\n\x07task_id\x18\x01 \x01(\t\x12\x10\n\x08\x62uild_id\x18\x02 \x01(\t\x12&\n\x06status\x18\x03 \x01(\x0e\x32\x16.stardag.v1.TaskStatus\x12\x0f\n\x07\x61ttempt\x18\x04 \x01(\r\x12.\n\nstart_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x13\n\x0b\x64uration_us\x18\x07 \x01(\x03\x12(\n\x07\x66\x61ilure\x18\x08 \x01(\x0b\x32\x17.stardag.v1.TaskFailure\x12\x15\n\x08progress\x18\t \x01(\x01H\x00\x88\x01\x01\x12\x11\n\tnamespace\x18\n \x01(\t\x12\x0c\n\x04name\x18\x0b \x01(\t\x12\x12\n\noutput_uri\x18\x0c \x01(\t\x12\x10\n\x08position\x18\r \x01(\x04\x12\x18\n\x10\x63ode_fingerprint\x18\x0e \x01(\tB\x0b\n\t_progress\"p\n\x0bTaskFailure\x12\x0c\n\x04kind\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t\x12\x13\n\x0bstack_trace\x18\x03 \x01(\t\x12\x12\n\nwill_retry\x18\x04 \x01(\x08\x12\x19\n\x11\x63\x61used_by_task_id\x18\x05 \x01(\t\"G\n\nTaskOutput\x12\x0b\n\x03uri\x18\x01 \x01(\t\x12\x12\n\nsize_bytes\x18\x02 \x01(\x04\x12\x18\n\x10\x63ode_fingerprint\x18\x03 \x01(\t\"1\n\x0cTaskProgress\x12\x10\n\x08\x66raction\x18\x01 \x01(\x01\x12\x0f\n\x07message\x18\x02 \x01(\t\"B\n\x08TaskWait\x12\x10\n\x08task_ids\x18\x01 \x03(\t\x12\x12\n\nlease_name\x18\x02 \x01(\t\x12\x10\n\x08restarts\x18\x03 \x01(\x08*\x8e\x02\n\nTaskStatus\x12\x1b\n\x17TASK_STATUS_UNSPECIFIED\x10\x00\x12\x17\n\x13TASK_STATUS_PENDING\x10\x01\x12\x17\n\x13TASK_STATUS_RUNNING\x10\x02\x12\x19\n\x15TASK_STATUS_SUSPENDED\x10\x03\x12\x17\n\x13TASK_STATUS_BLOCKED\x10\x04\x12\x19\n\x15TASK_STATUS_COMPLETED\x10\x05\x12\x16\n\x12TASK_STATUS_REUSED\x10\x06\x12\x16\n\x12TASK_STATUS_FAILED\x10\x07\x12\x17\n\x13TASK_STATUS_SKIPPED\x10\x08\x12\x19\n\x15TASK_STATUS_CANCELLED\x10\tB;\n\x0e\x64\x65v.stardag.v1P\x01Z\'stardag.dev/gen/go/stardag/v1;stardagv1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -33,20 +33,20 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'stardag.v1.task_pb2', _glob
 if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
   _globals['DESCRIPTOR']._serialized_options = b'\n\016dev.stardag.v1P\001Z\'stardag.dev/gen/go/stardag/v1;stardagv1'
-  _globals['_TASKSTATUS']._serialized_start=1174
-  _globals['_TASKSTATUS']._serialized_end=1444
+  _globals['_TASKSTATUS']._serialized_start=1226
+  _globals['_TASKSTATUS']._serialized_end=1496
   _globals['_TASKDEFINITION']._serialized_start=71
   _globals['_TASKDEFINITION']._serialized_end=242
   _globals['_TASK']._serialized_start=245
   _globals['_TASK']._serialized_end=521
   _globals['_TASKSTATE']._serialized_start=524
-  _globals['_TASKSTATE']._serialized_end=891
-  _globals['_TASKFAILURE']._serialized_start=893
-  _globals['_TASKFAILURE']._serialized_end=1005
-  _globals['_TASKOUTPUT']._serialized_start=1007
-  _globals['_TASKOUTPUT']._serialized_end=1052
-  _globals['_TASKPROGRESS']._serialized_start=1054
-  _globals['_TASKPROGRESS']._serialized_end=1103
-  _globals['_TASKWAIT']._serialized_start=1105
-  _globals['_TASKWAIT']._serialized_end=1171
+  _globals['_TASKSTATE']._serialized_end=917
+  _globals['_TASKFAILURE']._serialized_start=919
+  _globals['_TASKFAILURE']._serialized_end=1031
+  _globals['_TASKOUTPUT']._serialized_start=1033
+  _globals['_TASKOUTPUT']._serialized_end=1104
+  _globals['_TASKPROGRESS']._serialized_start=1106
+  _globals['_TASKPROGRESS']._serialized_end=1155
+  _globals['_TASKWAIT']._serialized_start=1157
+  _globals['_TASKWAIT']._serialized_end=1223
 # @@protoc_insertion_point(module_scope)

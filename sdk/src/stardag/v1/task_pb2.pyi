@@ -231,6 +231,7 @@ class TaskState(_message.Message):
     NAME_FIELD_NUMBER: _builtins.int
     OUTPUT_URI_FIELD_NUMBER: _builtins.int
     POSITION_FIELD_NUMBER: _builtins.int
+    CODE_FINGERPRINT_FIELD_NUMBER: _builtins.int
     task_id: _builtins.str
     """Task id."""
     build_id: _builtins.str
@@ -253,6 +254,10 @@ class TaskState(_message.Message):
     """Where the output is."""
     position: _builtins.int
     """Position, in the build's log, of the event that made this state."""
+    code_fingerprint: _builtins.str
+    """For COMPLETED: fingerprint of the code that made the output; empty if not
+    known.
+    """
     @_builtins.property
     def start_time(self) -> _timestamp_pb2.Timestamp:
         """When the latest attempt started, by its producer's clock."""
@@ -281,10 +286,11 @@ class TaskState(_message.Message):
         name: _builtins.str = ...,
         output_uri: _builtins.str = ...,
         position: _builtins.int = ...,
+        code_fingerprint: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_progress", b"_progress", "end_time", b"end_time", "failure", b"failure", "progress", b"progress", "start_time", b"start_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_progress", b"_progress", "attempt", b"attempt", "build_id", b"build_id", "duration_us", b"duration_us", "end_time", b"end_time", "failure", b"failure", "name", b"name", "namespace", b"namespace", "output_uri", b"output_uri", "position", b"position", "progress", b"progress", "start_time", b"start_time", "status", b"status", "task_id", b"task_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_progress", b"_progress", "attempt", b"attempt", "build_id", b"build_id", "code_fingerprint", b"code_fingerprint", "duration_us", b"duration_us", "end_time", b"end_time", "failure", b"failure", "name", b"name", "namespace", b"namespace", "output_uri", b"output_uri", "position", b"position", "progress", b"progress", "start_time", b"start_time", "status", b"status", "task_id", b"task_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__progress: _TypeAlias = _typing.Literal["progress"]  # noqa: Y015
     _WhichOneofArgType__progress: _TypeAlias = _typing.Literal["_progress", b"_progress"]  # noqa: Y015
@@ -310,9 +316,9 @@ class TaskFailure(_message.Message):
     characters.
     """
     message: _builtins.str
-    """One line for people. At most 4 KiB."""
+    """One line for people. At most 4,096 characters."""
     stack_trace: _builtins.str
-    """Stack trace. At most 32 KiB."""
+    """Stack trace. At most 32,768 characters."""
     will_retry: _builtins.bool
     """True if the producer will run another attempt."""
     caused_by_task_id: _builtins.str
@@ -342,19 +348,26 @@ class TaskOutput(_message.Message):
 
     URI_FIELD_NUMBER: _builtins.int
     SIZE_BYTES_FIELD_NUMBER: _builtins.int
+    CODE_FINGERPRINT_FIELD_NUMBER: _builtins.int
     uri: _builtins.str
     """Where it is, if not where the definition says."""
     size_bytes: _builtins.int
     """Size in bytes; 0 if not known."""
+    code_fingerprint: _builtins.str
+    """Fingerprint of the code that made it, which comments and white space don't
+    change; empty if not known. At most 64 characters. It is no part of the
+    task's id: it tells whether an output was made by other code than today's.
+    """
     def __init__(
         self,
         *,
         uri: _builtins.str = ...,
         size_bytes: _builtins.int = ...,
+        code_fingerprint: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["size_bytes", b"size_bytes", "uri", b"uri"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["code_fingerprint", b"code_fingerprint", "size_bytes", b"size_bytes", "uri", b"uri"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -371,7 +384,7 @@ class TaskProgress(_message.Message):
     fraction: _builtins.float
     """Share done, 0 to 1."""
     message: _builtins.str
-    """What is being done now. At most 1 KiB."""
+    """What is being done now. At most 1,024 characters."""
     def __init__(
         self,
         *,

@@ -77,10 +77,14 @@ _COLUMN_FIELDS = ("build_id", "type", "attempt", "event_time_us", "monotonic_us"
 def leftover(event: pb.NewEvent, task_known: bool) -> bytes | None:
     """Return what of an event is not kept in columns of its own, serialized; None if nothing.
 
-    That is its detail, the fields this code does not know, and the task's id
-    unless `task_known`.
+    That is its detail, its fencing token, the fields this code does not know, and
+    the task's id unless `task_known`.
     """
-    plain = event.WhichOneof("detail") is None and not len(UnknownFieldSet(event))
+    plain = (
+        event.WhichOneof("detail") is None
+        and not event.fencing_token
+        and not len(UnknownFieldSet(event))
+    )
     if plain and (task_known or not event.task_id):
         return None
     rest = pb.NewEvent()

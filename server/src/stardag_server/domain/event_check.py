@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from stardag.v1 import event_pb2 as pb
+from stardag.v1.task_pb2 import TaskDefinition
 from stardag_server.domain import limits
 
 TASK_NAMESPACE = UUID("9ca26b27-f7ee-4044-8b3c-e335dc5778dc")
@@ -51,6 +52,43 @@ def check(event: pb.NewEvent) -> Rejection | None:
     return suiting[1](event)
 
 
+def check_definition(task: bytes, definition: TaskDefinition) -> Rejection | None:
+    """Return why this can't be the definition of the task with that id, or None."""
+    for field, text in (
+        ("identity_json", definition.identity_json),
+        ("params_json", definition.params_json),
+    ):
+        # UTF-8 has at most four bytes a character: only long texts are counted.
+        if len(text) * 4 > limits.MAX_JSON_BYTES and len(text.encode()) > limits.MAX_JSON_BYTES:
+            return _invalid(f"definition.{field} is over {limits.MAX_JSON_BYTES} bytes")
+        if "\x00" in text:
+            return _invalid(f"definition.{field} is not JSON: it has a NUL character")
+    problem = _too_long(
+        name=(definition.name, limits.MAX_NAME),
+        namespace=(definition.namespace, limits.MAX_NAME),
+        version=(definition.version, limits.MAX_VERSION),
+        output_uri=(definition.output_uri, limits.MAX_URI),
+    ) or _bad_ids(
+        "definition.dependency_ids", definition.dependency_ids, len(definition.dependency_ids)
+    )
+    if problem:
+        return problem
+    if definition.task_id and definition.task_id != str(UUID(bytes=task)):
+        return _invalid("definition.task_id is not the event's task")
+    if task_id_of(definition.identity_json) != task:
+        return Rejection(
+            pb.EVENT_REJECTION_REASON_TASK_ID_MISMATCH,
+            f"identity_json hashes to {UUID(bytes=task_id_of(definition.identity_json))}",
+        )
+    return None
+
+
+_NOT_FOR_PRODUCERS: dict[int, str] = {
+    pb.EVENT_TYPE_UNSPECIFIED: "type is not set",
+    pb.EVENT_TYPE_BUILD_CANCEL_REQUESTED: "type is the server's own; call CancelBuild",
+}
+
+
 def _problem(event: pb.NewEvent) -> str | None:
     kind = event.type
     if len(event.build_id) != 16:
@@ -59,8 +97,8 @@ def _problem(event: pb.NewEvent) -> str | None:
         return f"task_id has {len(event.task_id)} bytes, not 16"
     if not 0 <= event.event_time_us <= limits.MAX_TIME_US or event.monotonic_us < 0:
         return "a time is negative, or after the year 9999"
-    if kind == pb.EVENT_TYPE_UNSPECIFIED:
-        return "type is not set"
+    if kind in _NOT_FOR_PRODUCERS:
+        return _NOT_FOR_PRODUCERS[kind]
     if kind == pb.EVENT_TYPE_TASK_STARTED and event.attempt == 0:
         return "attempt is not set"
     return None
@@ -87,34 +125,7 @@ def _bad_ids(field: str, ids: Iterable[str], count: int) -> Rejection | None:
 
 
 def _check_definition(event: pb.NewEvent) -> Rejection | None:
-    definition = event.definition
-    for field, text in (
-        ("identity_json", definition.identity_json),
-        ("params_json", definition.params_json),
-    ):
-        # UTF-8 has at most four bytes a character: only long texts are counted.
-        if len(text) * 4 > limits.MAX_JSON_BYTES and len(text.encode()) > limits.MAX_JSON_BYTES:
-            return _invalid(f"definition.{field} is over {limits.MAX_JSON_BYTES} bytes")
-        if "\x00" in text:
-            return _invalid(f"definition.{field} is not JSON: it has a NUL character")
-    problem = _too_long(
-        name=(definition.name, limits.MAX_NAME),
-        namespace=(definition.namespace, limits.MAX_NAME),
-        version=(definition.version, limits.MAX_VERSION),
-        output_uri=(definition.output_uri, limits.MAX_URI),
-    ) or _bad_ids(
-        "definition.dependency_ids", definition.dependency_ids, len(definition.dependency_ids)
-    )
-    if problem:
-        return problem
-    if definition.task_id and definition.task_id != str(UUID(bytes=event.task_id)):
-        return _invalid("definition.task_id is not the event's task")
-    if task_id_of(definition.identity_json) != event.task_id:
-        return Rejection(
-            pb.EVENT_REJECTION_REASON_TASK_ID_MISMATCH,
-            f"identity_json hashes to {UUID(bytes=task_id_of(definition.identity_json))}",
-        )
-    return None
+    return check_definition(event.task_id, event.definition)
 
 
 def _check_build_start(event: pb.NewEvent) -> Rejection | None:
@@ -139,7 +150,10 @@ def _check_build_end(event: pb.NewEvent) -> Rejection | None:
 
 
 def _check_output(event: pb.NewEvent) -> Rejection | None:
-    return _too_long(uri=(event.output.uri, limits.MAX_URI))
+    return _too_long(
+        uri=(event.output.uri, limits.MAX_URI),
+        code_fingerprint=(event.output.code_fingerprint, limits.MAX_FINGERPRINT),
+    )
 
 
 def _check_failure(event: pb.NewEvent) -> Rejection | None:

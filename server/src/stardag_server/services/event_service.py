@@ -3,22 +3,31 @@
 from collections.abc import AsyncIterator
 
 from stardag.v1.event_service_pb2 import (
+    ListEventsRequest,
+    ListEventsResponse,
+    ListRejectedEventsRequest,
+    ListRejectedEventsResponse,
     PublishEventBatchRequest,
     PublishEventBatchResponse,
     PublishEventsRequest,
     PublishEventsResponse,
     WatchBuildRequest,
     WatchBuildResponse,
+    WatchEventsRequest,
+    WatchEventsResponse,
 )
 from stardag_server.auth.principal import caller
+from stardag_server.domain.refusals import NotImplementedHere
 from stardag_server.publishing import Publishing
+from stardag_server.store.store import Store
 from stardag_server.watch import Watching
 
 
 class EventService:
     """Events in and events out. The contract is in the proto file."""
 
-    def __init__(self, publishing: Publishing, watching: Watching) -> None:
+    def __init__(self, store: Store, publishing: Publishing, watching: Watching) -> None:
+        self._store = store
         self._publishing = publishing
         self._watching = watching
 
@@ -37,3 +46,17 @@ class EventService:
     def watch_build(self, request: WatchBuildRequest) -> AsyncIterator[WatchBuildResponse]:
         """Follow one build."""
         return self._watching.watch(caller().workspace, request)
+
+    def watch_events(self, request: WatchEventsRequest) -> AsyncIterator[WatchEventsResponse]:
+        """Follow the events of the workspace that match a filter."""
+        raise NotImplementedHere("WatchEvents")
+
+    async def list_events(self, request: ListEventsRequest) -> ListEventsResponse:
+        """List the events of one build."""
+        raise NotImplementedHere("ListEvents")
+
+    async def list_rejected_events(
+        self, request: ListRejectedEventsRequest
+    ) -> ListRejectedEventsResponse:
+        """List the events of the workspace that were stored without being applied."""
+        raise NotImplementedHere("ListRejectedEvents")

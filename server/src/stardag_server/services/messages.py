@@ -106,6 +106,7 @@ def event_message(row: AnyRow, build_id: str) -> event_pb2.Event:
         stream_id=str(row.stream_uuid),
         sequence=row.sequence,
         rejection=row.rejection or event_pb2.EVENT_REJECTION_REASON_UNSPECIFIED,
+        rejection_message=row.rejection_message or "",
     )
     if row.detail is not None:
         rest = event_pb2.NewEvent.FromString(row.detail)

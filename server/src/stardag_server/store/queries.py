@@ -136,6 +136,7 @@ class Queries:
                 Stream.uuid.label("stream_uuid"),
                 Event.sequence,
                 Event.rejection,
+                Event.rejection_message,
                 Event.detail,
             )
             .join(Stream, Stream.id == Event.stream_id)

@@ -1,6 +1,6 @@
 """The store: streams opened, batches committed, and all that is read."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -8,8 +8,9 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from stardag.v1.event_service_pb2 import OpenEventStream
+from stardag.v1.task_pb2 import TaskDefinition
 from stardag_server.domain.batch import Batch, Committed, OpenStream
-from stardag_server.domain.refusals import Refusal
+from stardag_server.domain.refusals import Refusal, TaskConflict
 from stardag_server.store.build_memory import BuildMemory
 from stardag_server.store.build_rows import BuildRows
 from stardag_server.store.bulk import Bulk, PostgresBulk, SqliteBulk
@@ -19,6 +20,7 @@ from stardag_server.store.partitions import EventPartitions
 from stardag_server.store.queries import Queries
 from stardag_server.store.schema import Stream, Workspace, plain
 from stardag_server.store.silent_builds import silent_builds
+from stardag_server.store.task_keys import TaskKeys
 
 DEFAULT_WORKSPACE = "default"
 
@@ -84,6 +86,23 @@ class Store:
             ).returning(Stream.generation, Stream.watermark)
             generation, watermark = (await connection.execute(upsert)).one()
         return OpenStream(stream, generation, watermark)
+
+    async def register(
+        self, workspace: int, definitions: Mapping[bytes, TaskDefinition]
+    ) -> set[bytes]:
+        """Store the definitions of tasks, by id; return the tasks that were defined before.
+
+        All or none: raises TaskConflict if one is known with another definition.
+        """
+        async with self._database.write() as connection:
+            now = (await connection.execute(sa.select(clock(connection)))).scalar_one()
+            keys = TaskKeys(connection, self._bulk, workspace, now)
+            defined = await keys.defined(definitions)
+            await keys.resolve((), dict(definitions), {})
+            for task, definition in definitions.items():
+                if keys[task].contradicts(definition):
+                    raise TaskConflict(UUID(bytes=task))
+        return defined
 
     async def commit(self, batches: Sequence[Batch]) -> CommitResult:
         """Store what is new of the batches, in one transaction.

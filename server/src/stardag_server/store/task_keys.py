@@ -81,6 +81,11 @@ class TaskKeys:
         await self._create({task: fresh.get(task) for task in fresh.keys() | missing})
         await self._connect(edges)
 
+    async def defined(self, tasks: Iterable[bytes]) -> set[bytes]:
+        """Return those of these tasks of which a definition is stored."""
+        await self._find({*tasks})
+        return {task for task, known in self._known.items() if known.defined}
+
     async def dynamic(self, tasks: Iterable[bytes]) -> dict[bytes, set[bytes]]:
         """Return the dynamic dependencies, as stored, of those of these tasks that have any."""
         ids = [UUID(bytes=task) for task in tasks]

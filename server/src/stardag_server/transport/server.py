@@ -14,12 +14,15 @@ from grpc_reflection.v1alpha import reflection
 
 from stardag_server.auth.principal import Principal, let_in
 from stardag_server.auth.token import check_token
+from stardag_server.domain import scopes
 from stardag_server.transport.boundary import Boundary
 from stardag_server.transport.handlers import service_handler
 
 MAX_MESSAGE_BYTES = 4 << 20
 
-OPEN_METHODS = frozenset(("/grpc.health.v1.Health/Check", "/grpc.health.v1.Health/Watch"))
+OPEN_METHODS = frozenset(
+    method for method, access in scopes.ACCESS.items() if access is scopes.Access.PUBLIC
+)
 """The methods that need no credential. No others."""
 
 _OPTIONS = (

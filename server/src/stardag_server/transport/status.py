@@ -16,21 +16,62 @@ _MAX_MESSAGE = 1_000
 _MAX_FIELD = 100
 _MAX_RULE = 200
 
-_CODES: dict[int, grpc.StatusCode] = {
-    reasons.ERROR_REASON_REQUEST_INVALID: grpc.StatusCode.INVALID_ARGUMENT,
-    reasons.ERROR_REASON_PAGE_TOKEN_INVALID: grpc.StatusCode.INVALID_ARGUMENT,
-    reasons.ERROR_REASON_CURSOR_INVALID: grpc.StatusCode.INVALID_ARGUMENT,
-    reasons.ERROR_REASON_STREAM_PROTOCOL: grpc.StatusCode.INVALID_ARGUMENT,
-    reasons.ERROR_REASON_CREDENTIAL_MISSING: grpc.StatusCode.UNAUTHENTICATED,
-    reasons.ERROR_REASON_CREDENTIAL_INVALID: grpc.StatusCode.UNAUTHENTICATED,
-    reasons.ERROR_REASON_TASK_NOT_FOUND: grpc.StatusCode.NOT_FOUND,
-    reasons.ERROR_REASON_BUILD_NOT_FOUND: grpc.StatusCode.NOT_FOUND,
-    reasons.ERROR_REASON_SEQUENCE_GAP: grpc.StatusCode.OUT_OF_RANGE,
-    reasons.ERROR_REASON_STREAM_SUPERSEDED: grpc.StatusCode.ABORTED,
-    reasons.ERROR_REASON_MESSAGE_TOO_LARGE: grpc.StatusCode.RESOURCE_EXHAUSTED,
-    reasons.ERROR_REASON_SERVER_DRAINING: grpc.StatusCode.UNAVAILABLE,
-    reasons.ERROR_REASON_STORAGE_UNAVAILABLE: grpc.StatusCode.UNAVAILABLE,
+_REASONS = {
+    grpc.StatusCode.INVALID_ARGUMENT: (
+        reasons.ERROR_REASON_REQUEST_INVALID,
+        reasons.ERROR_REASON_FILTER_INVALID,
+        reasons.ERROR_REASON_ORDER_INVALID,
+        reasons.ERROR_REASON_PAGE_TOKEN_INVALID,
+        reasons.ERROR_REASON_CURSOR_INVALID,
+        reasons.ERROR_REASON_TASK_ID_MISMATCH,
+        reasons.ERROR_REASON_ASSET_INVALID,
+        reasons.ERROR_REASON_DIGEST_MISMATCH,
+        reasons.ERROR_REASON_STREAM_PROTOCOL,
+        reasons.ERROR_REASON_ARCHIVE_INVALID,
+    ),
+    grpc.StatusCode.UNAUTHENTICATED: (
+        reasons.ERROR_REASON_CREDENTIAL_MISSING,
+        reasons.ERROR_REASON_CREDENTIAL_INVALID,
+    ),
+    grpc.StatusCode.PERMISSION_DENIED: (reasons.ERROR_REASON_SCOPE_MISSING,),
+    grpc.StatusCode.NOT_FOUND: (
+        reasons.ERROR_REASON_WORKSPACE_NOT_FOUND,
+        reasons.ERROR_REASON_TASK_NOT_FOUND,
+        reasons.ERROR_REASON_BUILD_NOT_FOUND,
+        reasons.ERROR_REASON_ASSET_NOT_FOUND,
+        reasons.ERROR_REASON_LIMIT_NOT_FOUND,
+        reasons.ERROR_REASON_KEY_NOT_FOUND,
+    ),
+    grpc.StatusCode.ALREADY_EXISTS: (
+        reasons.ERROR_REASON_TASK_CONFLICT,
+        reasons.ERROR_REASON_BUILD_EXISTS,
+        reasons.ERROR_REASON_WORKSPACE_EXISTS,
+    ),
+    grpc.StatusCode.FAILED_PRECONDITION: (reasons.ERROR_REASON_LIMIT_IN_USE,),
+    grpc.StatusCode.OUT_OF_RANGE: (
+        reasons.ERROR_REASON_SEQUENCE_GAP,
+        reasons.ERROR_REASON_CURSOR_EXPIRED,
+    ),
+    grpc.StatusCode.ABORTED: (
+        reasons.ERROR_REASON_STREAM_SUPERSEDED,
+        reasons.ERROR_REASON_ETAG_MISMATCH,
+    ),
+    grpc.StatusCode.RESOURCE_EXHAUSTED: (
+        reasons.ERROR_REASON_MESSAGE_TOO_LARGE,
+        reasons.ERROR_REASON_ASSET_TOO_LARGE,
+        reasons.ERROR_REASON_RATE_LIMITED,
+        reasons.ERROR_REASON_QUOTA_EXCEEDED,
+        reasons.ERROR_REASON_TOO_MANY_STREAMS,
+    ),
+    grpc.StatusCode.UNAVAILABLE: (
+        reasons.ERROR_REASON_SERVER_DRAINING,
+        reasons.ERROR_REASON_STORAGE_UNAVAILABLE,
+        reasons.ERROR_REASON_SERVER_OVERLOADED,
+    ),
+    grpc.StatusCode.UNIMPLEMENTED: (reasons.ERROR_REASON_NOT_IMPLEMENTED,),
 }
+
+_CODES = {reason: code for code, named in _REASONS.items() for reason in named}
 """The code of each reason, as `error_reason.proto` says."""
 
 

@@ -1,0 +1,48 @@
+"""stardag.v1.AdminService."""
+
+from collections.abc import AsyncIterator
+
+from stardag.v1.admin_service_pb2 import (
+    ExportBuildRequest,
+    ExportBuildResponse,
+    GetServerInfoRequest,
+    GetServerInfoResponse,
+    ImportBuildRequest,
+    ImportBuildResponse,
+    PurgeBuildsRequest,
+    PurgeBuildsResponse,
+    RunRetentionRequest,
+    RunRetentionResponse,
+)
+from stardag_server.domain.refusals import NotImplementedHere
+from stardag_server.store.store import Store
+
+
+class AdminService:
+    """Keeps the server in order. The contract is in the proto file."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def get_server_info(self, request: GetServerInfoRequest) -> GetServerInfoResponse:
+        """Return the version and the limits of this server."""
+        raise NotImplementedHere("GetServerInfo")
+
+    def run_retention(self, request: RunRetentionRequest) -> AsyncIterator[RunRetentionResponse]:
+        """Delete what is older than the retention of the workspace says; tell as it goes."""
+        raise NotImplementedHere("RunRetention")
+
+    def purge_builds(self, request: PurgeBuildsRequest) -> AsyncIterator[PurgeBuildsResponse]:
+        """Delete the builds that match a filter; tell as it goes."""
+        raise NotImplementedHere("PurgeBuilds")
+
+    def export_build(self, request: ExportBuildRequest) -> AsyncIterator[ExportBuildResponse]:
+        """Yield a build as the parts of an archive."""
+        raise NotImplementedHere("ExportBuild")
+
+    async def import_build(
+        self, requests: AsyncIterator[ImportBuildRequest]
+    ) -> ImportBuildResponse:
+        """Store the build of an archive."""
+        await anext(requests, None)
+        raise NotImplementedHere("ImportBuild")
