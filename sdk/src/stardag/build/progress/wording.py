@@ -66,9 +66,9 @@ def outlook(snapshot: Snapshot) -> str:
 
 
 def reason(begun: Begun, view: BuildView) -> str:
-    """Return who is waiting for whom; empty if nobody is."""
+    """Return what a task waits for, or who waits for it; empty if there is nothing to say."""
     if begun.phase is Phase.RETRYING and begun.error is not None:
-        return f"tries again after {error_text(begun.error)}"
+        return f"after {error_text(begun.error)}"
     if begun.phase is Phase.SUSPENDED:
         waits_for = begun.waits_for or deque()
         # What is done stays done, so that each is asked about once and no more.
