@@ -30,7 +30,8 @@ class Workplace:
         self.extra: dict[str, str] = {}
 
     def settings(self) -> dict[str, str]:
-        kept = {k: v for k, v in os.environ.items() if not k.startswith(("STARDAG_", "OTEL_"))}
+        ours = ("STARDAG_", "OTEL_", "CI")  # in CI, builds show progress
+        kept = {k: v for k, v in os.environ.items() if not k.startswith(ours)}
         return {
             **kept,
             "STARDAG_SERVER": self.server.address,

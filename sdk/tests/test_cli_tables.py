@@ -6,6 +6,7 @@ import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
 from rich.console import Console
 
+from stardag._readable import one_line
 from stardag.cli import tables
 from stardag.v1.build_pb2 import Build, TaskStatusCount
 from stardag.v1.task_pb2 import TaskFailure, TaskState, TaskStatus
@@ -36,7 +37,7 @@ def test_text_can_not_control_the_terminal() -> None:
     assert "\x1b[2J" not in out
     assert "\x1b]0;" not in out
     assert "[red]x[/red]" in out
-    assert tables.one_line("a\nb") == "a\\nb"
+    assert one_line("a\nb") == "a\\nb"
 
 
 def test_a_time_out_of_range_is_shown_as_it_came() -> None:

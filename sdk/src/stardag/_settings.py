@@ -101,7 +101,7 @@ class TrackingConfig(Section):
     flush_timeout: float = Field(default=2.0, ge=0)
     """Most seconds a build waits at its end until its events are delivered."""
     quiet: bool = False
-    """Print none of tracking's own lines."""
+    """Print none of tracking's own lines, and no progress that a call does not ask for."""
 
 
 class TargetsConfig(Section):

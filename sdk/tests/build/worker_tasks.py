@@ -223,3 +223,25 @@ class Deaf(sd.AutoTask[int]):
                 time.sleep(0.1)
             except sd.StardagError:
                 continue
+
+
+class NestsWaiting(sd.AutoTask[int]):
+    def run(self) -> None:
+        sd.build(WaitsForGo()).raise_for_status()
+        self.output().save(1)
+
+
+class Pauses(sd.AutoTask[int]):
+    """Takes longer than a build that is not shown."""
+
+    n: int
+
+    def run(self) -> None:
+        time.sleep(1)
+        self.output().save(self.n)
+
+
+class NestsPausing(sd.AutoTask[int]):
+    def run(self) -> None:
+        sd.build(Pauses(n=1)).raise_for_status()
+        self.output().save(1)

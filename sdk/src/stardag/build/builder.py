@@ -36,7 +36,10 @@ class BuildOptions(TypedDict, total=False):
     resume: UUID | str | None
     """The build that this one goes on with, for the record: what is there is never made again."""
     progress: bool | None
-    """Whether to show progress on the standard error; None: in a terminal, and in CI."""
+    """Whether to show progress on the standard error; None: in a terminal, and in CI.
+
+    A build of less than half a second is not shown, nor is one within another that is.
+    """
     flush_timeout: float | None
     """Most seconds to wait at the end until events are delivered; None: as configured."""
     description: str

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -10,8 +12,10 @@ from stardag.build.builder import observer_provider
 from stardag.build.driver import Driver
 from stardag.build.executors.inline import InlineExecutor
 from stardag.build.executors.threads import ThreadExecutor
+from stardag.build.fan_out import FanOut
 from stardag.build.interrupts import Interrupts
 from stardag.build.run import BuildRun
+from stardag.build.silent import SilentObserver
 from stardag.build.summary import FailMode
 
 if TYPE_CHECKING:
@@ -21,6 +25,7 @@ if TYPE_CHECKING:
 
     from stardag.build.executors.port import Executor
     from stardag.build.locks import LeaseSource
+    from stardag.build.observer import BuildObserver
     from stardag.build.summary import BuildSummary
 
 
@@ -65,7 +70,7 @@ class Building:
         self._loop, self._loop_slots = loop, max_workers
         self._loop_executor: Executor | None = None
         self._flush_timeout = flush_timeout
-        self._observer = observer_provider.get()()
+        self._observer = _with_progress(observer_provider.get()(), progress)
         self._run = BuildRun(
             roots,
             self._observer,
@@ -128,6 +133,26 @@ class Building:
         from stardag.config import get_config
 
         return get_config().tracking.flush_timeout
+
+
+def _with_progress(observer: BuildObserver, progress: bool | None) -> BuildObserver:
+    """Return an observer that shows progress too, where it is to be shown."""
+    from stardag.build.progress.form import choose_form
+
+    stream = sys.stderr
+    form = choose_form(progress, stream, os.environ)
+    if form is None or (progress is None and _is_quiet()):
+        return observer
+    from stardag.build.progress.observer import ProgressObserver
+
+    shown = ProgressObserver(form, stream)
+    return shown if isinstance(observer, SilentObserver) else FanOut(observer, shown)
+
+
+def _is_quiet() -> bool:
+    from stardag.config import get_config
+
+    return get_config().tracking.quiet
 
 
 def _configured_resources() -> Mapping[str, float]:

@@ -87,6 +87,10 @@ class Frontier:
         """Return the tasks that wait, or waited, for this one."""
         return self._dependents[task]
 
+    def unmet(self, task: int) -> int:
+        """Return how many tasks this one waits for."""
+        return self._unmet[task]
+
     def add(
         self,
         dependencies: Iterable[int],

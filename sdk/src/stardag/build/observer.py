@@ -47,6 +47,27 @@ class ObservedTask(Protocol):
         ...
 
 
+class BuildView(Protocol):
+    """A build, as one may look at it while it runs: from any thread, and nothing here waits."""
+
+    @property
+    def closed(self) -> bool:
+        """Whether nothing more is to be started: something failed, or the build is to stop."""
+        ...
+
+    def waiting_for(self, task: ObservedTask) -> Sequence[ObservedTask]:
+        """Return the tasks that wait for this one, directly."""
+        ...
+
+    def unmet(self, task: ObservedTask) -> int:
+        """Return how many tasks this one waits for, directly."""
+        ...
+
+    def is_done(self, task: ObservedTask) -> bool:
+        """Return whether the task's output is known to be there."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class BuildInfo:
     """What is known of a build when it starts."""
@@ -56,6 +77,8 @@ class BuildInfo:
     roots: Sequence[ObservedTask]
     description: str = ""
     labels: Mapping[str, str] | None = None
+    view: BuildView | None = None
+    """How to ask for more; None if there is no way."""
 
 
 class BuildObserver(Protocol):

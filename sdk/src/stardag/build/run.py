@@ -9,7 +9,7 @@ from __future__ import annotations
 import random
 import time
 from heapq import heappop, heappush
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from stardag._errors import (
     CycleError,
@@ -23,7 +23,7 @@ from stardag.build.attempt import Attempt, Blocked, Completed, Failed, Outcome, 
 from stardag.build.frontier import Frontier, State
 from stardag.build.graph import Graph
 from stardag.build.locks import Guard
-from stardag.build.observer import BuildInfo, BuildObserver, BuildStatus
+from stardag.build.observer import BuildInfo, BuildObserver, BuildStatus, ObservedTask
 from stardag.build.plan import Plan
 from stardag.build.summary import BuildSummary, FailMode, SkippedTask, TaskFailure
 
@@ -35,10 +35,14 @@ if TYPE_CHECKING:
     from stardag.build.locks import LeaseSource
 
 _LOOK_AGAIN_S = (0.05, 1.0)  # for a lease of another build: at first, and at most
+_WAIT = (State.WAITING, State.SUSPENDED)
 
 
 class BuildRun:
-    """The state of one build. Used by one thread, but for what guards and executors call."""
+    """The state of one build, and a `BuildView` of it.
+
+    Used by one thread, but for what guards and executors call, and for the view.
+    """
 
     def __init__(
         self,
@@ -64,7 +68,8 @@ class BuildRun:
         """
         self._roots = roots
         self._observer = observer
-        self._info = BuildInfo(uuid7(), roots, description, labels)
+        self._description = description
+        self._labels = labels
         self._graph = Graph(in_threads=in_threads)
         self._frontier = Frontier(fail_fast=fail_mode is FailMode.FAIL_FAST)
         self._plan = Plan(route, capacities or {}, at_once, self._frontier.limit)
@@ -77,12 +82,14 @@ class BuildRun:
         self._looks: dict[int, int] = {}  # how often a blocked task was looked at
         self._causes: dict[int, BaseTask] = {}
         self._stopping = False
-        self.summary = BuildSummary(self._info.id, "completed")
+        self.summary = BuildSummary(uuid7(), "completed")
 
     def start(self) -> None:
         """Find the tasks and report them. Raises what `Graph.discover` raises."""
         self._started_at = time.monotonic()
-        self._observer.build_started(self._info)
+        self._observer.build_started(
+            BuildInfo(self.summary.build_id, self._roots, self._description, self._labels, self)
+        )
         self._discover(self._roots)
 
     def take(self) -> tuple[Attempt, Executor] | None:
@@ -133,6 +140,25 @@ class BuildRun:
         """Whether nothing runs, and nothing is to be tried again."""
         return not self._running and (self._frontier.closed or not self._due)
 
+    @property
+    def closed(self) -> bool:
+        """Whether nothing more is to be started."""
+        return self._frontier.closed
+
+    def waiting_for(self, task: ObservedTask) -> list[BaseTask]:
+        """Return the tasks that wait for this one, directly."""
+        frontier, tasks = self._frontier, self._graph.tasks
+        dependents = tuple(frontier.dependents(self._number(task)))
+        return [tasks[d] for d in dependents if frontier.state(d) in _WAIT]
+
+    def unmet(self, task: ObservedTask) -> int:
+        """Return how many tasks this one waits for, directly."""
+        return self._frontier.unmet(self._number(task))
+
+    def is_done(self, task: ObservedTask) -> bool:
+        """Return whether the task's output is known to be there."""
+        return self._frontier.state(self._number(task)) is State.DONE
+
     def stop(self) -> None:
         """Give nothing out any more, and ask what runs to end soon."""
         self._stopping = True
@@ -170,6 +196,9 @@ class BuildRun:
 
     def _begun(self, attempt: Attempt) -> None:
         self._observer.task_started(attempt.task, attempt.number)
+
+    def _number(self, task: ObservedTask) -> int:
+        return self._graph.number(cast("BaseTask", task))  # which is what observers are told of
 
     def _executor(self, number: int) -> Executor:
         executor = self._executors[number]

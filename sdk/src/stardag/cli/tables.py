@@ -10,6 +10,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from stardag import _readable
 from stardag.v1.build_pb2 import Build, BuildStatus
 from stardag.v1.task_pb2 import TaskState, TaskStatus
 
@@ -146,35 +147,14 @@ def moment(timestamp: Timestamp) -> str:
         return timestamp.ToJsonString()
 
 
-def printable(text: str) -> str:
-    """Return text that came over the wire, with what could control the terminal shown instead."""
-    shown = (
-        c if c in "\n\t" or c.isprintable() else c.encode("unicode_escape").decode() for c in text
-    )
-    return "".join(shown)
-
-
-def one_line(text: str) -> str:
-    """Return `printable` text without line breaks."""
-    return printable(text).replace("\n", "\\n")
-
-
 def safe(text: str) -> str:
     """Return `printable` text of which nothing is taken for Rich's markup."""
-    return markup.escape(printable(text))
+    return markup.escape(_readable.printable(text))
 
 
 def duration(microseconds: int) -> str:
     """Return a duration in the unit that suits it; empty for none."""
-    seconds = microseconds / 1e6
-    if not microseconds:
-        return ""
-    if seconds < 1:
-        return f"{seconds * 1e3:.0f} ms"
-    if seconds < 120:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(int(seconds), 60)
-    return f"{minutes // 60} h {minutes % 60} min" if minutes >= 120 else f"{minutes} min {rest} s"
+    return _readable.duration(microseconds / 1e6) if microseconds else ""
 
 
 def _source(build: Build) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from rich.console import Group
 from rich.live import Live
 
+from stardag._readable import one_line
 from stardag.cli import output, tables
 from stardag.v1.build_pb2 import Build, BuildStatus
 from stardag.v1.task_pb2 import TaskState, TaskStatus
@@ -89,7 +90,7 @@ def _print_lines(responses: Iterator[WatchBuildResponse]) -> None:
         for state in response.task_states:
             now = datetime.now().strftime("%H:%M:%S")
             took = tables.duration(state.duration_us)
-            name = tables.one_line(tables.qualified_name(state))
+            name = one_line(tables.qualified_name(state))
             words = (now, tables.task_status(state), name, state.task_id)
             print(*words, took, flush=True)
         if response.HasField("build"):

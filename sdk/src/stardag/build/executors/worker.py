@@ -28,6 +28,7 @@ from stardag.build.attempt import (
     advance_aio,
     finish_in_thread,
 )
+from stardag.build.progress.display import DISPLAY
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
@@ -80,6 +81,7 @@ class RemoteTraceback(Exception):
 def main(connection: Connection) -> None:
     """Serve one parent until it closes the pipe, or is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which decides
+    DISPLAY.acquire(blocking=False)  # the terminal is for what the parent shows
     made: dict[str, BaseTask] = {}
     try:
         _take_after(*connection.recv())

@@ -1,0 +1,41 @@
+"""One observer that tells several."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from stardag.build.observer import BuildObserver
+
+
+def _tell(name: str) -> Callable[..., None]:
+    def tell(self: FanOut, *args: Any, **keywords: Any) -> None:
+        for observer in self.observers:
+            getattr(observer, name)(*args, **keywords)
+
+    tell.__name__ = name
+    return tell
+
+
+class FanOut:
+    """Tells each of several observers everything, in their order. Implements `BuildObserver`."""
+
+    def __init__(self, *observers: BuildObserver) -> None:
+        """Tell these."""
+        self.observers = observers
+
+    build_started = _tell("build_started")
+    task_pending = _tell("task_pending")
+    task_reused = _tell("task_reused")
+    task_started = _tell("task_started")
+    task_blocked = _tell("task_blocked")
+    task_suspended = _tell("task_suspended")
+    task_resumed = _tell("task_resumed")
+    task_completed = _tell("task_completed")
+    task_failed = _tell("task_failed")
+    task_skipped = _tell("task_skipped")
+    task_cancelled = _tell("task_cancelled")
+    build_ended = _tell("build_ended")
+    wait_delivered = _tell("wait_delivered")
