@@ -14,7 +14,7 @@ import worker_tasks as tasks
 
 import stardag as sd
 from stardag.build import Executor
-from stardag.build.attempt import Attempt, Completed, Failed, Outcome, Suspended
+from stardag.build.attempt import Attempt, End, Failed, Outcome, Suspended
 from stardag.build.executors.event_loop import EventLoopExecutor
 
 MAKERS: dict[str, Callable[[], Executor]] = {
@@ -59,14 +59,14 @@ def failure(outcome: Outcome) -> BaseException:
 @on(*SYNC)
 def test_a_task_runs_and_its_output_is_there(run: Callable[..., Outcome]) -> None:
     task = tasks.number(n=3)
-    assert isinstance(run(Attempt(task)), Completed)
+    assert run(Attempt(task)) is End.COMPLETED
     assert task.load() == 3
 
 
 @on(*AIO)
 def test_an_async_task_runs_and_its_output_is_there(run: Callable[..., Outcome]) -> None:
     task = tasks.slow_number(n=3)
-    assert isinstance(run(Attempt(task)), Completed)
+    assert run(Attempt(task)) is End.COMPLETED
     assert task.load() == 3
 
 
@@ -105,7 +105,7 @@ def finish(run: Callable[..., Outcome], task: sd.BaseTask) -> list[list[sd.BaseT
         waited.append(list(outcome.waits_for))
         sd.build_sequential(outcome.waits_for).raise_for_status()
         attempt.generator = outcome.generator
-    assert isinstance(outcome, Completed), outcome
+    assert outcome is End.COMPLETED
     return waited
 
 
@@ -147,7 +147,7 @@ def test_a_timeout_cancels_an_async_task(run: Callable[..., Outcome]) -> None:
 @on("processes")
 def test_a_timeout_ends_a_process_whatever_it_does(run: Callable[..., Outcome]) -> None:
     assert isinstance(failure(run(Attempt(tasks.Stubborn()))), sd.TaskTimeoutError)
-    assert isinstance(run(Attempt(tasks.number(n=1))), Completed)
+    assert run(Attempt(tasks.number(n=1))) is End.COMPLETED
 
 
 def wait_for(path: str) -> None:
@@ -190,7 +190,7 @@ def test_as_many_run_at_once_as_there_are_slots(kind: str) -> None:
         executor.submit(
             Attempt(tasks.Meets(n=n, of=executor.slots)), lambda _, outcome: ends.put(outcome)
         )
-    assert all(isinstance(ends.get(timeout=60), Completed) for _ in range(executor.slots))
+    assert all(ends.get(timeout=60) is End.COMPLETED for _ in range(executor.slots))
     executor.close()
 
 

@@ -10,6 +10,7 @@ import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Generator
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from enum import Enum
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, cast
 
 from stardag._errors import (
@@ -68,12 +69,18 @@ class Attempt:
             raise timed_out(self.task)
 
 
-@dataclass(frozen=True, slots=True)
-class Completed:
+class End(Enum):
+    """How an attempt ended, where there is no more to say of it."""
+
+    COMPLETED = "completed"
     """The task ran, and its output is there."""
+    REUSED = "reused"
+    """The output was there when the task was about to run: another build has made it."""
+    BLOCKED = "blocked"
+    """Another build holds the task's lease."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Suspended:
     """The task yielded, and is to be resumed when what it yielded is complete."""
 
@@ -82,26 +89,14 @@ class Suspended:
     waits_for: Sequence[BaseTask]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Failed:
     """The task raised."""
 
     error: BaseException
 
 
-@dataclass(frozen=True, slots=True)
-class Reused:
-    """The output was there when the task was about to run: another build has made it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Blocked:
-    """Another build holds the task's lease."""
-
-
-Outcome: TypeAlias = Completed | Suspended | Failed | Reused | Blocked
-
-COMPLETED, REUSED, BLOCKED = Completed(), Reused(), Blocked()
+Outcome: TypeAlias = End | Suspended | Failed
 
 _current: ContextVar[Attempt] = ContextVar("stardag_attempt")
 
@@ -167,7 +162,7 @@ async def _advance(
         return Failed(error)
     finally:
         _current.reset(token)
-    return COMPLETED
+    return End.COMPLETED
 
 
 async def _step(attempt: Attempt) -> tuple[TaskGenerator, TaskStruct] | None:

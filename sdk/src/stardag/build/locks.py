@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 from stardag._identified import id_text
-from stardag.build.attempt import BLOCKED, REUSED, Failed, Suspended, finish_in_thread
+from stardag.build.attempt import End, Failed, Suspended, finish_in_thread
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -68,14 +68,14 @@ async def _perform_leased(
 ) -> Outcome:
     guard = attempt.guard
     assert guard is not None
-    outcome: Outcome = BLOCKED
+    outcome: Outcome = End.BLOCKED
     try:
         if guard.begun:
             outcome = await perform()
         elif not await ask(lambda: guard.acquire(id_text(attempt.task))):
-            outcome = BLOCKED
+            outcome = End.BLOCKED
         elif await ask(attempt.task.complete):
-            outcome = REUSED
+            outcome = End.REUSED
         else:
             guard.begin(attempt)
             outcome = await perform()

@@ -19,7 +19,7 @@ from stardag._errors import (
 )
 from stardag._execution import MAX_BACKOFF_S
 from stardag._uuid7 import uuid7
-from stardag.build.attempt import Attempt, Blocked, Completed, Failed, Outcome, Reused, Suspended
+from stardag.build.attempt import Attempt, End, Failed, Outcome, Suspended
 from stardag.build.frontier import Frontier, State
 from stardag.build.graph import Graph
 from stardag.build.locks import Guard
@@ -114,13 +114,13 @@ class BuildRun:
             return  # of an executor that says so twice
         del self._running[attempt.place]
         match outcome:
-            case Completed() | Reused():
+            case End.COMPLETED | End.REUSED:
                 self._note_done(attempt, outcome)
             case _ if self._stopping:
                 self._pause(attempt, None)  # what is paused at the end is cancelled
             case Suspended():
                 self._suspend(attempt, outcome)
-            case Blocked():
+            case End.BLOCKED:
                 self._block(attempt)
             case Failed(error):
                 self._fail(attempt, error)
@@ -224,9 +224,9 @@ class BuildRun:
             if self._frontier.state(number) is State.SKIPPED:
                 self._note_lost(number, self._cause_among(requires))
 
-    def _note_done(self, attempt: Attempt, outcome: Completed | Reused) -> None:
+    def _note_done(self, attempt: Attempt, outcome: End) -> None:
         self._frontier.complete(attempt.place)
-        if isinstance(outcome, Completed):
+        if outcome is End.COMPLETED:
             self.summary.counts.completed += 1
             self._observer.task_completed(attempt.task, attempt.number)
         else:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import traceback
 from collections import Counter
 from dataclasses import dataclass, field
 from enum import Enum, StrEnum
@@ -31,9 +30,10 @@ class BuildExitStatus(StrEnum):
 
     SUCCESS = "completed"
     FAILURE = "failed"
+    EXIT_EARLY = "exited_early"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class TaskFailure:
     """A task that failed, and why."""
 
@@ -43,13 +43,15 @@ class TaskFailure:
     @property
     def traceback(self) -> str:
         """The error as Python prints it, with causes."""
+        import traceback  # when something failed, and not before
+
         return "".join(traceback.format_exception(self.error))
 
     def __str__(self) -> str:
         return f"{self.task!r}: {type(self.error).__name__}: {self.error}"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class SkippedTask:
     """A task that could not run, and the failed task that kept it."""
 

@@ -12,7 +12,7 @@ from stardag._dag_json import bodies_of, tasks_from_bodies
 from stardag._errors import WorkerDiedError
 from stardag._identified import id_text
 from stardag._registry import defining_modules
-from stardag.build.attempt import COMPLETED, Failed, Suspended, output_missing, timed_out
+from stardag.build.attempt import End, Failed, Suspended, output_missing, timed_out
 from stardag.build.executors import worker
 from stardag.target import target_factory_provider
 
@@ -105,7 +105,7 @@ class WorkerProcess:
     def _outcome(self, task: BaseTask, answer: Any) -> Outcome:
         match answer:
             case worker.Done():
-                return COMPLETED if task.complete() else Failed(output_missing(task))
+                return End.COMPLETED if task.complete() else Failed(output_missing(task))
             case worker.Yielded(roots, bodies):
                 return Suspended(None, tasks_from_bodies(roots, bodies))
             case worker.Raised():
