@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import logging
 import os
 import shlex
@@ -150,6 +151,7 @@ async def _serve(loaded: Settings) -> None:
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
     for line in loaded.describe():
         _log.info(line)
+    _collect_seldom()
     async with serving(loaded) as port:
         _greet(loaded, port)
         await stopping.wait()
@@ -200,6 +202,17 @@ async def serving(loaded: Settings) -> AsyncGenerator[int]:
             task.cancel()
         await asyncio.gather(*background, return_exceptions=True)
         await store.close()
+
+
+def _collect_seldom() -> None:
+    """Have the garbage collector look less often.
+
+    A commit makes tens of thousands of objects and no circles. At the default
+    pace the collector looked at everything that the server remembers several
+    times a second, which took a quarter of its time.
+    """
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
 
 
 def _greet(loaded: Settings, port: int) -> None:

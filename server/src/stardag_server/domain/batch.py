@@ -16,6 +16,7 @@ class OpenStream:
     """A stream as it was when it was opened."""
 
     uuid: UUID
+    key: int
     generation: int
     """How often it has been opened; only the latest may deliver."""
     committed_sequence: int
@@ -39,6 +40,7 @@ class Batch:
 
     def __post_init__(self) -> None:
         # Here and not in the commit, so that it is done while another commit waits.
+        self.events = [*self.events]
         self.rejections = [self.poison or check(event) for event in self.events]
 
     def already_committed(self, watermark: int) -> int:

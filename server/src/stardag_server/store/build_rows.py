@@ -12,7 +12,7 @@ from stardag_server.domain.build_fold import BuildFold
 from stardag_server.domain.build_state import BuildState
 from stardag_server.domain.task_state import TERMINAL, TaskState
 from stardag_server.store.build_memory import BuildMemory
-from stardag_server.store.bulk import Bulk, Row
+from stardag_server.store.bulk import Bulk, Row, stored_id
 from stardag_server.store.schema import Build, BuildTask, Task, plain
 
 _STATE_COLUMNS = (
@@ -32,6 +32,7 @@ _STATE_COLUMNS = (
     "position",
     "update_time",
 )
+_STATE_KEY = ("build_id", "ordinal")
 # The fields of TaskState that those are, but for the build's key.
 _STATE_FIELDS = tuple(
     {"task_id": "task", "stream_id": "stream"}.get(name, name) for name in _STATE_COLUMNS[1:]
@@ -63,6 +64,8 @@ class BuildRows:
         self._memory = memory
         self._folds: dict[bytes, BuildFold] = {}
         self._unstarted: set[bytes] = set()
+        # Number of tasks, by the build's key, that have a row: those up to this ordinal.
+        self._stored_tasks: dict[int, int] = {}
 
     async def lock(
         self, builds: Iterable[bytes], create: Container[bytes], now: int
@@ -79,7 +82,7 @@ class BuildRows:
                 self._connection,
                 Build,
                 ("workspace_id", "uuid", "create_time", "update_time"),
-                [(self._workspace, uuid, now, now) for uuid in new],
+                [(self._workspace, self._bulk.id(uuid.bytes), now, now) for uuid in new],
                 key=("workspace_id", "uuid"),
             )
         query = (
@@ -96,6 +99,8 @@ class BuildRows:
                 unknown.append(uuid)
         if unknown:
             await self._load(unknown)
+        builds = [fold.build for fold in self._folds.values()]
+        self._stored_tasks = {build.key: build.task_count for build in builds}
         self._unstarted = {id for id, fold in self._folds.items() if not fold.build.start_stream}
         return self._folds
 
@@ -131,32 +136,19 @@ class BuildRows:
         by_key = {fold.build.key: fold for fold in folds.values()}
         columns = [BuildTask.__table__.c[name] for name in _STATE_COLUMNS]
         query = (
-            sa.select(Task.uuid, *columns)
+            sa.select(stored_id(Task.uuid), *columns)
             .join(Task, Task.id == BuildTask.task_id)
             .where(self._bulk.among(BuildTask.build_id, [*by_key]), condition)
         )
         rows: sa.CursorResult[*tuple[Any, ...]] = await self._connection.execute(query)
         for uuid, build, *values in rows:
             by_key[build].tasks.setdefault(
-                uuid.bytes, TaskState(**dict(zip(_STATE_FIELDS, values, strict=True)))
+                self._bulk.raw_id(uuid), TaskState(**dict(zip(_STATE_FIELDS, values, strict=True)))
             )
 
     async def save(self) -> None:
         """Write what was folded since `lock`."""
-        rows: list[Row] = [
-            (fold.build.key, *_state_row(fold.changed[ordinal]))
-            for fold in sorted(self._folds.values(), key=lambda fold: fold.build.key)
-            for ordinal in sorted(fold.changed)
-        ]
-        if rows:
-            await self._bulk.merge(
-                self._connection,
-                BuildTask,
-                _STATE_COLUMNS,
-                rows,
-                key=("build_id", "ordinal"),
-                update=_STATE_COLUMNS[3:],
-            )
+        await self._save_states()
         started = [
             fold
             for id, fold in self._folds.items()
@@ -164,6 +156,21 @@ class BuildRows:
         ]
         await self._update(self._folds.values(), _CHANGING_FIELDS)
         await self._update(started, _START_FIELDS)
+
+    async def _save_states(self) -> None:
+        new: list[Row] = []
+        changed: list[Row] = []
+        for fold in self._folds.values():
+            build = fold.build.key
+            stored = self._stored_tasks[build]
+            for ordinal, state in fold.changed.items():
+                (changed if ordinal <= stored else new).append(_state_row(build, state))
+        if new:
+            await self._bulk.append(self._connection, BuildTask, _STATE_COLUMNS, new)
+        if changed:
+            await self._bulk.change(
+                self._connection, BuildTask, _STATE_COLUMNS, changed, key=_STATE_KEY
+            )
 
     async def _update(self, folds: Iterable[BuildFold], names: tuple[str, ...]) -> None:
         values: list[dict[str, object]] = []
@@ -184,8 +191,9 @@ class BuildRows:
             self._memory.keep(id, fold)
 
 
-def _state_row(state: TaskState) -> Row:
+def _state_row(build: int, state: TaskState) -> Row:
     return (
+        build,
         state.ordinal,
         state.task,
         state.status,

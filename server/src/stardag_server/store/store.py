@@ -12,13 +12,15 @@ from stardag_server.domain.batch import Batch, Committed, OpenStream
 from stardag_server.domain.refusals import Refusal
 from stardag_server.store.build_memory import BuildMemory
 from stardag_server.store.build_rows import BuildRows
-from stardag_server.store.bulk import Bulk, PostgresBulk, SqliteBulk
+from stardag_server.store.bulk import Bulk
 from stardag_server.store.commit import Commit
 from stardag_server.store.database import Database, clock
 from stardag_server.store.partitions import EventPartitions
+from stardag_server.store.postgres_bulk import PostgresBulk
 from stardag_server.store.queries import Queries
 from stardag_server.store.schema import Stream, Workspace, plain
 from stardag_server.store.silent_builds import silent_builds
+from stardag_server.store.sqlite_bulk import SqliteBulk
 
 DEFAULT_WORKSPACE = "default"
 
@@ -36,12 +38,15 @@ class Store:
     """Durable state in one database, at the schema this code knows.
 
     Every method raises StorageUnavailable while the database does not answer.
-    Only one `commit` may run at a time; other processes may commit as well.
+    As many commits as it has `writers` may run at once; other processes may
+    commit as well.
     """
 
     def __init__(self, url: sa.URL) -> None:
         self._database = Database(url)
         self._bulk: Bulk = PostgresBulk() if self._database.postgres else SqliteBulk()
+        self.writers = 2 if self._database.postgres else 1
+        """Number of commits that gain by running at once."""
         self._insert = postgresql.insert if self._database.postgres else sqlite.insert
         self._partitions = EventPartitions(self._database)
         self._memory = BuildMemory()
@@ -81,9 +86,9 @@ class Store:
             upsert = insert.on_conflict_do_update(
                 index_elements=["workspace_id", "uuid"],
                 set_={"generation": Stream.generation + 1, **described},
-            ).returning(Stream.generation, Stream.watermark)
-            generation, watermark = (await connection.execute(upsert)).one()
-        return OpenStream(stream, generation, watermark)
+            ).returning(Stream.id, Stream.generation, Stream.watermark)
+            key, generation, watermark = (await connection.execute(upsert)).one()
+        return OpenStream(stream, key, generation, watermark)
 
     async def commit(self, batches: Sequence[Batch]) -> CommitResult:
         """Store what is new of the batches, in one transaction.

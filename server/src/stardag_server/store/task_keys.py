@@ -1,37 +1,19 @@
 """From task ids to keys, for all tasks of a commit at once."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from uuid import UUID
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.orm import aliased
 
 from stardag.v1.task_pb2 import TaskDefinition
-from stardag_server.store.bulk import Bulk
+from stardag_server.store.bulk import Bulk, stored_id
 from stardag_server.store.schema import Task, TaskDependency, plain
 
 _TEXTS = ("namespace", "name", "version", "identity_json", "params_json", "output_uri")
 _COLUMNS = ("workspace_id", "uuid", "create_time", *_TEXTS)
-
-
-@dataclass(frozen=True, slots=True)
-class KnownTask:
-    """A task's row, as far as a commit needs it."""
-
-    key: int
-    identity: tuple[str | None, str | None, str | None]
-    """Namespace, name and version; three times None while the task is not defined."""
-
-    @property
-    def defined(self) -> bool:
-        """Whether a definition was received."""
-        return self.identity[1] is not None
-
-    def contradicts(self, definition: TaskDefinition) -> bool:
-        """Tell whether the definition is another one than that which is stored."""
-        return self.identity != _identity(definition)
+_EDGE_COLUMNS = ("task_id", "upstream_id", "dynamic")
 
 
 class TaskKeys:
@@ -46,10 +28,16 @@ class TaskKeys:
         self._bulk = bulk
         self._workspace = workspace
         self._now = now
-        self._known: dict[bytes, KnownTask] = {}
+        self._keys: dict[bytes, int] = {}
+        # Namespace, name and version of those that are defined.
+        self._types: dict[bytes, tuple[str, str, str]] = {}
 
-    def __getitem__(self, task: bytes) -> KnownTask:
-        return self._known[task]
+    def __getitem__(self, task: bytes) -> int:
+        return self._keys[task]
+
+    def contradicts(self, task: bytes, definition: TaskDefinition) -> bool:
+        """Tell whether the definition of this task is another one than that which is stored."""
+        return self._types[task] != _type(definition)
 
     async def resolve(
         self,
@@ -63,12 +51,10 @@ class TaskKeys:
         """
         await self._find({*tasks, *definitions, *yielded})
         fresh = {
-            task: definition
-            for task, definition in definitions.items()
-            if task not in self._known or not self._known[task].defined
+            task: definition for task, definition in definitions.items() if task not in self._types
         }
         edges = {
-            (task, UUID(upstream).bytes): False
+            (task, _raw_id(upstream)): False
             for task, definition in fresh.items()
             for upstream in definition.dependency_ids
         }
@@ -76,46 +62,52 @@ class TaskKeys:
             for upstream in upstreams:
                 edges.setdefault((task, upstream), True)
         named = {*tasks, *yielded, *(upstream for _, upstream in edges)}
-        await self._find(named - self._known.keys())
-        missing = named - self._known.keys()
+        await self._find(named - self._keys.keys())
+        missing = named - self._keys.keys()
         await self._create({task: fresh.get(task) for task in fresh.keys() | missing})
         await self._connect(edges)
 
     async def dynamic(self, tasks: Iterable[bytes]) -> dict[bytes, set[bytes]]:
         """Return the dynamic dependencies, as stored, of those of these tasks that have any."""
-        ids = [UUID(bytes=task) for task in tasks]
         upstream = aliased(Task)
         query = (
-            sa.select(Task.uuid, upstream.uuid)
+            sa.select(stored_id(Task.uuid), stored_id(upstream.uuid))
             .join(TaskDependency, TaskDependency.task_id == Task.id)
             .join(upstream, upstream.id == TaskDependency.upstream_id)
             .where(
                 Task.workspace_id == self._workspace,
-                self._bulk.among(Task.uuid, ids),
+                self._bulk.among(Task.uuid, self._ids(tasks)),
                 TaskDependency.dynamic,
             )
         )
+        raw_id = self._bulk.raw_id
         stored: dict[bytes, set[bytes]] = {}
         for task, dependency in await self._connection.execute(query):
-            stored.setdefault(task.bytes, set()).add(dependency.bytes)
+            stored.setdefault(raw_id(task), set()).add(raw_id(dependency))
         return stored
+
+    def _ids(self, tasks: Iterable[bytes]) -> list[Any]:
+        return [self._bulk.id(task) for task in tasks]
 
     async def _find(self, tasks: set[bytes]) -> None:
         if not tasks:
             return
-        ids = [UUID(bytes=task) for task in tasks]
-        query = sa.select(Task.id, Task.uuid, Task.namespace, Task.name, Task.version).where(
-            Task.workspace_id == self._workspace, self._bulk.among(Task.uuid, ids)
-        )
-        for key, uuid, *identity in await self._connection.execute(query):
-            self._known[uuid.bytes] = KnownTask(key, (identity[0], identity[1], identity[2]))
+        query = sa.select(
+            stored_id(Task.uuid), Task.id, Task.namespace, Task.name, Task.version
+        ).where(Task.workspace_id == self._workspace, self._bulk.among(Task.uuid, self._ids(tasks)))
+        raw_id = self._bulk.raw_id
+        for uuid, key, namespace, name, version in await self._connection.execute(query):
+            task = raw_id(uuid)
+            self._keys[task] = key
+            if name is not None:
+                self._types[task] = (namespace, name, version)
 
     async def _create(self, tasks: dict[bytes, TaskDefinition | None]) -> None:
         if not tasks:
             return
         rows = [
-            (self._workspace, UUID(bytes=task), self._now, *_texts(definition))
-            for task, definition in sorted(tasks.items(), key=lambda item: item[0])
+            (self._workspace, self._bulk.id(task), self._now, *_texts(tasks[task]))
+            for task in sorted(tasks)
         ]
         await self._bulk.merge(
             self._connection,
@@ -129,31 +121,35 @@ class TaskKeys:
         await self._find(set(tasks))
 
     async def _connect(self, edges: dict[tuple[bytes, bytes], bool]) -> None:
+        keys = self._keys
         rows = sorted(
-            (self._known[task].key, self._known[upstream].key, dynamic)
-            for (task, upstream), dynamic in edges.items()
+            (keys[task], keys[upstream], dynamic) for (task, upstream), dynamic in edges.items()
         )
         if rows:
             await self._bulk.merge(
                 self._connection,
                 TaskDependency,
-                ("task_id", "upstream_id", "dynamic"),
+                _EDGE_COLUMNS,
                 rows,
                 key=("task_id", "upstream_id"),
             )
 
 
-def _identity(definition: TaskDefinition) -> tuple[str, str, str]:
+def _raw_id(text: str) -> bytes:
+    return bytes.fromhex(text.replace("-", ""))
+
+
+def _type(definition: TaskDefinition) -> tuple[str, str, str]:
     return plain(definition.namespace), plain(definition.name), plain(definition.version)
 
 
 def _texts(definition: TaskDefinition | None) -> Sequence[str | None]:
     if definition is None:
         return (None,) * len(_TEXTS)
-    same = definition.params_json == definition.identity_json
+    identity, params = definition.identity_json, definition.params_json
     return (
-        *_identity(definition),
-        definition.identity_json,
-        None if same else definition.params_json or None,
+        *_type(definition),
+        identity,
+        None if params == identity else params or None,
         plain(definition.output_uri),
     )

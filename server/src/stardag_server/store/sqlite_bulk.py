@@ -1,0 +1,87 @@
+"""Many rows at once on SQLite: the driver's executemany, and JSON arrays."""
+
+import json
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.orm import InstrumentedAttribute
+
+from stardag_server.store.bulk import Row, conflict_sql, insert_sql
+from stardag_server.store.schema import Base
+
+
+class SqliteBulk:
+    """See Bulk."""
+
+    def id(self, raw: bytes) -> Any:
+        """See Bulk."""
+        return raw.hex()
+
+    def raw_id(self, stored: Any) -> bytes:
+        """See Bulk."""
+        return bytes.fromhex(stored)
+
+    def among(
+        self, column: InstrumentedAttribute[Any], values: Sequence[Any]
+    ) -> sa.ColumnElement[bool]:
+        """See Bulk."""
+        texts = [value.hex if isinstance(value, UUID) else value for value in values]
+        each = sa.func.json_each(json.dumps(texts)).table_valued("value")
+        return column.in_(sa.select(each.c.value))
+
+    async def append(
+        self,
+        connection: AsyncConnection,
+        table: type[Base],
+        columns: Sequence[str],
+        rows: Sequence[Row],
+    ) -> None:
+        """See Bulk."""
+        insert = insert_sql(table, columns, _values(len(columns)))
+        await connection.exec_driver_sql(insert, [*rows])
+
+    async def merge(
+        self,
+        connection: AsyncConnection,
+        table: type[Base],
+        columns: Sequence[str],
+        rows: Sequence[Row],
+        *,
+        key: Sequence[str],
+        update: Sequence[str] = (),
+        only_if_null: str | None = None,
+    ) -> None:
+        """See Bulk."""
+        insert = insert_sql(table, columns, _values(len(columns)))
+        conflict = conflict_sql(table, key, update, only_if_null)
+        await connection.exec_driver_sql(insert + conflict, [*rows])
+
+    async def change(
+        self,
+        connection: AsyncConnection,
+        table: type[Base],
+        columns: Sequence[str],
+        rows: Sequence[Row],
+        *,
+        key: Sequence[str],
+    ) -> None:
+        """See Bulk."""
+        await connection.exec_driver_sql(_update_sql(table, columns, key), [*rows])
+
+
+@lru_cache
+def _values(count: int) -> str:
+    return f"VALUES ({', '.join('?' * count)})"
+
+
+@lru_cache
+def _update_sql(table: type[Base], columns: Sequence[str], key: Sequence[str]) -> str:
+    # A parameter's number is its column's, wherever it stands.
+    given = {name: f"{name} = ?{number}" for number, name in enumerate(columns, 1)}
+    changes = ", ".join(given[name] for name in columns if name not in key)
+    same = " AND ".join(given[name] for name in key)
+    return f"UPDATE {table.__tablename__} SET {changes} WHERE {same}"
