@@ -7,7 +7,7 @@ from uuid import UUID
 from google.protobuf.unknown_fields import UnknownFieldSet
 
 from stardag.v1 import event_pb2 as pb
-from stardag_server.domain.event_check import Rejection, check
+from stardag_server.domain.event_check import DEFINING_TYPES, Rejection, check
 from stardag_server.domain.refusals import SequenceGap
 
 
@@ -76,14 +76,17 @@ class Committed:
 _COLUMN_FIELDS = ("build_id", "type", "attempt", "event_time_us", "monotonic_us")
 
 
-def leftover(event: pb.NewEvent, task_known: bool) -> bytes | None:
-    """Return what of an event is not kept in columns of its own, serialized; None if nothing.
+def leftover(event: pb.NewEvent, task_known: bool, taken: bool) -> bytes | None:
+    """Return what of an event is not kept elsewhere, serialized; None if nothing.
 
     That is its detail, the fields this code does not know, and the task's id
-    unless `task_known`.
+    unless `task_known`. A definition that was `taken` is kept with the task.
     """
-    plain = event.WhichOneof("detail") is None and not len(UnknownFieldSet(event))
-    if plain and (task_known or not event.task_id):
+    detail = event.WhichOneof("detail")
+    if detail == "definition" and taken and event.type in DEFINING_TYPES:
+        # Unknown fields of it are kept here.
+        detail = "definition" if len(UnknownFieldSet(event.definition)) else None
+    if detail is None and (task_known or not event.task_id) and not len(UnknownFieldSet(event)):
         return None
     rest = pb.NewEvent()
     rest.CopyFrom(event)
@@ -91,4 +94,6 @@ def leftover(event: pb.NewEvent, task_known: bool) -> bytes | None:
         rest.ClearField(name)
     if task_known:
         rest.ClearField("task_id")
+    if detail is None:
+        rest.ClearField("definition")
     return rest.SerializeToString()

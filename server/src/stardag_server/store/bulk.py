@@ -51,6 +51,22 @@ class Bulk(Protocol):
         """Insert rows that are known to be new."""
         ...
 
+    async def create(
+        self,
+        connection: AsyncConnection,
+        table: type[Base],
+        columns: Sequence[str],
+        rows: Sequence[Row],
+        *,
+        key: Sequence[str],
+    ) -> list[tuple[Any, int]]:
+        """Insert rows that this transaction looked for by their `key` and did not find.
+
+        Return `uuid`, as a `stored_id`, and `id` of those inserted; the others
+        are there by now, as another writer made them. Locks as `merge` does.
+        """
+        ...
+
     async def merge(
         self,
         connection: AsyncConnection,

@@ -210,9 +210,8 @@ class Commit:
     ) -> None:
         """Fold the events of a part, and add the rows that are to be stored of them."""
         stream, now, rejections = part.stream, self.now, part.rejections
-        sequence = part.first_sequence - 1
         for index, event in enumerate(part.events):
-            sequence += 1
+            sequence = part.first_sequence + index
             found = rejections[index]
             fold = folds.get(event.build_id)
             if fold is None:
@@ -240,7 +239,7 @@ class Commit:
                     event.type,
                     rejection.reason if rejection else None,
                     plain(rejection.message) if rejection else None,
-                    leftover(event, key is not None),
+                    leftover(event, key is not None, taken=rejection is None),
                 )
             )
 

@@ -51,6 +51,22 @@ class PostgresBulk:
         assert raw is not None and raw.is_in_transaction()
         await raw.copy_records_to_table(table.__tablename__, records=rows, columns=columns)
 
+    async def create(
+        self,
+        connection: AsyncConnection,
+        table: type[Base],
+        columns: Sequence[str],
+        rows: Sequence[Row],
+        *,
+        key: Sequence[str],
+    ) -> list[tuple[Any, int]]:
+        """See Bulk."""
+        insert = insert_sql(table, columns, f"SELECT * FROM {_given(table, columns)}")
+        conflict = conflict_sql(table, key, (), None)
+        statement = f"{insert}{conflict} RETURNING uuid, id"
+        made = await connection.exec_driver_sql(statement, _arrays(rows))
+        return [(uuid, id) for uuid, id in made]
+
     async def merge(
         self,
         connection: AsyncConnection,

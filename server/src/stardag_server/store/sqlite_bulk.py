@@ -44,6 +44,23 @@ class SqliteBulk:
         insert = insert_sql(table, columns, _values(len(columns)))
         await connection.exec_driver_sql(insert, [*rows])
 
+    async def create(
+        self,
+        connection: AsyncConnection,
+        table: type[Base],
+        columns: Sequence[str],
+        rows: Sequence[Row],
+        *,
+        key: Sequence[str],
+    ) -> list[tuple[Any, int]]:
+        """See Bulk. Nobody else writes meanwhile, so all are inserted, with the next keys."""
+        last = await connection.exec_driver_sql(f"SELECT max(id) FROM {table.__tablename__}")
+        first = (last.scalar_one() or 0) + 1
+        numbered = [(id, *row) for id, row in enumerate(rows, first)]
+        await self.append(connection, table, ("id", *columns), numbered)
+        uuid = columns.index("uuid")
+        return [(row[uuid], id) for id, row in enumerate(rows, first)]
+
     async def merge(
         self,
         connection: AsyncConnection,

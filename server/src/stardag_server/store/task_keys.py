@@ -1,6 +1,6 @@
 """From task ids to keys, for all tasks of a commit at once."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -8,12 +8,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.orm import aliased
 
 from stardag.v1.task_pb2 import TaskDefinition
-from stardag_server.store.bulk import Bulk, stored_id
+from stardag_server.store.bulk import Bulk, Row, stored_id
 from stardag_server.store.schema import Task, TaskDependency, plain
 
 _TEXTS = ("namespace", "name", "version", "identity_json", "params_json", "output_uri")
 _COLUMNS = ("workspace_id", "uuid", "create_time", *_TEXTS)
-_EDGE_COLUMNS = ("task_id", "upstream_id", "dynamic")
+_UNIQUE = ("workspace_id", "uuid")
+_EDGE_KEY = ("task_id", "upstream_id")
+_EDGE_COLUMNS = (*_EDGE_KEY, "dynamic")
 
 
 class TaskKeys:
@@ -64,8 +66,9 @@ class TaskKeys:
         named = {*tasks, *yielded, *(upstream for _, upstream in edges)}
         await self._find(named - self._keys.keys())
         missing = named - self._keys.keys()
-        await self._create({task: fresh.get(task) for task in fresh.keys() | missing})
-        await self._connect(edges)
+        made = await self._create({task: fresh.get(task) for task in missing})
+        await self._fill({task: fresh[task] for task in fresh.keys() - made})
+        await self._connect(edges, made)
 
     async def dynamic(self, tasks: Iterable[bytes]) -> dict[bytes, set[bytes]]:
         """Return the dynamic dependencies, as stored, of those of these tasks that have any."""
@@ -102,36 +105,56 @@ class TaskKeys:
             if name is not None:
                 self._types[task] = (namespace, name, version)
 
-    async def _create(self, tasks: dict[bytes, TaskDefinition | None]) -> None:
+    async def _create(self, tasks: dict[bytes, TaskDefinition | None]) -> set[bytes]:
+        """Create tasks that were not found; return those that nobody else created meanwhile."""
+        if not tasks:
+            return set()
+        made = await self._bulk.create(
+            self._connection, Task, _COLUMNS, self._rows(tasks), key=_UNIQUE
+        )
+        raw_id = self._bulk.raw_id
+        keys = {raw_id(uuid): key for uuid, key in made}
+        self._keys.update(keys)
+        for task in keys:
+            if definition := tasks[task]:
+                self._types[task] = _type(definition)
+        await self._find(tasks.keys() - keys.keys())
+        return {*keys}
+
+    async def _fill(self, tasks: dict[bytes, TaskDefinition]) -> None:
+        """Define tasks that are there; those that are defined by now are left as they are."""
         if not tasks:
             return
-        rows = [
-            (self._workspace, self._bulk.id(task), self._now, *_texts(tasks[task]))
-            for task in sorted(tasks)
-        ]
         await self._bulk.merge(
             self._connection,
             Task,
             _COLUMNS,
-            rows,
-            key=("workspace_id", "uuid"),
+            self._rows(tasks),
+            key=_UNIQUE,
             update=_TEXTS,
             only_if_null="identity_json",
         )
-        await self._find(set(tasks))
+        await self._find({*tasks})
 
-    async def _connect(self, edges: dict[tuple[bytes, bytes], bool]) -> None:
+    def _rows(self, tasks: Mapping[bytes, TaskDefinition | None]) -> list[Row]:
+        return [
+            (self._workspace, self._bulk.id(task), self._now, *_texts(tasks[task]))
+            for task in sorted(tasks)
+        ]
+
+    async def _connect(self, edges: dict[tuple[bytes, bytes], bool], made: set[bytes]) -> None:
+        """Store dependencies; of tasks that this transaction `made` nobody else can store any."""
         keys = self._keys
-        rows = sorted(
-            (keys[task], keys[upstream], dynamic) for (task, upstream), dynamic in edges.items()
-        )
-        if rows:
+        new: list[Row] = []
+        others: list[Row] = []
+        for (task, upstream), dynamic in edges.items():
+            row = (keys[task], keys[upstream], dynamic)
+            (new if task in made else others).append(row)
+        if new:
+            await self._bulk.append(self._connection, TaskDependency, _EDGE_COLUMNS, new)
+        if others:
             await self._bulk.merge(
-                self._connection,
-                TaskDependency,
-                _EDGE_COLUMNS,
-                rows,
-                key=("task_id", "upstream_id"),
+                self._connection, TaskDependency, _EDGE_COLUMNS, sorted(others), key=_EDGE_KEY
             )
 
 
