@@ -1,11 +1,12 @@
 """Many rows in one statement, which each database does in its own way.
 
 Rows are tuples in the order of the table's columns named with them; ids in them
-are as `Bulk.id` returns them. All implementations promise the same; only the
-time they take differs.
+are as `Bulk.id` returns them, JSON is text. All implementations promise the
+same; only the time they take differs.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Protocol
 from uuid import UUID
@@ -19,9 +20,43 @@ from stardag_server.store.schema import Base
 Row = tuple[Any, ...]
 
 
-def stored_id(column: InstrumentedAttribute[UUID]) -> sa.ColumnElement[Any]:
-    """Return the column of ids so that it is selected as `Bulk.raw_id` takes it."""
-    return sa.type_coerce(column, sa.types.NullType())
+@dataclass(frozen=True, slots=True)
+class Append:
+    """Insert rows that are known to be new."""
+
+    table: type[Base]
+    columns: tuple[str, ...]
+    rows: Sequence[Row]
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """Set all these columns in the rows with the same `key`, which this writer has locked."""
+
+    table: type[Base]
+    columns: tuple[str, ...]
+    rows: Sequence[Row]
+    key: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Merge:
+    """Insert rows; where one with the same `key` exists, set its `update` columns.
+
+    With `only_if_null`, only where that column of the existing row is null. Rows
+    are written, and locked, in the order given, which must be that of the key,
+    so that writers who meet wait for each other and never in a circle.
+    """
+
+    table: type[Base]
+    columns: tuple[str, ...]
+    rows: Sequence[Row]
+    key: tuple[str, ...]
+    update: tuple[str, ...] = ()
+    only_if_null: str | None = None
+
+
+Write = Append | Change | Merge
 
 
 class Bulk(Protocol):
@@ -41,74 +76,36 @@ class Bulk(Protocol):
         """Return the condition that the column has one of any number of integers or ids."""
         ...
 
-    async def append(
-        self,
-        connection: AsyncConnection,
-        table: type[Base],
-        columns: Sequence[str],
-        rows: Sequence[Row],
-    ) -> None:
-        """Insert rows that are known to be new."""
+    async def write(self, connection: AsyncConnection, writes: Sequence[Write]) -> None:
+        """Do all of this, in any order; none without rows, and no row by two of them.
+
+        Must not be the first statement of its transaction.
+        """
         ...
 
-    async def create(
-        self,
-        connection: AsyncConnection,
-        table: type[Base],
-        columns: Sequence[str],
-        rows: Sequence[Row],
-        *,
-        key: Sequence[str],
-    ) -> list[tuple[Any, int]]:
-        """Insert rows that this transaction looked for by their `key` and did not find.
+    async def create(self, connection: AsyncConnection, merge: Merge) -> Sequence[tuple[Any, int]]:
+        """Insert rows that this transaction looked for by their key and did not find.
 
         Return `uuid`, as a `stored_id`, and `id` of those inserted; the others
-        are there by now, as another writer made them. Locks as `merge` does.
+        are there by now, as another writer made them, and are left alone.
         """
         ...
 
-    async def merge(
-        self,
-        connection: AsyncConnection,
-        table: type[Base],
-        columns: Sequence[str],
-        rows: Sequence[Row],
-        *,
-        key: Sequence[str],
-        update: Sequence[str] = (),
-        only_if_null: str | None = None,
-    ) -> None:
-        """Insert rows; where one with the same `key` exists, set its `update` columns.
 
-        With `only_if_null`, only where that column of the existing row is null.
-        Rows are written, and locked, in the order given, which must be that of
-        the key, so that writers who meet wait for each other and never in a
-        circle.
-        """
-        ...
-
-    async def change(
-        self,
-        connection: AsyncConnection,
-        table: type[Base],
-        columns: Sequence[str],
-        rows: Sequence[Row],
-        *,
-        key: Sequence[str],
-    ) -> None:
-        """Set all these columns in the rows with the same `key`, which this writer has locked."""
-        ...
+def stored_id(column: InstrumentedAttribute[UUID]) -> sa.ColumnElement[Any]:
+    """Return the column of ids so that it is selected as `Bulk.raw_id` takes it."""
+    return sa.type_coerce(column, sa.types.NullType())
 
 
 @lru_cache
-def insert_sql(table: type[Base], columns: Sequence[str], source: str) -> str:
+def insert_sql(table: type[Base], columns: tuple[str, ...], source: str) -> str:
     """Return the statement that inserts what `source` gives."""
     return f"INSERT INTO {table.__tablename__} ({', '.join(columns)}) {source}"
 
 
 @lru_cache
 def conflict_sql(
-    table: type[Base], key: Sequence[str], update: Sequence[str], only_if_null: str | None
+    table: type[Base], key: tuple[str, ...], update: tuple[str, ...], only_if_null: str | None
 ) -> str:
     """Return what an insert is to do about a row with the same key."""
     on_conflict = f" ON CONFLICT ({', '.join(key)}) DO"

@@ -17,7 +17,7 @@ from stardag_server.domain.event_check import DEFINING_TYPES, Rejection
 from stardag_server.domain.refusals import Refusal, SequenceGap, StreamSuperseded
 from stardag_server.domain.silence import inferred_death
 from stardag_server.store.build_rows import BuildRows
-from stardag_server.store.bulk import Bulk, Row
+from stardag_server.store.bulk import Append, Bulk, Change, Row, Write
 from stardag_server.store.database import clock
 from stardag_server.store.schema import Event, StrayEvent, Stream, plain
 from stardag_server.store.task_keys import TaskKeys
@@ -37,6 +37,7 @@ _EVENT_COLUMNS = (
     "rejection_message",
     "detail",
 )
+_STREAM_COLUMNS = ("id", "watermark", "last_seen")
 _STRAY_COLUMNS = (
     "stream_id",
     "sequence",
@@ -89,10 +90,14 @@ class Commit:
         parts: list[_Part] = []
         for batch in batches:
             outcomes.append(_admit(batch, streams.get(batch.stream.uuid), parts))
-        await self._store(parts)
+        writes = await self._fold_all(parts)
+        if streams:
+            rows = [(stream.key, stream.watermark, self.now) for stream in streams.values()]
+            writes.append(Change(Stream, _STREAM_COLUMNS, rows, key=("id",)))
+        if writes:
+            await self.bulk.write(self.connection, writes)
         for part in parts:
             part.outcome.rejections.extend(_listed(part))
-        await self._advance_streams(streams.values())
         return outcomes
 
     async def give_up(self, silent: sa.Select[*tuple[Any, ...]]) -> None:
@@ -108,7 +113,8 @@ class Commit:
             self.now = now
             death = inferred_death(build.bytes, last_heard)
             parts.append(_Part(owner, 0, [death], [None], Committed(0)))
-        await self._store(parts)
+        if writes := await self._fold_all(parts):
+            await self.bulk.write(self.connection, writes)
 
     async def _lock_streams(self, uuids: set[UUID]) -> dict[UUID, _LockedStream]:
         now = clock(self.connection)
@@ -124,7 +130,8 @@ class Commit:
             self.now = max(self.now, seen)
         return streams
 
-    async def _store(self, parts: list[_Part]) -> None:
+    async def _fold_all(self, parts: list[_Part]) -> list[Write]:
+        """Fold all parts under the locks of their builds, and return what stores them."""
         named: set[bytes] = set()
         sound: set[bytes] = set()
         for part in parts:
@@ -133,20 +140,26 @@ class Commit:
         named = {build for build in named | sound if len(build) == 16}
         # What is rejected makes no build: neither by a malformed id nor by one never heard of.
         folds = await self.rows.lock(named, sound, self.now) if named else {}
-        tasks = await self._resolve_tasks(parts, folds)
+        tasks, writes = await self._resolve_tasks(parts, folds)
         events: list[Row] = []
         strays: list[Row] = []
         for part in parts:
             self._fold(part, folds, tasks, events, strays)
         if events:
-            await self.bulk.append(self.connection, Event, _EVENT_COLUMNS, events)
-            await self.rows.save()
+            writes.append(Append(Event, _EVENT_COLUMNS, events))
+            writes += self.rows.writes()
         if strays:
-            await self.bulk.append(self.connection, StrayEvent, _STRAY_COLUMNS, strays)
+            writes.append(Append(StrayEvent, _STRAY_COLUMNS, strays))
         self.heads = {fold.build.key: fold.build.head for fold in folds.values()}
+        return writes
 
-    async def _resolve_tasks(self, parts: list[_Part], folds: dict[bytes, BuildFold]) -> TaskKeys:
-        """Make known all tasks that the events name, and load their states."""
+    async def _resolve_tasks(
+        self, parts: list[_Part], folds: dict[bytes, BuildFold]
+    ) -> tuple[TaskKeys, list[Write]]:
+        """Make known all tasks that the events name, and load their states.
+
+        Return also what is yet to be written of the tasks.
+        """
         missing: dict[bytes, set[bytes]] = {build: set() for build in folds}
         definitions: dict[bytes, TaskDefinition] = {}
         defining: list[tuple[_Part, int]] = []
@@ -169,7 +182,7 @@ class Commit:
                     suspending.append((part, index))
         keys = TaskKeys(self.connection, self.bulk, self.workspace, self.now)
         yielded = await self._yielded(suspending, keys) if suspending else {}
-        await keys.resolve(
+        writes = await keys.resolve(
             {task for tasks in missing.values() for task in tasks}, definitions, yielded
         )
         for part, index in defining:
@@ -180,7 +193,7 @@ class Commit:
             {build: {task: keys[task] for task in tasks} for build, tasks in missing.items()},
             dying,
         )
-        return keys
+        return keys, writes
 
     async def _yielded(
         self, suspending: list[tuple[_Part, int]], keys: TaskKeys
@@ -242,14 +255,6 @@ class Commit:
                     leftover(event, key is not None, taken=rejection is None),
                 )
             )
-
-    async def _advance_streams(self, streams: Iterable[_LockedStream]) -> None:
-        await self.connection.execute(
-            sa.update(Stream)
-            .where(Stream.id == sa.bindparam("key"))
-            .values(watermark=sa.bindparam("to"), last_seen=self.now),
-            [{"key": stream.key, "to": stream.watermark} for stream in streams],
-        )
 
 
 _CONFLICT = Rejection(

@@ -1,4 +1,8 @@
-"""Many rows at once on PostgreSQL: arrays that the server unnests, and COPY."""
+"""Many rows at once on PostgreSQL: COPY, and arrays that the server unnests.
+
+What is not copied goes to the server as one statement: a small commit is a few
+round trips, which is what its acknowledgement waits for.
+"""
 
 from collections.abc import Sequence
 from functools import lru_cache
@@ -10,11 +14,11 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.orm import InstrumentedAttribute
 
-from stardag_server.store.bulk import Row, conflict_sql, insert_sql
+from stardag_server.store.bulk import Append, Change, Merge, Write, conflict_sql, insert_sql
 from stardag_server.store.schema import Base
 
 _COPY_FROM = 200
-"""Rows from which COPY is faster than one INSERT."""
+"""Rows from which COPY is faster than an INSERT."""
 
 
 class PostgresBulk:
@@ -34,85 +38,66 @@ class PostgresBulk:
         """See Bulk."""
         return column == sa.any_(sa.literal(list(values), sa.ARRAY(column.type, dimensions=1)))
 
-    async def append(
-        self,
-        connection: AsyncConnection,
-        table: type[Base],
-        columns: Sequence[str],
-        rows: Sequence[Row],
-    ) -> None:
-        """See Bulk. Must not be the first statement of its transaction."""
-        if len(rows) < _COPY_FROM:
-            insert = insert_sql(table, columns, f"SELECT * FROM {_given(table, columns)}")
-            await connection.exec_driver_sql(insert, _arrays(rows))
-            return
-        raw = (await connection.get_raw_connection()).driver_connection
-        # SQLAlchemy begins lazily: before its first statement, COPY would commit by itself.
-        assert raw is not None and raw.is_in_transaction()
-        await raw.copy_records_to_table(table.__tablename__, records=rows, columns=columns)
-
-    async def create(
-        self,
-        connection: AsyncConnection,
-        table: type[Base],
-        columns: Sequence[str],
-        rows: Sequence[Row],
-        *,
-        key: Sequence[str],
-    ) -> list[tuple[Any, int]]:
+    async def write(self, connection: AsyncConnection, writes: Sequence[Write]) -> None:
         """See Bulk."""
-        insert = insert_sql(table, columns, f"SELECT * FROM {_given(table, columns)}")
-        conflict = conflict_sql(table, key, (), None)
-        statement = f"{insert}{conflict} RETURNING uuid, id"
-        made = await connection.exec_driver_sql(statement, _arrays(rows))
+        parts: list[str] = []
+        arrays: list[Sequence[Any]] = []
+        for write in writes:
+            if isinstance(write, Append) and len(write.rows) >= _COPY_FROM:
+                await _copy(connection, write)
+                continue
+            parts.append(_sql(write, len(arrays)))
+            arrays += zip(*write.rows, strict=True)
+        if parts:
+            await connection.exec_driver_sql(_together(parts), tuple(arrays))
+
+    async def create(self, connection: AsyncConnection, merge: Merge) -> Sequence[tuple[Any, int]]:
+        """See Bulk."""
+        statement = f"{_sql(merge, 0)} RETURNING uuid, id"
+        made = await connection.exec_driver_sql(statement, tuple(zip(*merge.rows, strict=True)))
         return [(uuid, id) for uuid, id in made]
 
-    async def merge(
-        self,
-        connection: AsyncConnection,
-        table: type[Base],
-        columns: Sequence[str],
-        rows: Sequence[Row],
-        *,
-        key: Sequence[str],
-        update: Sequence[str] = (),
-        only_if_null: str | None = None,
-    ) -> None:
-        """See Bulk."""
-        insert = insert_sql(table, columns, f"SELECT * FROM {_given(table, columns)}")
-        conflict = conflict_sql(table, key, update, only_if_null)
-        await connection.exec_driver_sql(insert + conflict, _arrays(rows))
 
-    async def change(
-        self,
-        connection: AsyncConnection,
-        table: type[Base],
-        columns: Sequence[str],
-        rows: Sequence[Row],
-        *,
-        key: Sequence[str],
-    ) -> None:
-        """See Bulk."""
-        await connection.exec_driver_sql(_update_sql(table, columns, key), _arrays(rows))
+async def _copy(connection: AsyncConnection, append: Append) -> None:
+    raw = (await connection.get_raw_connection()).driver_connection
+    # SQLAlchemy begins lazily: before its first statement, COPY would commit by itself.
+    assert raw is not None and raw.is_in_transaction()
+    await raw.copy_records_to_table(
+        append.table.__tablename__, records=append.rows, columns=append.columns
+    )
 
 
-def _arrays(rows: Sequence[Row]) -> tuple[Sequence[Any], ...]:
-    return tuple(zip(*rows, strict=True))
+def _together(parts: list[str]) -> str:
+    """Return one statement that does all that these do."""
+    named = (f"part{number} AS ({part})" for number, part in enumerate(parts[:-1]))
+    return f"WITH {', '.join(named)} {parts[-1]}" if len(parts) > 1 else parts[0]
+
+
+def _sql(write: Write, arrays_before: int) -> str:
+    given = _given(write.table, write.columns, arrays_before + 1)
+    if isinstance(write, Change):
+        return _update_sql(write.table, write.columns, write.key, given)
+    insert = insert_sql(write.table, write.columns, f"SELECT * FROM {given}")
+    if isinstance(write, Append):
+        return insert
+    return insert + conflict_sql(write.table, write.key, write.update, write.only_if_null)
 
 
 @lru_cache
-def _given(table: type[Base], columns: Sequence[str]) -> str:
-    """Return the source of the rows in `_arrays`, in their order."""
+def _given(table: type[Base], columns: tuple[str, ...], first: int) -> str:
+    """Return the source of rows whose columns are arrays, numbered from `first`, in their order."""
     dialect = postgresql.dialect()
     arrays = (
         f"${number}::{table.__table__.c[name].type.compile(dialect)}[]"
-        for number, name in enumerate(columns, 1)
+        for number, name in enumerate(columns, first)
     )
     return f"unnest({', '.join(arrays)}) AS given ({', '.join(columns)})"
 
 
 @lru_cache
-def _update_sql(table: type[Base], columns: Sequence[str], key: Sequence[str]) -> str:
+def _update_sql(
+    table: type[Base], columns: tuple[str, ...], key: tuple[str, ...], given: str
+) -> str:
     changes = ", ".join(f"{name} = given.{name}" for name in columns if name not in key)
     same = " AND ".join(f"{table.__tablename__}.{name} = given.{name}" for name in key)
-    return f"UPDATE {table.__tablename__} SET {changes} FROM {_given(table, columns)} WHERE {same}"
+    return f"UPDATE {table.__tablename__} SET {changes} FROM {given} WHERE {same}"

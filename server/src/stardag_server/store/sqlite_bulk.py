@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.orm import InstrumentedAttribute
 
-from stardag_server.store.bulk import Row, conflict_sql, insert_sql
+from stardag_server.store.bulk import Append, Change, Merge, Write, conflict_sql, insert_sql
 from stardag_server.store.schema import Base
 
 
@@ -33,61 +33,29 @@ class SqliteBulk:
         each = sa.func.json_each(json.dumps(texts)).table_valued("value")
         return column.in_(sa.select(each.c.value))
 
-    async def append(
-        self,
-        connection: AsyncConnection,
-        table: type[Base],
-        columns: Sequence[str],
-        rows: Sequence[Row],
-    ) -> None:
+    async def write(self, connection: AsyncConnection, writes: Sequence[Write]) -> None:
         """See Bulk."""
-        insert = insert_sql(table, columns, _values(len(columns)))
-        await connection.exec_driver_sql(insert, [*rows])
+        for write in writes:
+            await connection.exec_driver_sql(_sql(write), [*write.rows])
 
-    async def create(
-        self,
-        connection: AsyncConnection,
-        table: type[Base],
-        columns: Sequence[str],
-        rows: Sequence[Row],
-        *,
-        key: Sequence[str],
-    ) -> list[tuple[Any, int]]:
+    async def create(self, connection: AsyncConnection, merge: Merge) -> Sequence[tuple[Any, int]]:
         """See Bulk. Nobody else writes meanwhile, so all are inserted, with the next keys."""
+        table, columns = merge.table, merge.columns
         last = await connection.exec_driver_sql(f"SELECT max(id) FROM {table.__tablename__}")
         first = (last.scalar_one() or 0) + 1
-        numbered = [(id, *row) for id, row in enumerate(rows, first)]
-        await self.append(connection, table, ("id", *columns), numbered)
+        numbered = [(id, *row) for id, row in enumerate(merge.rows, first)]
+        await self.write(connection, [Append(table, ("id", *columns), numbered)])
         uuid = columns.index("uuid")
-        return [(row[uuid], id) for id, row in enumerate(rows, first)]
+        return [(row[uuid], id) for id, row in enumerate(merge.rows, first)]
 
-    async def merge(
-        self,
-        connection: AsyncConnection,
-        table: type[Base],
-        columns: Sequence[str],
-        rows: Sequence[Row],
-        *,
-        key: Sequence[str],
-        update: Sequence[str] = (),
-        only_if_null: str | None = None,
-    ) -> None:
-        """See Bulk."""
-        insert = insert_sql(table, columns, _values(len(columns)))
-        conflict = conflict_sql(table, key, update, only_if_null)
-        await connection.exec_driver_sql(insert + conflict, [*rows])
 
-    async def change(
-        self,
-        connection: AsyncConnection,
-        table: type[Base],
-        columns: Sequence[str],
-        rows: Sequence[Row],
-        *,
-        key: Sequence[str],
-    ) -> None:
-        """See Bulk."""
-        await connection.exec_driver_sql(_update_sql(table, columns, key), [*rows])
+def _sql(write: Write) -> str:
+    if isinstance(write, Change):
+        return _update_sql(write.table, write.columns, write.key)
+    insert = insert_sql(write.table, write.columns, _values(len(write.columns)))
+    if isinstance(write, Append):
+        return insert
+    return insert + conflict_sql(write.table, write.key, write.update, write.only_if_null)
 
 
 @lru_cache
@@ -96,7 +64,7 @@ def _values(count: int) -> str:
 
 
 @lru_cache
-def _update_sql(table: type[Base], columns: Sequence[str], key: Sequence[str]) -> str:
+def _update_sql(table: type[Base], columns: tuple[str, ...], key: tuple[str, ...]) -> str:
     # A parameter's number is its column's, wherever it stands.
     given = {name: f"{name} = ?{number}" for number, name in enumerate(columns, 1)}
     changes = ", ".join(given[name] for name in columns if name not in key)

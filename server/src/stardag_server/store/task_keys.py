@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.orm import aliased
 
 from stardag.v1.task_pb2 import TaskDefinition
-from stardag_server.store.bulk import Bulk, Row, stored_id
+from stardag_server.store.bulk import Append, Bulk, Merge, Row, Write, stored_id
 from stardag_server.store.schema import Task, TaskDependency, plain
 
 _TEXTS = ("namespace", "name", "version", "identity_json", "params_json", "output_uri")
@@ -46,8 +46,8 @@ class TaskKeys:
         tasks: Iterable[bytes],
         definitions: dict[bytes, TaskDefinition],
         yielded: dict[bytes, set[bytes]],
-    ) -> None:
-        """Make all these tasks known, with their definitions and dependencies stored.
+    ) -> list[Write]:
+        """Make all these tasks known and defined; return what stores their dependencies.
 
         `yielded` has the dynamic dependencies by task.
         """
@@ -68,7 +68,7 @@ class TaskKeys:
         missing = named - self._keys.keys()
         made = await self._create({task: fresh.get(task) for task in missing})
         await self._fill({task: fresh[task] for task in fresh.keys() - made})
-        await self._connect(edges, made)
+        return self._edges(edges, made)
 
     async def dynamic(self, tasks: Iterable[bytes]) -> dict[bytes, set[bytes]]:
         """Return the dynamic dependencies, as stored, of those of these tasks that have any."""
@@ -110,7 +110,7 @@ class TaskKeys:
         if not tasks:
             return set()
         made = await self._bulk.create(
-            self._connection, Task, _COLUMNS, self._rows(tasks), key=_UNIQUE
+            self._connection, Merge(Task, _COLUMNS, self._rows(tasks), _UNIQUE)
         )
         raw_id = self._bulk.raw_id
         keys = {raw_id(uuid): key for uuid, key in made}
@@ -125,15 +125,8 @@ class TaskKeys:
         """Define tasks that are there; those that are defined by now are left as they are."""
         if not tasks:
             return
-        await self._bulk.merge(
-            self._connection,
-            Task,
-            _COLUMNS,
-            self._rows(tasks),
-            key=_UNIQUE,
-            update=_TEXTS,
-            only_if_null="identity_json",
-        )
+        merge = Merge(Task, _COLUMNS, self._rows(tasks), _UNIQUE, _TEXTS, "identity_json")
+        await self._bulk.write(self._connection, [merge])
         await self._find({*tasks})
 
     def _rows(self, tasks: Mapping[bytes, TaskDefinition | None]) -> list[Row]:
@@ -142,20 +135,23 @@ class TaskKeys:
             for task in sorted(tasks)
         ]
 
-    async def _connect(self, edges: dict[tuple[bytes, bytes], bool], made: set[bytes]) -> None:
-        """Store dependencies; of tasks that this transaction `made` nobody else can store any."""
+    def _edges(self, edges: dict[tuple[bytes, bytes], bool], made: set[bytes]) -> list[Write]:
+        """Return what stores the dependencies.
+
+        Of tasks that this transaction `made` nobody else can store any.
+        """
         keys = self._keys
         new: list[Row] = []
         others: list[Row] = []
         for (task, upstream), dynamic in edges.items():
             row = (keys[task], keys[upstream], dynamic)
             (new if task in made else others).append(row)
+        writes: list[Write] = []
         if new:
-            await self._bulk.append(self._connection, TaskDependency, _EDGE_COLUMNS, new)
+            writes.append(Append(TaskDependency, _EDGE_COLUMNS, new))
         if others:
-            await self._bulk.merge(
-                self._connection, TaskDependency, _EDGE_COLUMNS, sorted(others), key=_EDGE_KEY
-            )
+            writes.append(Merge(TaskDependency, _EDGE_COLUMNS, sorted(others), _EDGE_KEY))
+        return writes
 
 
 def _raw_id(text: str) -> bytes:
