@@ -156,6 +156,18 @@ async def test_connections_that_died_in_the_pool_fail_nothing(
     await store.close()
 
 
+async def test_a_commit_on_a_connection_that_died_is_made_on_another(postgres_url: sa.URL):
+    make = Producer()
+    store = Store(postgres_url)
+    workspace = await store.workspace()
+    stream = await store.open_stream(workspace, make.stream, make.open)
+    await store.commit([Batch(workspace, stream, 1, [make.started()])])
+    await _end_connections(postgres_url)
+    await store.commit([Batch(workspace, stream, 2, make.run("a"))])
+    assert (await store.queries.build(workspace, make.build)).head == 4
+    await store.close()
+
+
 async def _end_connections(url: sa.URL) -> None:
     """End all connections to a database, as its restart would."""
     engine = create_async_engine(url.set(database="postgres"))

@@ -40,21 +40,32 @@ _FAULTS = (OSError, DBAPIError, PoolTimeout, asyncpg.PostgresError, asyncpg.Inte
 class Database:
     """One database, PostgreSQL or SQLite by its URL.
 
-    Both kinds of transaction raise StorageUnavailable when the database does
+    All kinds of transaction raise StorageUnavailable when the database does
     not answer, which passes; a later call connects anew by itself.
     """
 
     def __init__(self, url: sa.URL) -> None:
         self.postgres = url.get_backend_name() == "postgresql"
         if self.postgres:
-            self._writer = self._reader = _postgres_engine(url)
+            self._writer = self._reader = _postgres_engine(url, ping=True)
+            self._ingester = _postgres_engine(url, ping=False)
         else:
-            self._writer = _sqlite_engine(url, connections=1, begin="BEGIN IMMEDIATE")
+            self._writer = self._ingester = _sqlite_engine(
+                url, connections=1, begin="BEGIN IMMEDIATE"
+            )
             self._reader = _sqlite_engine(url, connections=_SQLITE_READERS, begin="BEGIN")
 
     def write(self) -> contextlib.AbstractAsyncContextManager[AsyncConnection]:
         """Open a transaction that commits at the end of the block, unless it raises."""
         return _transaction(self._writer.begin())
+
+    def ingest(self) -> contextlib.AbstractAsyncContextManager[AsyncConnection]:
+        """Open a transaction like `write`, on PostgreSQL three round trips faster.
+
+        Unlike it, it raises StorageUnavailable for every connection that died
+        since it was used last, as a restart of the database lets all of them.
+        """
+        return _transaction(self._ingester.begin())
 
     def read(self) -> contextlib.AbstractAsyncContextManager[AsyncConnection]:
         """Open a transaction to read in."""
@@ -62,8 +73,8 @@ class Database:
 
     async def close(self) -> None:
         """Close all connections."""
-        await self._writer.dispose()
-        await self._reader.dispose()
+        for engine in (self._writer, self._reader, self._ingester):
+            await engine.dispose()
 
 
 def clock(connection: AsyncConnection) -> sa.ColumnElement[int]:
@@ -125,7 +136,7 @@ async def _transaction(
             raise
 
 
-def _postgres_engine(url: sa.URL) -> AsyncEngine:
+def _postgres_engine(url: sa.URL, ping: bool) -> AsyncEngine:
     return create_async_engine(
         url,
         pool_size=_POSTGRES_POOL,
@@ -133,7 +144,7 @@ def _postgres_engine(url: sa.URL) -> AsyncEngine:
         pool_timeout=_CONNECT_TIMEOUT,
         hide_parameters=True,
         # A restart of the database leaves dead connections in the pool.
-        pool_pre_ping=True,
+        pool_pre_ping=ping,
         connect_args={
             "timeout": _CONNECT_TIMEOUT,
             "command_timeout": _STATEMENT_TIMEOUT,

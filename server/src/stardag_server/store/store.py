@@ -9,7 +9,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from stardag.v1.event_service_pb2 import OpenEventStream
 from stardag_server.domain.batch import Batch, Committed, OpenStream
-from stardag_server.domain.refusals import Refusal
+from stardag_server.domain.refusals import Refusal, StorageUnavailable
 from stardag_server.store.build_memory import BuildMemory
 from stardag_server.store.build_rows import BuildRows
 from stardag_server.store.bulk import Bulk
@@ -101,7 +101,14 @@ class Store:
         committed again.
         """
         await self._partitions.ensure()
-        async with self._database.write() as connection:
+        try:
+            return await self._commit(batches)
+        except StorageUnavailable:
+            # The connection may have died long ago: then this has renewed them all.
+            return await self._commit(batches)
+
+    async def _commit(self, batches: Sequence[Batch]) -> CommitResult:
+        async with self._database.ingest() as connection:
             rows = BuildRows(connection, self._bulk, batches[0].workspace, self._memory)
             commit = Commit(connection, self._bulk, batches[0].workspace, rows)
             outcomes = await commit.run(batches)
