@@ -17,7 +17,7 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any, cast
 from uuid import uuid4
@@ -64,7 +64,7 @@ async def latencies(server: Server, commit: Commit, tasks: int) -> tuple[list[fl
     opening, *ready = stream_requests([*build_events(uuid4(), tasks)], uuid4(), batch=1)
     waiting: asyncio.Queue[bytes] = asyncio.Queue()
 
-    async def requests() -> Any:
+    async def requests() -> AsyncIterator[bytes]:
         while request := await waiting.get():
             yield request
 

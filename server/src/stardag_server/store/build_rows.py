@@ -98,8 +98,8 @@ class BuildRows:
                 unknown.append(uuid)
         if unknown:
             await self._load(unknown)
-        builds = [fold.build for fold in self._folds.values()]
-        self._stored_tasks = {build.key: build.task_count for build in builds}
+        folds = self._folds.values()
+        self._stored_tasks = {fold.build.key: fold.build.task_count for fold in folds}
         self._unstarted = {id for id, fold in self._folds.items() if not fold.build.start_stream}
         return self._folds
 
@@ -213,11 +213,10 @@ def _changing(state: TaskState) -> Row:
 def _storable(value: object) -> object:
     if isinstance(value, str):
         return plain(value)
-    return json.dumps(_plain_json(value)) if isinstance(value, dict | list) else value
-
-
-def _plain_json(value: object) -> object:
     if isinstance(value, dict):
         texts = cast(dict[str, object], value)
-        return {plain(key): _plain_json(text) for key, text in texts.items()}
-    return plain(value) if isinstance(value, str) else value
+        value = {
+            plain(key): plain(text) if isinstance(text, str) else text
+            for key, text in texts.items()
+        }
+    return json.dumps(value) if isinstance(value, dict | list) else value

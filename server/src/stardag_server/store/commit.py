@@ -1,6 +1,6 @@
 """The transaction of ingest: batches of many streams, in full or not at all."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -11,10 +11,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from stardag.v1 import event_pb2 as pb
 from stardag.v1.task_pb2 import TaskDefinition
 from stardag_server.domain import limits
+from stardag_server.domain.admission import Part, StreamState, admit
 from stardag_server.domain.batch import Batch, Committed, leftover
 from stardag_server.domain.build_fold import BuildFold
 from stardag_server.domain.event_check import DEFINING_TYPES, Rejection
-from stardag_server.domain.refusals import Refusal, SequenceGap, StreamSuperseded
+from stardag_server.domain.refusals import Refusal
 from stardag_server.domain.silence import inferred_death
 from stardag_server.store.build_rows import BuildRows
 from stardag_server.store.bulk import Append, Bulk, Change, Row, Write
@@ -49,24 +50,6 @@ _STRAY_COLUMNS = (
 
 
 @dataclass(slots=True)
-class _Part:
-    """Consecutive new events of a stream on their way into the log."""
-
-    stream: int
-    first_sequence: int
-    events: Sequence[pb.NewEvent]
-    rejections: list[Rejection | None]
-    outcome: Committed
-
-
-@dataclass(slots=True)
-class _LockedStream:
-    key: int
-    generation: int
-    watermark: int
-
-
-@dataclass(slots=True)
 class Commit:
     """One transaction that takes batches in.
 
@@ -87,9 +70,9 @@ class Commit:
         """Store what is new of the batches; return what became of each, in their order."""
         streams = await self._lock_streams({batch.stream.uuid for batch in batches})
         outcomes: list[Committed | Refusal] = []
-        parts: list[_Part] = []
+        parts: list[Part] = []
         for batch in batches:
-            outcomes.append(_admit(batch, streams.get(batch.stream.uuid), parts))
+            outcomes.append(admit(batch, streams.get(batch.stream.uuid), parts))
         writes = await self._fold_all(parts)
         if streams:
             rows = [(stream.key, stream.watermark, self.now) for stream in streams.values()]
@@ -97,7 +80,7 @@ class Commit:
         if writes:
             await self.bulk.write(self.connection, writes)
         for part in parts:
-            part.outcome.rejections.extend(_listed(part))
+            part.report_rejections()
         return outcomes
 
     async def give_up(self, silent: sa.Select[*tuple[Any, ...]]) -> None:
@@ -107,16 +90,16 @@ class Commit:
         when that was last heard. What another writer has locked is left out: that
         is alive, or being given up.
         """
-        parts: list[_Part] = []
+        parts: list[Part] = []
         rows = await self.connection.execute(silent.with_for_update(skip_locked=True))
         for now, build, owner, last_heard in rows:
             self.now = now
             death = inferred_death(build.bytes, last_heard)
-            parts.append(_Part(owner, 0, [death], [None], Committed(0)))
+            parts.append(Part(owner, 0, [death], [None], Committed(0)))
         if writes := await self._fold_all(parts):
             await self.bulk.write(self.connection, writes)
 
-    async def _lock_streams(self, uuids: set[UUID]) -> dict[UUID, _LockedStream]:
+    async def _lock_streams(self, uuids: set[UUID]) -> dict[UUID, StreamState]:
         now = clock(self.connection)
         query = (
             sa.select(Stream.uuid, Stream.id, Stream.generation, Stream.watermark, now)
@@ -124,13 +107,13 @@ class Commit:
             .order_by(Stream.uuid)
             .with_for_update()
         )
-        streams: dict[UUID, _LockedStream] = {}
+        streams: dict[UUID, StreamState] = {}
         for uuid, key, generation, watermark, seen in await self.connection.execute(query):
-            streams[uuid] = _LockedStream(key, generation, watermark)
+            streams[uuid] = StreamState(key, generation, watermark)
             self.now = max(self.now, seen)
         return streams
 
-    async def _fold_all(self, parts: list[_Part]) -> list[Write]:
+    async def _fold_all(self, parts: list[Part]) -> list[Write]:
         """Fold all parts under the locks of their builds, and return what stores them."""
         named: set[bytes] = set()
         sound: set[bytes] = set()
@@ -154,7 +137,7 @@ class Commit:
         return writes
 
     async def _resolve_tasks(
-        self, parts: list[_Part], folds: dict[bytes, BuildFold]
+        self, parts: list[Part], folds: dict[bytes, BuildFold]
     ) -> tuple[TaskKeys, list[Write]]:
         """Make known all tasks that the events name, and load their states.
 
@@ -162,8 +145,8 @@ class Commit:
         """
         missing: dict[bytes, set[bytes]] = {build: set() for build in folds}
         definitions: dict[bytes, TaskDefinition] = {}
-        defining: list[tuple[_Part, int]] = []
-        suspending: list[tuple[_Part, int]] = []
+        defining: list[tuple[Part, int]] = []
+        suspending: list[tuple[Part, int]] = []
         dying: set[bytes] = set()
         for part in parts:
             for index, event in enumerate(part.events):
@@ -196,7 +179,7 @@ class Commit:
         return keys, writes
 
     async def _yielded(
-        self, suspending: list[tuple[_Part, int]], keys: TaskKeys
+        self, suspending: list[tuple[Part, int]], keys: TaskKeys
     ) -> dict[bytes, set[bytes]]:
         """Return the dynamic dependencies to add, by task; reject what would be too many."""
         yielded: dict[bytes, set[bytes]] = {}
@@ -215,7 +198,7 @@ class Commit:
 
     def _fold(
         self,
-        part: _Part,
+        part: Part,
         folds: dict[bytes, BuildFold],
         tasks: TaskKeys,
         rows: list[Row],
@@ -266,37 +249,6 @@ _TOO_MANY_YIELDED = Rejection(
     pb.EVENT_REJECTION_REASON_EVENT_INVALID,
     f"the task has waited for more than {limits.MAX_IDS} tasks by then",
 )
-
-
-def _admit(batch: Batch, stream: _LockedStream | None, parts: list[_Part]) -> Committed | Refusal:
-    """Add what is new of the batch to the parts, and advance its stream."""
-    if stream is None or batch.stream.generation != stream.generation:
-        return StreamSuperseded(batch.stream.uuid)
-    try:
-        old = batch.already_committed(stream.watermark)
-    except SequenceGap as gap:
-        return gap
-    stream.watermark = batch.last_committed(stream.watermark)
-    outcome = Committed(stream.watermark)
-    if old < len(batch.events):
-        parts.append(
-            _Part(
-                stream.key,
-                batch.first_sequence + old,
-                batch.events[old:],
-                batch.rejections[old:],
-                outcome,
-            )
-        )
-    return outcome
-
-
-def _listed(part: _Part) -> Iterable[pb.EventRejection]:
-    for sequence, rejection in enumerate(part.rejections, part.first_sequence):
-        if rejection:
-            yield pb.EventRejection(
-                sequence=sequence, reason=rejection.reason, message=rejection.message
-            )
 
 
 def _stray_row(

@@ -55,7 +55,7 @@ class PostgresBulk:
         """See Bulk."""
         statement = f"{_sql(merge, 0)} RETURNING uuid, id"
         made = await connection.exec_driver_sql(statement, tuple(zip(*merge.rows, strict=True)))
-        return [(uuid, id) for uuid, id in made]
+        return [(made_row.uuid, made_row.id) for made_row in made]
 
 
 async def _copy(connection: AsyncConnection, append: Append) -> None:

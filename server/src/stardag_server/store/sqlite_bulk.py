@@ -1,12 +1,14 @@
 """Many rows at once on SQLite: the driver's executemany, and JSON arrays."""
 
 import json
+import sqlite3
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.orm import InstrumentedAttribute
 
@@ -35,8 +37,17 @@ class SqliteBulk:
 
     async def write(self, connection: AsyncConnection, writes: Sequence[Write]) -> None:
         """See Bulk."""
+        raw = (await connection.get_raw_connection()).driver_connection
+        assert raw is not None
         for write in writes:
-            await connection.exec_driver_sql(_sql(write), [*write.rows])
+            statement = _sql(write)
+            # Through SQLAlchemy it would be four trips to the driver's thread.
+            try:
+                await raw.executemany(statement, write.rows)
+            except sqlite3.Error as error:
+                raise DBAPIError.instance(
+                    statement, None, error, sqlite3.Error, hide_parameters=True
+                ) from error
 
     async def create(self, connection: AsyncConnection, merge: Merge) -> Sequence[tuple[Any, int]]:
         """See Bulk. Nobody else writes meanwhile, so all are inserted, with the next keys."""

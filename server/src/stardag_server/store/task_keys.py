@@ -32,7 +32,7 @@ class TaskKeys:
         self._now = now
         self._keys: dict[bytes, int] = {}
         # Namespace, name and version of those that are defined.
-        self._types: dict[bytes, tuple[str, str, str]] = {}
+        self._types: dict[bytes, tuple[str | None, str | None, str | None]] = {}
 
     def __getitem__(self, task: bytes) -> int:
         return self._keys[task]
@@ -55,20 +55,16 @@ class TaskKeys:
         fresh = {
             task: definition for task, definition in definitions.items() if task not in self._types
         }
-        edges = {
-            (task, _raw_id(upstream)): False
+        static = {
+            task: {_raw_id(upstream) for upstream in definition.dependency_ids}
             for task, definition in fresh.items()
-            for upstream in definition.dependency_ids
         }
-        for task, upstreams in yielded.items():
-            for upstream in upstreams:
-                edges.setdefault((task, upstream), True)
-        named = {*tasks, *yielded, *(upstream for _, upstream in edges)}
+        named = {*tasks, *yielded}.union(*static.values(), *yielded.values())
         await self._find(named - self._keys.keys())
         missing = named - self._keys.keys()
         made = await self._create({task: fresh.get(task) for task in missing})
         await self._fill({task: fresh[task] for task in fresh.keys() - made})
-        return self._edges(edges, made)
+        return self._edges(static, yielded, made)
 
     async def dynamic(self, tasks: Iterable[bytes]) -> dict[bytes, set[bytes]]:
         """Return the dynamic dependencies, as stored, of those of these tasks that have any."""
@@ -135,7 +131,9 @@ class TaskKeys:
             for task in sorted(tasks)
         ]
 
-    def _edges(self, edges: dict[tuple[bytes, bytes], bool], made: set[bytes]) -> list[Write]:
+    def _edges(
+        self, static: dict[bytes, set[bytes]], yielded: dict[bytes, set[bytes]], made: set[bytes]
+    ) -> list[Write]:
         """Return what stores the dependencies.
 
         Of tasks that this transaction `made` nobody else can store any.
@@ -143,9 +141,15 @@ class TaskKeys:
         keys = self._keys
         new: list[Row] = []
         others: list[Row] = []
-        for (task, upstream), dynamic in edges.items():
-            row = (keys[task], keys[upstream], dynamic)
-            (new if task in made else others).append(row)
+        for task, upstreams in static.items():
+            key = keys[task]
+            rows = new if task in made else others
+            rows += [(key, keys[upstream], False) for upstream in upstreams]
+        for task, upstreams in yielded.items():
+            key = keys[task]
+            rows = new if task in made else others
+            known = static.get(task, ())
+            rows += [(key, keys[upstream], True) for upstream in upstreams if upstream not in known]
         writes: list[Write] = []
         if new:
             writes.append(Append(TaskDependency, _EDGE_COLUMNS, new))
