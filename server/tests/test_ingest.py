@@ -87,6 +87,24 @@ async def test_what_was_delivered_is_committed_and_announced(running: Running):
     assert list(running.heads.values()) == [4]
 
 
+async def test_streams_of_one_build_that_are_committed_at_once_share_its_log(running: Running):
+    others = [Producer(build=running.make.build) for _ in range(4)]
+    outcomes = [await running.ingest.submit(running.batch([running.make.started()]))]
+    streams = [
+        await running.store.open_stream(running.workspace, make.stream, make.open)
+        for make in others
+    ]
+    for round in range(5):
+        for number, (make, stream) in enumerate(zip(others, streams, strict=True)):
+            events = make.run(f"{round}-{number}")
+            batch = Batch(running.workspace, stream, round * len(events) + 1, events)
+            outcomes.append(await running.ingest.submit(batch))
+    assert [outcome.rejections for outcome in await asyncio.gather(*outcomes)] == [[]] * 21
+    assert [event.position for event in await running.events()] == [*range(1, 62)]
+    row = await running.store.queries.build(running.workspace, running.make.build)
+    assert (row.head, sum(row.task_counts)) == (61, 20)
+
+
 async def test_poison_is_stored_as_rejected_and_the_rest_is_applied(
     running: Running, database_url: sa.URL, caplog: pytest.LogCaptureFixture
 ):
