@@ -18,6 +18,9 @@ _CONNECT_TIMEOUT = 5
 _STATEMENT_TIMEOUT = 30
 _SQLITE_BUSY_TIMEOUT_MS = 10_000
 _SQLITE_READERS = 4
+# The pages of a group commit do not fit into the 2 MiB that are usual.
+_SQLITE_WRITER_CACHE_KIB = 32 << 10
+_SQLITE_READER_CACHE_KIB = 2 << 10
 _POSTGRES_POOL = 8
 
 # Connection faults, a standby, resources exhausted, an operator's hand.
@@ -51,9 +54,14 @@ class Database:
             self._ingester = _postgres_engine(url, ping=False)
         else:
             self._writer = self._ingester = _sqlite_engine(
-                url, connections=1, begin="BEGIN IMMEDIATE"
+                url, connections=1, begin="BEGIN IMMEDIATE", cache_kib=_SQLITE_WRITER_CACHE_KIB
             )
-            self._reader = _sqlite_engine(url, connections=_SQLITE_READERS, begin="BEGIN")
+            self._reader = _sqlite_engine(
+                url,
+                connections=_SQLITE_READERS,
+                begin="BEGIN",
+                cache_kib=_SQLITE_READER_CACHE_KIB,
+            )
 
     def write(self) -> contextlib.AbstractAsyncContextManager[AsyncConnection]:
         """Open a transaction that commits at the end of the block, unless it raises."""
@@ -153,7 +161,7 @@ def _postgres_engine(url: sa.URL, ping: bool) -> AsyncEngine:
     )
 
 
-def _sqlite_engine(url: sa.URL, connections: int, begin: str) -> AsyncEngine:
+def _sqlite_engine(url: sa.URL, connections: int, begin: str, cache_kib: int) -> AsyncEngine:
     engine = create_async_engine(
         url,
         pool_size=connections,
@@ -162,7 +170,10 @@ def _sqlite_engine(url: sa.URL, connections: int, begin: str) -> AsyncEngine:
         hide_parameters=True,
     )
 
-    event.listen(engine.sync_engine, "connect", _prepare_sqlite)
+    def prepare(connection: Any, _record: object) -> None:
+        _prepare_sqlite(connection, cache_kib)
+
+    event.listen(engine.sync_engine, "connect", prepare)
 
     def start(connection: sa.Connection) -> None:
         connection.exec_driver_sql(begin)
@@ -171,7 +182,7 @@ def _sqlite_engine(url: sa.URL, connections: int, begin: str) -> AsyncEngine:
     return engine
 
 
-def _prepare_sqlite(connection: Any, _record: object) -> None:
+def _prepare_sqlite(connection: Any, cache_kib: int) -> None:
     # The driver is to begin no transaction of its own accord.
     connection.isolation_level = None
     cursor = connection.cursor()
@@ -180,6 +191,7 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:
         "journal_mode = WAL",
         "synchronous = FULL",
         "foreign_keys = ON",
+        f"cache_size = -{cache_kib}",
     ):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
