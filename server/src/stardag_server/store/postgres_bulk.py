@@ -1,7 +1,9 @@
 """Many rows at once on PostgreSQL: COPY, and arrays that the server unnests.
 
-What is not copied goes to the server as one statement: a small commit is a few
-round trips, which is what its acknowledgement waits for.
+Many rows are copied, into their table or to where a statement takes them from,
+as the driver encodes an array at more than the cost of the insert. All else goes
+to the server as one statement: a small commit is a few round trips, which is
+what its acknowledgement waits for.
 """
 
 from collections.abc import Sequence
@@ -18,7 +20,7 @@ from stardag_server.store.bulk import Append, Change, Merge, Write, conflict_sql
 from stardag_server.store.schema import Base
 
 _COPY_FROM = 200
-"""Rows from which COPY is faster than an INSERT."""
+"""Rows from which copying them is faster than an array a column."""
 
 
 class PostgresBulk:
@@ -44,27 +46,43 @@ class PostgresBulk:
         arrays: list[Sequence[Any]] = []
         for write in writes:
             if isinstance(write, Append) and len(write.rows) >= _COPY_FROM:
-                await _copy(connection, write)
+                await _copy(connection, write.table.__tablename__, write)
                 continue
-            parts.append(_sql(write, len(arrays)))
-            arrays += zip(*write.rows, strict=True)
+            parts.append(_sql(write, await _source(connection, write, arrays)))
         if parts:
             await connection.exec_driver_sql(_together(parts), tuple(arrays))
 
     async def create(self, connection: AsyncConnection, merge: Merge) -> Sequence[tuple[Any, int]]:
         """See Bulk."""
-        statement = f"{_sql(merge, 0)} RETURNING uuid, id"
-        made = await connection.exec_driver_sql(statement, tuple(zip(*merge.rows, strict=True)))
-        return [(made_row.uuid, made_row.id) for made_row in made]
+        arrays: list[Sequence[Any]] = []
+        statement = f"{_sql(merge, await _source(connection, merge, arrays))} RETURNING uuid, id"
+        made = await connection.exec_driver_sql(statement, tuple(arrays))
+        return [(row.uuid, row.id) for row in made]
 
 
-async def _copy(connection: AsyncConnection, append: Append) -> None:
+async def _source(connection: AsyncConnection, write: Write, arrays: list[Sequence[Any]]) -> str:
+    """Return where the statement is to take the rows from, in their order.
+
+    Few are parameters, added to the `arrays`; many are copied into a temporary
+    table, which is empty again when the transaction ends.
+    """
+    if len(write.rows) < _COPY_FROM:
+        arrays += zip(*write.rows, strict=True)
+        return _given(write.table, write.columns, len(arrays) - len(write.columns) + 1)
+    table = f"{type(write).__name__.lower()}_{write.table.__tablename__}"
+    await connection.exec_driver_sql(
+        f"CREATE TEMPORARY TABLE IF NOT EXISTS {table} ON COMMIT DELETE ROWS AS"
+        f" SELECT {', '.join(write.columns)} FROM {write.table.__tablename__} WITH NO DATA"
+    )
+    await _copy(connection, table, write)
+    return f"{table} AS given"
+
+
+async def _copy(connection: AsyncConnection, table: str, write: Write) -> None:
     raw = (await connection.get_raw_connection()).driver_connection
     # SQLAlchemy begins lazily: before its first statement, COPY would commit by itself.
     assert raw is not None and raw.is_in_transaction()
-    await raw.copy_records_to_table(
-        append.table.__tablename__, records=append.rows, columns=append.columns
-    )
+    await raw.copy_records_to_table(table, records=write.rows, columns=write.columns)
 
 
 def _together(parts: list[str]) -> str:
@@ -73,11 +91,10 @@ def _together(parts: list[str]) -> str:
     return f"WITH {', '.join(named)} {parts[-1]}" if len(parts) > 1 else parts[0]
 
 
-def _sql(write: Write, arrays_before: int) -> str:
-    given = _given(write.table, write.columns, arrays_before + 1)
+def _sql(write: Write, source: str) -> str:
     if isinstance(write, Change):
-        return _update_sql(write.table, write.columns, write.key, given)
-    insert = insert_sql(write.table, write.columns, f"SELECT * FROM {given}")
+        return _update_sql(write.table, write.columns, write.key, source)
+    insert = insert_sql(write.table, write.columns, f"SELECT * FROM {source}")
     if isinstance(write, Append):
         return insert
     return insert + conflict_sql(write.table, write.key, write.update, write.only_if_null)
