@@ -20,7 +20,7 @@ from stardag_server.store.store import Store
 
 _log = logging.getLogger(__name__)
 
-_GROUP_EVENTS = 5_000
+_GROUP_EVENTS = 10_000
 _QUEUE_EVENTS = 50_000
 _MAX_CAUSE = 200
 _DEADLOCK_SQLSTATES = ("40001", "40P01")
