@@ -87,6 +87,24 @@ async def test_what_was_delivered_is_committed_and_announced(running: Running):
     assert list(running.heads.values()) == [4]
 
 
+async def test_streams_of_one_build_that_are_committed_at_once_share_its_log(running: Running):
+    others = [Producer(build=running.make.build) for _ in range(4)]
+    outcomes = [await running.ingest.submit(running.batch([running.make.started()]))]
+    streams = [
+        await running.store.open_stream(running.workspace, make.stream, make.open)
+        for make in others
+    ]
+    for round in range(5):
+        for number, (make, stream) in enumerate(zip(others, streams, strict=True)):
+            events = make.run(f"{round}-{number}")
+            batch = Batch(running.workspace, stream, round * len(events) + 1, events)
+            outcomes.append(await running.ingest.submit(batch))
+    assert [outcome.rejections for outcome in await asyncio.gather(*outcomes)] == [[]] * 21
+    assert [event.position for event in await running.events()] == [*range(1, 62)]
+    row = await running.store.queries.build(running.workspace, running.make.build)
+    assert (row.head, sum(row.task_counts)) == (61, 20)
+
+
 async def test_poison_is_stored_as_rejected_and_the_rest_is_applied(
     running: Running, database_url: sa.URL, caplog: pytest.LogCaptureFixture
 ):
@@ -153,6 +171,18 @@ async def test_connections_that_died_in_the_pool_fail_nothing(
     assert await store.workspace() == workspace
     await _end_connections(postgres_url)
     assert await store.queries.builds(workspace, [], None, 1) == []
+    await store.close()
+
+
+async def test_a_commit_on_a_connection_that_died_is_made_on_another(postgres_url: sa.URL):
+    make = Producer()
+    store = Store(postgres_url)
+    workspace = await store.workspace()
+    stream = await store.open_stream(workspace, make.stream, make.open)
+    await store.commit([Batch(workspace, stream, 1, [make.started()])])
+    await _end_connections(postgres_url)
+    await store.commit([Batch(workspace, stream, 2, make.run("a"))])
+    assert (await store.queries.build(workspace, make.build)).head == 4
     await store.close()
 
 

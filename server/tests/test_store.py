@@ -357,6 +357,27 @@ async def test_tens_of_thousands_of_tasks_are_one_batch_of_work(client: Client):
     assert len(await client.store.queries.edges(row.id, 9_000)) == 9_000
 
 
+async def test_many_tasks_are_defined_and_move_on_in_later_commits(client: Client):
+    make = client.make
+    names = [str(number) for number in range(300)]
+    await client.send(*(make.pending(name, [f"up-{name}"]) for name in names))
+    defined = [make.pending(f"up-{name}") for name in names]
+    started = [make.event(pb.EVENT_TYPE_TASK_STARTED, name, 1) for name in names]
+    await client.send(*defined, *started)
+    await client.send(*(make.event(pb.EVENT_TYPE_TASK_COMPLETED, name, 1) for name in names))
+    states = await client.states()
+    assert {task: states[task].status for task in states} == {
+        **{task_id(name): task_pb2.TASK_STATUS_COMPLETED for name in names},
+        **{task_id(f"up-{name}"): task_pb2.TASK_STATUS_PENDING for name in names},
+    }
+    assert {states[task_id(name)].duration_us for name in names} == {300 * 1_000}
+    for name in ("up-0", "up-299"):
+        row, _, _ = await client.store.queries.task(client.workspace, task_id(name))
+        assert row.name == name
+    row = await client.store.queries.build(client.workspace, make.build)
+    assert len(await client.store.queries.edges(row.id, 600)) == 300
+
+
 async def test_what_is_unknown_is_not_found(client: Client):
     with pytest.raises(BuildNotFound):
         await client.store.queries.build(client.workspace, uuid4())

@@ -1,7 +1,8 @@
 """Group commit: what all streams have delivered goes into one transaction.
 
-While one commit is under way the next group forms; when nothing is under way a
-batch is committed at once. There is no timer.
+While a commit is under way the next group forms; when nothing is under way a
+batch is committed at once. There is no timer. On PostgreSQL two commits may be
+under way, so that one is folded while the other is stored.
 """
 
 import asyncio
@@ -19,7 +20,7 @@ from stardag_server.store.store import Store
 
 _log = logging.getLogger(__name__)
 
-_GROUP_EVENTS = 5_000
+_GROUP_EVENTS = 10_000
 _QUEUE_EVENTS = 50_000
 _MAX_CAUSE = 200
 _DEADLOCK_SQLSTATES = ("40001", "40P01")
@@ -39,19 +40,46 @@ class _Delivery:
     outcome: asyncio.Future[Committed]
 
 
-class Ingest:
-    """Takes batches in and commits them, in the order in which they came.
+class _Lane:
+    """What waits for one of the commits that may be under way at once."""
 
-    `announce` is called after each commit with the heads of the builds that
-    were written to.
+    def __init__(self) -> None:
+        self._waiting: deque[_Delivery] = deque()
+        self._arrived = asyncio.Event()
+
+    def put(self, delivery: _Delivery) -> None:
+        self._waiting.append(delivery)
+        self._arrived.set()
+
+    async def take(self) -> list[_Delivery]:
+        """Wait for something, and return what goes into one commit."""
+        await self._arrived.wait()
+        group: list[_Delivery] = []
+        events = 0
+        workspace = self._waiting[0].batch.workspace
+        while self._waiting and self._waiting[0].batch.workspace == workspace:
+            events += len(self._waiting[0].batch.events)
+            if group and events > _GROUP_EVENTS:
+                break
+            group.append(self._waiting.popleft())
+        if not self._waiting:
+            self._arrived.clear()
+        return group
+
+
+class Ingest:
+    """Takes batches in and commits them, those of one stream in the order in which they came.
+
+    Several groups are committed at once, where the store gains by it: a stream
+    belongs to one of these lanes, whatever connection it comes by. `announce` is
+    called after each commit with the heads of the builds that were written to.
     """
 
     def __init__(self, store: Store, announce: Callable[[Mapping[int, int]], None]) -> None:
         self._store = store
         self._announce = announce
-        self._queue: deque[_Delivery] = deque()
+        self._lanes = [_Lane() for _ in range(store.writers)]
         self._queued_events = 0
-        self._arrived = asyncio.Event()
         self._taken = asyncio.Condition()
 
     async def submit(self, batch: Batch) -> asyncio.Future[Committed]:
@@ -66,34 +94,23 @@ class Ingest:
         delivery = _Delivery(batch, asyncio.get_running_loop().create_future())
         # An outcome that nobody waits for any more is no error.
         delivery.outcome.add_done_callback(_retrieve)
-        self._queue.append(delivery)
         self._queued_events += len(batch.events)
-        self._arrived.set()
+        self._lanes[batch.stream.key % len(self._lanes)].put(delivery)
         return delivery.outcome
 
     async def run(self) -> None:
         """Commit what arrives, until cancelled."""
-        while True:
-            await self._arrived.wait()
-            group = await self._take_group()
-            await self._commit(group)
+        async with asyncio.TaskGroup() as lanes:
+            for lane in self._lanes:
+                lanes.create_task(self._run(lane))
 
-    async def _take_group(self) -> list[_Delivery]:
-        group: list[_Delivery] = []
-        events = 0
-        workspace = self._queue[0].batch.workspace
-        while self._queue and self._queue[0].batch.workspace == workspace:
-            count = len(self._queue[0].batch.events)
-            if group and events + count > _GROUP_EVENTS:
-                break
-            events += count
-            group.append(self._queue.popleft())
-        if not self._queue:
-            self._arrived.clear()
-        async with self._taken:
-            self._queued_events -= events
-            self._taken.notify_all()
-        return group
+    async def _run(self, lane: _Lane) -> None:
+        while True:
+            group = await lane.take()
+            async with self._taken:
+                self._queued_events -= sum(len(delivery.batch.events) for delivery in group)
+                self._taken.notify_all()
+            await self._commit(group)
 
     async def _commit(self, group: Sequence[_Delivery]) -> None:
         outcomes: Sequence[Committed | Refusal | CommitFailed]

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import logging
 import os
 import shlex
@@ -165,6 +166,7 @@ async def _serve(loaded: Settings) -> None:
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
     for line in loaded.describe():
         _log.info(line)
+    _collect_seldom()
     async with serving(loaded) as port:
         _greet(loaded, port)
         await stopping.wait()
@@ -222,6 +224,17 @@ def _services(
         (workspace_service_pb2.DESCRIPTOR, WorkspaceService(store)),
     )
     return {file.services_by_name[type(service).__name__]: service for file, service in served}
+
+
+def _collect_seldom() -> None:
+    """Have the garbage collector look less often.
+
+    A commit makes tens of thousands of objects and no circles. At the default
+    pace the collector looked at everything that the server remembers several
+    times a second, which took a quarter of its time.
+    """
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
 
 
 def _greet(loaded: Settings, port: int) -> None:

@@ -7,7 +7,7 @@ from uuid import UUID
 from google.protobuf.unknown_fields import UnknownFieldSet
 
 from stardag.v1 import event_pb2 as pb
-from stardag_server.domain.event_check import Rejection, check
+from stardag_server.domain.event_check import DEFINING_TYPES, Rejection, check
 from stardag_server.domain.refusals import SequenceGap
 
 
@@ -16,6 +16,7 @@ class OpenStream:
     """A stream as it was when it was opened."""
 
     uuid: UUID
+    key: int
     generation: int
     """How often it has been opened; only the latest may deliver."""
     committed_sequence: int
@@ -39,6 +40,7 @@ class Batch:
 
     def __post_init__(self) -> None:
         # Here and not in the commit, so that it is done while another commit waits.
+        self.events = [*self.events]
         self.rejections = [self.poison or check(event) for event in self.events]
 
     def already_committed(self, watermark: int) -> int:
@@ -74,17 +76,18 @@ class Committed:
 _COLUMN_FIELDS = ("build_id", "type", "attempt", "event_time_us", "monotonic_us")
 
 
-def leftover(event: pb.NewEvent, task_known: bool) -> bytes | None:
-    """Return what of an event is not kept in columns of its own, serialized; None if nothing.
+def leftover(event: pb.NewEvent, task_known: bool, taken: bool) -> bytes | None:
+    """Return what of an event is not kept elsewhere, serialized; None if nothing.
 
     That is its detail, its fencing token, the fields this code does not know, and
-    the task's id unless `task_known`.
+    the task's id unless `task_known`. A definition that was `taken` is kept with
+    the task.
     """
-    plain = (
-        event.WhichOneof("detail") is None
-        and not event.fencing_token
-        and not len(UnknownFieldSet(event))
-    )
+    detail = event.WhichOneof("detail")
+    if detail == "definition" and taken and event.type in DEFINING_TYPES:
+        # Unknown fields of it are kept here.
+        detail = "definition" if len(UnknownFieldSet(event.definition)) else None
+    plain = detail is None and not event.fencing_token and not len(UnknownFieldSet(event))
     if plain and (task_known or not event.task_id):
         return None
     rest = pb.NewEvent()
@@ -93,4 +96,6 @@ def leftover(event: pb.NewEvent, task_known: bool) -> bytes | None:
         rest.ClearField(name)
     if task_known:
         rest.ClearField("task_id")
+    if detail is None:
+        rest.ClearField("definition")
     return rest.SerializeToString()

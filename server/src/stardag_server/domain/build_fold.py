@@ -34,7 +34,8 @@ class BuildFold:
         build = self.build
         build.head += 1
         build.update_time = now
-        rejection = rejection or build.refuses(now) or self._fold(event, task, stream, now)
+        if rejection is None:
+            rejection = build.refuses(now) or self._fold(event, task, stream, now)
         if rejection is not None:
             build.rejected_events += 1
         return rejection
@@ -54,17 +55,16 @@ class BuildFold:
         return rejection
 
     def _fold_task(self, event: pb.NewEvent, task: int, stream: int, now: int) -> Rejection | None:
-        state = self.tasks.get(event.task_id)
+        id = event.task_id
+        state = self.tasks.get(id)
         if state is None:
-            state = TaskState(task=task, ordinal=self.build.task_count + 1)
-            self.tasks[event.task_id] = state
+            state = self.tasks[id] = TaskState(task=task, ordinal=self.build.task_count + 1)
         before = state.status
         outcome = state.apply(event, stream)
-        if isinstance(outcome, Rejection):
-            return outcome
-        if outcome:
+        if outcome is True:
             self._note(state, before, now)
-        return None
+            return None
+        return outcome or None
 
     def _cancel_tasks(self, event: pb.NewEvent, stream: int, now: int) -> None:
         """End what the dead producer was at; if it owned the build, what nobody began, too."""

@@ -7,9 +7,11 @@ producer may write to an older server.
 
 import hashlib
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from uuid import UUID
+
+from google.protobuf.message import Message
 
 from stardag.v1 import event_pb2 as pb
 from stardag.v1.task_pb2 import TaskDefinition
@@ -17,6 +19,7 @@ from stardag_server.domain import limits
 
 TASK_NAMESPACE = UUID("9ca26b27-f7ee-4044-8b3c-e335dc5778dc")
 """Namespace of the UUIDv5 that a task's id is."""
+_NAMESPACE_BYTES = TASK_NAMESPACE.bytes
 
 _ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.ASCII)
 
@@ -36,18 +39,26 @@ def is_id(text: str) -> bool:
 
 def task_id_of(identity_json: str) -> bytes:
     """Return the 16 bytes of the id that this identity JSON hashes to."""
-    digest = bytearray(hashlib.sha1(TASK_NAMESPACE.bytes + identity_json.encode()).digest()[:16])
-    digest[6] = digest[6] & 0x0F | 0x50
-    digest[8] = digest[8] & 0x3F | 0x80
-    return bytes(digest)
+    digest = hashlib.sha1(_NAMESPACE_BYTES + identity_json.encode(), usedforsecurity=False).digest()
+    return b"%b%c%b%c%b" % (
+        digest[:6],
+        digest[6] & 0x0F | 0x50,
+        digest[7:8],
+        digest[8] & 0x3F | 0x80,
+        digest[9:16],
+    )
 
 
 def check(event: pb.NewEvent) -> Rejection | None:
     """Return why the event can't be applied whatever the state, or None."""
-    if problem := _problem(event):
+    kind = event.type
+    if problem := _problem(event, kind):
         return _invalid(problem)
-    suiting = _DETAILS.get(event.type)
-    if suiting is None or event.WhichOneof("detail") != suiting[0]:
+    detail = event.WhichOneof("detail")
+    if detail is None:
+        return None
+    suiting = _DETAILS.get(kind)
+    if suiting is None or detail != suiting[0]:
         return None
     return suiting[1](event)
 
@@ -63,22 +74,19 @@ def check_definition(task: bytes, definition: TaskDefinition) -> Rejection | Non
             return _invalid(f"definition.{field} is over {limits.MAX_JSON_BYTES} bytes")
         if "\x00" in text:
             return _invalid(f"definition.{field} is not JSON: it has a NUL character")
-    problem = _too_long(
-        name=(definition.name, limits.MAX_NAME),
-        namespace=(definition.namespace, limits.MAX_NAME),
-        version=(definition.version, limits.MAX_VERSION),
-        output_uri=(definition.output_uri, limits.MAX_URI),
-    ) or _bad_ids(
-        "definition.dependency_ids", definition.dependency_ids, len(definition.dependency_ids)
+    upstreams = definition.dependency_ids
+    problem = _too_long(definition, _DEFINITION_TEXTS) or _bad_ids(
+        "definition.dependency_ids", upstreams, len(upstreams)
     )
     if problem:
         return problem
     if definition.task_id and definition.task_id != str(UUID(bytes=task)):
         return _invalid("definition.task_id is not the event's task")
-    if task_id_of(definition.identity_json) != task:
+    expected = task_id_of(definition.identity_json)
+    if expected != task:
         return Rejection(
             pb.EVENT_REJECTION_REASON_TASK_ID_MISMATCH,
-            f"identity_json hashes to {UUID(bytes=task_id_of(definition.identity_json))}",
+            f"identity_json hashes to {UUID(bytes=expected)}",
         )
     return None
 
@@ -89,12 +97,11 @@ _NOT_FOR_PRODUCERS: dict[int, str] = {
 }
 
 
-def _problem(event: pb.NewEvent) -> str | None:
-    kind = event.type
-    if len(event.build_id) != 16:
-        return f"build_id has {len(event.build_id)} bytes, not 16"
-    if len(event.task_id) != 16 and (event.task_id or kind in TASK_TYPES):
-        return f"task_id has {len(event.task_id)} bytes, not 16"
+def _problem(event: pb.NewEvent, kind: int) -> str | None:
+    if (length := len(event.build_id)) != 16:
+        return f"build_id has {length} bytes, not 16"
+    if (length := len(event.task_id)) != 16 and (length or kind in TASK_TYPES):
+        return f"task_id has {length} bytes, not 16"
     if not 0 <= event.event_time_us <= limits.MAX_TIME_US or event.monotonic_us < 0:
         return "a time is negative, or after the year 9999"
     if kind in _NOT_FOR_PRODUCERS:
@@ -108,19 +115,19 @@ def _invalid(message: str) -> Rejection:
     return Rejection(pb.EVENT_REJECTION_REASON_EVENT_INVALID, message)
 
 
-def _too_long(**texts: tuple[str, int]) -> Rejection | None:
-    for field, (text, limit) in texts.items():
-        if len(text) > limit:
-            return _invalid(f"{field} has {len(text)} characters; at most {limit}")
+def _too_long(message: Message, texts: Sequence[tuple[str, int]]) -> Rejection | None:
+    """Look at texts of a message, each given by its field and the most characters it may have."""
+    for field, limit in texts:
+        if (length := len(getattr(message, field))) > limit:
+            return _invalid(f"{field} has {length} characters; at most {limit}")
     return None
 
 
 def _bad_ids(field: str, ids: Iterable[str], count: int) -> Rejection | None:
     if count > limits.MAX_IDS:
         return _invalid(f"{field} has {count} ids; at most {limits.MAX_IDS}")
-    for text in ids:
-        if not is_id(text):
-            return _invalid(f"{field} has something that is not a lower-case hyphenated UUID")
+    if not all(map(_ID.fullmatch, ids)):
+        return _invalid(f"{field} has something that is not a lower-case hyphenated UUID")
     return None
 
 
@@ -135,24 +142,21 @@ def _check_build_start(event: pb.NewEvent) -> Rejection | None:
     for key, value in start.labels.items():
         if len(key) > limits.MAX_LABEL_KEY or len(value) > limits.MAX_LABEL_VALUE:
             return _invalid("a label's key or value is too long")
-    return _too_long(
-        name=(start.name, limits.MAX_NAME),
-        description=(start.description, limits.MAX_TEXT),
-        client=(start.client, limits.MAX_NAME),
-        host=(start.host, limits.MAX_NAME),
-        commit=(start.source.commit, limits.MAX_COMMIT_HASH),
-        ref=(start.source.ref, limits.MAX_NAME),
-    ) or _bad_ids("build_start.root_task_ids", start.root_task_ids, len(start.root_task_ids))
+    return (
+        _too_long(start, _START_TEXTS)
+        or _too_long(start.source, _SOURCE_TEXTS)
+        or _bad_ids("build_start.root_task_ids", start.root_task_ids, len(start.root_task_ids))
+    )
 
 
 def _check_build_end(event: pb.NewEvent) -> Rejection | None:
-    return _too_long(reason=(event.build_end.reason, limits.MAX_TEXT))
+    return _too_long(event.build_end, [("reason", limits.MAX_TEXT)])
 
 
 def _check_output(event: pb.NewEvent) -> Rejection | None:
     return _too_long(
-        uri=(event.output.uri, limits.MAX_URI),
-        code_fingerprint=(event.output.code_fingerprint, limits.MAX_FINGERPRINT),
+        event.output,
+        [("uri", limits.MAX_URI), ("code_fingerprint", limits.MAX_FINGERPRINT)],
     )
 
 
@@ -160,22 +164,18 @@ def _check_failure(event: pb.NewEvent) -> Rejection | None:
     failure = event.failure
     if failure.caused_by_task_id and not is_id(failure.caused_by_task_id):
         return _invalid("failure.caused_by_task_id is not a UUID")
-    return _too_long(
-        kind=(failure.kind, limits.MAX_NAME),
-        message=(failure.message, limits.MAX_TEXT),
-        stack_trace=(failure.stack_trace, limits.MAX_STACK_TRACE),
-    )
+    return _too_long(failure, _FAILURE_TEXTS)
 
 
 def _check_progress(event: pb.NewEvent) -> Rejection | None:
     # Also false for NaN.
     if not 0 <= event.progress.fraction <= 1:
         return _invalid("progress.fraction is not between 0 and 1")
-    return _too_long(message=(event.progress.message, limits.MAX_PROGRESS_MESSAGE))
+    return _too_long(event.progress, [("message", limits.MAX_PROGRESS_MESSAGE)])
 
 
 def _check_wait(event: pb.NewEvent) -> Rejection | None:
-    return _too_long(lease_name=(event.wait.lease_name, limits.MAX_NAME)) or _bad_ids(
+    return _too_long(event.wait, [("lease_name", limits.MAX_NAME)]) or _bad_ids(
         "wait.task_ids", event.wait.task_ids, len(event.wait.task_ids)
     )
 
@@ -183,6 +183,25 @@ def _check_wait(event: pb.NewEvent) -> Rejection | None:
 def _check_events_lost(event: pb.NewEvent) -> Rejection | None:
     return _invalid("events_lost.count is negative") if event.events_lost.count < 0 else None
 
+
+_DEFINITION_TEXTS = (
+    ("name", limits.MAX_NAME),
+    ("namespace", limits.MAX_NAME),
+    ("version", limits.MAX_VERSION),
+    ("output_uri", limits.MAX_URI),
+)
+_START_TEXTS = (
+    ("name", limits.MAX_NAME),
+    ("description", limits.MAX_TEXT),
+    ("client", limits.MAX_NAME),
+    ("host", limits.MAX_NAME),
+)
+_SOURCE_TEXTS = (("commit", limits.MAX_COMMIT_HASH), ("ref", limits.MAX_NAME))
+_FAILURE_TEXTS = (
+    ("kind", limits.MAX_NAME),
+    ("message", limits.MAX_TEXT),
+    ("stack_trace", limits.MAX_STACK_TRACE),
+)
 
 BUILD_TYPES = frozenset(range(pb.EVENT_TYPE_BUILD_STARTED, pb.EVENT_TYPE_EVENTS_LOST + 1))
 """Known types of events about a build."""

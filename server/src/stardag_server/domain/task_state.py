@@ -74,21 +74,17 @@ class TaskState:
         then the caller's to set), or why it can't be applied.
         """
         kind, attempt = event.type, event.attempt
-        completes = kind == pb.EVENT_TYPE_TASK_COMPLETED
-        completed = self.status == task_pb2.TASK_STATUS_COMPLETED
         if self.status == task_pb2.TASK_STATUS_UNSPECIFIED:
             self._begin(attempt)
         elif kind == pb.EVENT_TYPE_TASK_PENDING:
             return False
-        elif (completes, attempt) > (completed, self.attempt):
-            if attempt != self.attempt:
-                self._begin(attempt)
-            elif self._has_ended:
+        elif attempt == self.attempt:
+            if self._has_ended:
                 return self._ended(kind)
-        elif attempt != self.attempt:
+        elif self._is_superseded_by(attempt, kind):
+            self._begin(attempt)
+        else:
             return False
-        elif self._has_ended:
-            return self._ended(kind)
         self._enter(_STATUS_AFTER[kind], event, stream)
         return True
 
@@ -96,6 +92,11 @@ class TaskState:
         """End the task because the process that was to run it died."""
         self._end(task_pb2.TASK_STATUS_CANCELLED, event, self.stream)
         self.stream = 0
+
+    def _is_superseded_by(self, attempt: int, kind: int) -> bool:
+        completes = kind == pb.EVENT_TYPE_TASK_COMPLETED
+        completed = self.status == task_pb2.TASK_STATUS_COMPLETED
+        return (completes, attempt) > (completed, self.attempt)
 
     @property
     def _has_ended(self) -> bool:

@@ -32,6 +32,8 @@ class BuildMemory:
     def keep(self, build: bytes, fold: BuildFold) -> None:
         """Keep a build whose fold was committed; forget the oldest ones if there are too many."""
         fold.changed.clear()
+        if other := self._folds.pop(build, None):
+            self._states -= len(other.tasks)
         self._folds[build] = fold
         self._states += len(fold.tasks)
         while self._states > _MAX_STATES:

@@ -1,5 +1,6 @@
 """Builds and the states of their tasks, read and written under the builds' locks."""
 
+import json
 from collections.abc import Container, Iterable
 from dataclasses import fields
 from typing import Any, cast
@@ -12,7 +13,7 @@ from stardag_server.domain.build_fold import BuildFold
 from stardag_server.domain.build_state import BuildState
 from stardag_server.domain.task_state import TERMINAL, TaskState
 from stardag_server.store.build_memory import BuildMemory
-from stardag_server.store.bulk import Bulk, Row
+from stardag_server.store.bulk import Append, Bulk, Change, Merge, Row, Write, stored_id
 from stardag_server.store.schema import Build, BuildTask, Task, plain
 
 _STATE_COLUMNS = (
@@ -32,6 +33,8 @@ _STATE_COLUMNS = (
     "position",
     "update_time",
 )
+_STATE_KEY = ("build_id", "ordinal")
+_CHANGING_STATE_COLUMNS = (*_STATE_KEY, *_STATE_COLUMNS[3:])
 # The fields of TaskState that those are, but for the build's key.
 _STATE_FIELDS = tuple(
     {"task_id": "task", "stream_id": "stream"}.get(name, name) for name in _STATE_COLUMNS[1:]
@@ -42,6 +45,7 @@ _BUILD_COLUMNS = {
     spec.name: {"key": "id", "start_stream": "start_stream_id"}.get(spec.name, spec.name)
     for spec in fields(BuildState)
 }
+_NEW_BUILD_COLUMNS = ("workspace_id", "uuid", "create_time", "update_time")
 _START_FIELDS = ("name", "description", "client", "host", "labels", "source", "root_task_ids")
 _CHANGING_FIELDS = tuple(
     name for name in _BUILD_COLUMNS if name not in (*_START_FIELDS, "key", "create_time")
@@ -63,6 +67,8 @@ class BuildRows:
         self._memory = memory
         self._folds: dict[bytes, BuildFold] = {}
         self._unstarted: set[bytes] = set()
+        # Number of tasks, by the build's key, that have a row: those up to this ordinal.
+        self._stored_tasks: dict[int, int] = {}
 
     async def lock(
         self, builds: Iterable[bytes], create: Container[bytes], now: int
@@ -75,13 +81,9 @@ class BuildRows:
         # Created before any is locked: whoever waits here holds no build.
         new = [uuid for uuid in ids if uuid.bytes in create and uuid.bytes not in self._memory]
         if new:
-            await self._bulk.merge(
-                self._connection,
-                Build,
-                ("workspace_id", "uuid", "create_time", "update_time"),
-                [(self._workspace, uuid, now, now) for uuid in new],
-                key=("workspace_id", "uuid"),
-            )
+            rows = [(self._workspace, self._bulk.id(uuid.bytes), now, now) for uuid in new]
+            merge = Merge(Build, _NEW_BUILD_COLUMNS, rows, key=("workspace_id", "uuid"))
+            await self._bulk.write(self._connection, [merge])
         query = (
             sa.select(Build.uuid, Build.head)
             .where(Build.workspace_id == self._workspace, self._bulk.among(Build.uuid, ids))
@@ -96,6 +98,8 @@ class BuildRows:
                 unknown.append(uuid)
         if unknown:
             await self._load(unknown)
+        folds = self._folds.values()
+        self._stored_tasks = {fold.build.key: fold.build.task_count for fold in folds}
         self._unstarted = {id for id, fold in self._folds.items() if not fold.build.start_stream}
         return self._folds
 
@@ -131,52 +135,47 @@ class BuildRows:
         by_key = {fold.build.key: fold for fold in folds.values()}
         columns = [BuildTask.__table__.c[name] for name in _STATE_COLUMNS]
         query = (
-            sa.select(Task.uuid, *columns)
+            sa.select(stored_id(Task.uuid), *columns)
             .join(Task, Task.id == BuildTask.task_id)
             .where(self._bulk.among(BuildTask.build_id, [*by_key]), condition)
         )
         rows: sa.CursorResult[*tuple[Any, ...]] = await self._connection.execute(query)
         for uuid, build, *values in rows:
             by_key[build].tasks.setdefault(
-                uuid.bytes, TaskState(**dict(zip(_STATE_FIELDS, values, strict=True)))
+                self._bulk.raw_id(uuid), TaskState(**dict(zip(_STATE_FIELDS, values, strict=True)))
             )
 
-    async def save(self) -> None:
-        """Write what was folded since `lock`."""
-        rows: list[Row] = [
-            (fold.build.key, *_state_row(fold.changed[ordinal]))
-            for fold in sorted(self._folds.values(), key=lambda fold: fold.build.key)
-            for ordinal in sorted(fold.changed)
-        ]
-        if rows:
-            await self._bulk.merge(
-                self._connection,
-                BuildTask,
-                _STATE_COLUMNS,
-                rows,
-                key=("build_id", "ordinal"),
-                update=_STATE_COLUMNS[3:],
-            )
-        started = [
-            fold
-            for id, fold in self._folds.items()
-            if id in self._unstarted and fold.build.start_stream
-        ]
-        await self._update(self._folds.values(), _CHANGING_FIELDS)
-        await self._update(started, _START_FIELDS)
+    def writes(self) -> list[Write]:
+        """Return what stores what was folded since `lock`."""
+        started: list[BuildFold] = []
+        others: list[BuildFold] = []
+        for id, fold in self._folds.items():
+            starts = id in self._unstarted and fold.build.start_stream
+            (started if starts else others).append(fold)
+        writes = self._state_writes()
+        if others:
+            writes.append(_change(others, _CHANGING_FIELDS))
+        if started:
+            writes.append(_change(started, (*_CHANGING_FIELDS, *_START_FIELDS)))
+        return writes
 
-    async def _update(self, folds: Iterable[BuildFold], names: tuple[str, ...]) -> None:
-        values: list[dict[str, object]] = []
-        for fold in folds:
-            new = {f"new_{name}": _storable(fold.build, name) for name in names}
-            values.append({"key": fold.build.key, **new})
-        if values:
-            await self._connection.execute(
-                sa.update(Build)
-                .where(Build.id == sa.bindparam("key"))
-                .values({_BUILD_COLUMNS[name]: sa.bindparam(f"new_{name}") for name in names}),
-                values,
-            )
+    def _state_writes(self) -> list[Write]:
+        new: list[Row] = []
+        changed: list[Row] = []
+        for fold in self._folds.values():
+            build = fold.build.key
+            stored = self._stored_tasks[build]
+            for ordinal, state in fold.changed.items():
+                if ordinal > stored:
+                    new.append((build, ordinal, state.task, *_changing(state)))
+                else:
+                    changed.append((build, ordinal, *_changing(state)))
+        writes: list[Write] = []
+        if new:
+            writes.append(Append(BuildTask, _STATE_COLUMNS, new))
+        if changed:
+            writes.append(Change(BuildTask, _CHANGING_STATE_COLUMNS, changed, _STATE_KEY))
+        return writes
 
     def remember(self) -> None:
         """Keep the folds for the commits to come."""
@@ -184,10 +183,18 @@ class BuildRows:
             self._memory.keep(id, fold)
 
 
-def _state_row(state: TaskState) -> Row:
+def _change(folds: Iterable[BuildFold], names: tuple[str, ...]) -> Change:
+    """Return what sets the columns of these fields of BuildState."""
+    columns = ("id", *(_BUILD_COLUMNS[name] for name in names))
+    rows = [
+        (fold.build.key, *(_storable(getattr(fold.build, name)) for name in names))
+        for fold in folds
+    ]
+    return Change(Build, columns, rows, key=("id",))
+
+
+def _changing(state: TaskState) -> Row:
     return (
-        state.ordinal,
-        state.task,
         state.status,
         state.attempt,
         state.stream,
@@ -203,14 +210,13 @@ def _state_row(state: TaskState) -> Row:
     )
 
 
-def _storable(build: BuildState, name: str) -> object:
-    value = getattr(build, name)
+def _storable(value: object) -> object:
     if isinstance(value, str):
         return plain(value)
     if isinstance(value, dict):
         texts = cast(dict[str, object], value)
-        return {
+        value = {
             plain(key): plain(text) if isinstance(text, str) else text
             for key, text in texts.items()
         }
-    return value
+    return json.dumps(value) if isinstance(value, dict | list) else value

@@ -1,6 +1,6 @@
 """The transaction of ingest: batches of many streams, in full or not at all."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -11,13 +11,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from stardag.v1 import event_pb2 as pb
 from stardag.v1.task_pb2 import TaskDefinition
 from stardag_server.domain import limits
+from stardag_server.domain.admission import Part, StreamState, admit
 from stardag_server.domain.batch import Batch, Committed, leftover
 from stardag_server.domain.build_fold import BuildFold
 from stardag_server.domain.event_check import DEFINING_TYPES, Rejection
-from stardag_server.domain.refusals import Refusal, SequenceGap, StreamSuperseded
+from stardag_server.domain.refusals import Refusal
 from stardag_server.domain.silence import inferred_death
 from stardag_server.store.build_rows import BuildRows
-from stardag_server.store.bulk import Bulk, Row
+from stardag_server.store.bulk import Append, Bulk, Change, Row, Write
 from stardag_server.store.database import clock
 from stardag_server.store.schema import Event, StrayEvent, Stream, plain
 from stardag_server.store.task_keys import TaskKeys
@@ -37,6 +38,7 @@ _EVENT_COLUMNS = (
     "rejection_message",
     "detail",
 )
+_STREAM_COLUMNS = ("id", "watermark", "last_seen")
 _STRAY_COLUMNS = (
     "stream_id",
     "sequence",
@@ -45,24 +47,6 @@ _STRAY_COLUMNS = (
     "rejection_message",
     "event",
 )
-
-
-@dataclass(slots=True)
-class _Entry:
-    """A new event on its way into the log."""
-
-    event: pb.NewEvent
-    stream: int
-    sequence: int
-    rejection: Rejection | None
-    outcome: Committed
-
-
-@dataclass(slots=True)
-class _LockedStream:
-    key: int
-    generation: int
-    watermark: int
 
 
 @dataclass(slots=True)
@@ -86,20 +70,17 @@ class Commit:
         """Store what is new of the batches; return what became of each, in their order."""
         streams = await self._lock_streams({batch.stream.uuid for batch in batches})
         outcomes: list[Committed | Refusal] = []
-        entries: list[_Entry] = []
+        parts: list[Part] = []
         for batch in batches:
-            outcomes.append(_admit(batch, streams.get(batch.stream.uuid), entries))
-        await self._store(entries)
-        for entry in entries:
-            if entry.rejection:
-                entry.outcome.rejections.append(
-                    pb.EventRejection(
-                        sequence=entry.sequence,
-                        reason=entry.rejection.reason,
-                        message=entry.rejection.message,
-                    )
-                )
-        await self._advance_streams(streams.values())
+            outcomes.append(admit(batch, streams.get(batch.stream.uuid), parts))
+        writes = await self._fold_all(parts)
+        if streams:
+            rows = [(stream.key, stream.watermark, self.now) for stream in streams.values()]
+            writes.append(Change(Stream, _STREAM_COLUMNS, rows, key=("id",)))
+        if writes:
+            await self.bulk.write(self.connection, writes)
+        for part in parts:
+            part.report_rejections()
         return outcomes
 
     async def give_up(self, silent: sa.Select[*tuple[Any, ...]]) -> None:
@@ -109,15 +90,16 @@ class Commit:
         when that was last heard. What another writer has locked is left out: that
         is alive, or being given up.
         """
-        entries: list[_Entry] = []
+        parts: list[Part] = []
         rows = await self.connection.execute(silent.with_for_update(skip_locked=True))
         for now, build, owner, last_heard in rows:
             self.now = now
             death = inferred_death(build.bytes, last_heard)
-            entries.append(_Entry(death, owner, 0, None, Committed(0)))
-        await self._store(entries)
+            parts.append(Part(owner, 0, [death], [None], Committed(0)))
+        if writes := await self._fold_all(parts):
+            await self.bulk.write(self.connection, writes)
 
-    async def _lock_streams(self, uuids: set[UUID]) -> dict[UUID, _LockedStream]:
+    async def _lock_streams(self, uuids: set[UUID]) -> dict[UUID, StreamState]:
         now = clock(self.connection)
         query = (
             sa.select(Stream.uuid, Stream.id, Stream.generation, Stream.watermark, now)
@@ -125,137 +107,137 @@ class Commit:
             .order_by(Stream.uuid)
             .with_for_update()
         )
-        streams: dict[UUID, _LockedStream] = {}
+        streams: dict[UUID, StreamState] = {}
         for uuid, key, generation, watermark, seen in await self.connection.execute(query):
-            streams[uuid] = _LockedStream(key, generation, watermark)
+            streams[uuid] = StreamState(key, generation, watermark)
             self.now = max(self.now, seen)
         return streams
 
-    async def _store(self, entries: list[_Entry]) -> None:
-        by_build: dict[bytes, list[_Entry]] = {}
-        for entry in entries:
-            by_build.setdefault(entry.event.build_id, []).append(entry)
+    async def _fold_all(self, parts: list[Part]) -> list[Write]:
+        """Fold all parts under the locks of their builds, and return what stores them."""
+        named: set[bytes] = set()
+        sound: set[bytes] = set()
+        for part in parts:
+            for event, rejection in zip(part.events, part.rejections, strict=True):
+                (named if rejection else sound).add(event.build_id)
+        named = {build for build in named | sound if len(build) == 16}
         # What is rejected makes no build: neither by a malformed id nor by one never heard of.
-        sound = {entry.event.build_id for entry in entries if entry.rejection is None}
-        named = [build for build in by_build if len(build) == 16]
         folds = await self.rows.lock(named, sound, self.now) if named else {}
-        strays = [entry for entry in entries if entry.event.build_id not in folds]
-        if folds:
-            await self._log({build: by_build[build] for build in by_build if build in folds}, folds)
+        tasks, writes = await self._resolve_tasks(parts, folds)
+        events: list[Row] = []
+        strays: list[Row] = []
+        for part in parts:
+            self._fold(part, folds, tasks, events, strays)
+        if events:
+            writes.append(Append(Event, _EVENT_COLUMNS, events))
+            writes += self.rows.writes()
         if strays:
-            rows = [self._stray_row(entry) for entry in strays]
-            await self.bulk.append(self.connection, StrayEvent, _STRAY_COLUMNS, rows)
-
-    async def _log(
-        self, by_build: dict[bytes, list[_Entry]], folds: dict[bytes, BuildFold]
-    ) -> None:
-        tasks = await self._resolve_tasks(by_build, folds)
-        rows: list[Row] = []
-        for build, entries in by_build.items():
-            for entry in entries:
-                rows.append(self._fold(entry, folds[build], tasks))
-            self.heads[folds[build].build.key] = folds[build].build.head
-        await self.bulk.append(self.connection, Event, _EVENT_COLUMNS, rows)
-        await self.rows.save()
+            writes.append(Append(StrayEvent, _STRAY_COLUMNS, strays))
+        self.heads = {fold.build.key: fold.build.head for fold in folds.values()}
+        return writes
 
     async def _resolve_tasks(
-        self, by_build: dict[bytes, list[_Entry]], folds: dict[bytes, BuildFold]
-    ) -> TaskKeys:
-        """Make known all tasks that the events name, and load their states."""
-        missing: dict[bytes, set[bytes]] = {build: set() for build in by_build}
+        self, parts: list[Part], folds: dict[bytes, BuildFold]
+    ) -> tuple[TaskKeys, list[Write]]:
+        """Make known all tasks that the events name, and load their states.
+
+        Return also what is yet to be written of the tasks.
+        """
+        missing: dict[bytes, set[bytes]] = {build: set() for build in folds}
         definitions: dict[bytes, TaskDefinition] = {}
-        defining: list[_Entry] = []
-        suspending: list[_Entry] = []
+        defining: list[tuple[Part, int]] = []
+        suspending: list[tuple[Part, int]] = []
         dying: set[bytes] = set()
-        for build, entries in by_build.items():
-            states = folds[build].tasks
-            for entry in entries:
-                event = entry.event
+        for part in parts:
+            for index, event in enumerate(part.events):
                 kind = event.type
                 if kind == pb.EVENT_TYPE_PRODUCER_DIED:
-                    dying.add(build)
-                if entry.rejection or not (task := event.task_id):
+                    dying.add(event.build_id)
+                if part.rejections[index] or not (task := event.task_id):
                     continue
-                if task not in states:
+                build = event.build_id
+                if task not in folds[build].tasks:
                     missing[build].add(task)
                 if kind in DEFINING_TYPES and event.HasField("definition"):
                     definitions.setdefault(task, event.definition)
-                    defining.append(entry)
+                    defining.append((part, index))
                 elif kind == pb.EVENT_TYPE_TASK_SUSPENDED:
-                    suspending.append(entry)
+                    suspending.append((part, index))
         keys = TaskKeys(self.connection, self.bulk, self.workspace, self.now)
         yielded = await self._yielded(suspending, keys) if suspending else {}
-        await keys.resolve(
+        writes = await keys.resolve(
             {task for tasks in missing.values() for task in tasks}, definitions, yielded
         )
-        for entry in defining:
-            if keys[entry.event.task_id].contradicts(entry.event.definition):
-                entry.rejection = _CONFLICT
+        for part, index in defining:
+            event = part.events[index]
+            if keys.contradicts(event.task_id, event.definition):
+                part.rejections[index] = _CONFLICT
         await self.rows.load_states(
-            {build: {task: keys[task].key for task in tasks} for build, tasks in missing.items()},
+            {build: {task: keys[task] for task in tasks} for build, tasks in missing.items()},
             dying,
         )
-        return keys
+        return keys, writes
 
-    async def _yielded(self, suspending: list[_Entry], keys: TaskKeys) -> dict[bytes, set[bytes]]:
+    async def _yielded(
+        self, suspending: list[tuple[Part, int]], keys: TaskKeys
+    ) -> dict[bytes, set[bytes]]:
         """Return the dynamic dependencies to add, by task; reject what would be too many."""
         yielded: dict[bytes, set[bytes]] = {}
-        known = await keys.dynamic({entry.event.task_id for entry in suspending})
-        for entry in suspending:
-            task = entry.event.task_id
-            new = {UUID(upstream).bytes for upstream in entry.event.wait.task_ids}
+        known = await keys.dynamic({part.events[index].task_id for part, index in suspending})
+        for part, index in suspending:
+            event = part.events[index]
+            task = event.task_id
+            new = {UUID(upstream).bytes for upstream in event.wait.task_ids}
             all = known.get(task, set()) | new
             if len(all) > limits.MAX_IDS:
-                entry.rejection = _TOO_MANY_YIELDED
+                part.rejections[index] = _TOO_MANY_YIELDED
                 continue
             known[task] = all
             yielded.setdefault(task, set()).update(new)
         return yielded
 
-    def _fold(self, entry: _Entry, fold: BuildFold, tasks: TaskKeys) -> Row:
-        """Fold the event, and return its row."""
-        event = entry.event
-        judged = entry.rejection in (None, _CONFLICT, _TOO_MANY_YIELDED)
-        key: int | None = None
-        if judged and event.task_id:
-            state = fold.tasks.get(event.task_id)
-            key = state.task if state else tasks[event.task_id].key
-        rejection = fold.apply(event, key or 0, entry.stream, self.now, entry.rejection)
-        entry.rejection = rejection
-        return (
-            fold.build.key,
-            fold.build.head,
-            self.now,
-            key,
-            entry.stream,
-            entry.sequence,
-            event.event_time_us,
-            event.monotonic_us,
-            event.attempt,
-            event.type,
-            rejection.reason if rejection else None,
-            plain(rejection.message) if rejection else None,
-            leftover(event, key is not None),
-        )
-
-    def _stray_row(self, entry: _Entry) -> Row:
-        assert entry.rejection  # what is sound has a build
-        return (
-            entry.stream,
-            entry.sequence,
-            self.now,
-            entry.rejection.reason,
-            plain(entry.rejection.message),
-            entry.event.SerializeToString(),
-        )
-
-    async def _advance_streams(self, streams: Iterable[_LockedStream]) -> None:
-        await self.connection.execute(
-            sa.update(Stream)
-            .where(Stream.id == sa.bindparam("key"))
-            .values(watermark=sa.bindparam("to"), last_seen=self.now),
-            [{"key": stream.key, "to": stream.watermark} for stream in streams],
-        )
+    def _fold(
+        self,
+        part: Part,
+        folds: dict[bytes, BuildFold],
+        tasks: TaskKeys,
+        rows: list[Row],
+        strays: list[Row],
+    ) -> None:
+        """Fold the events of a part, and add the rows that are to be stored of them."""
+        stream, now, rejections = part.stream, self.now, part.rejections
+        for index, event in enumerate(part.events):
+            sequence = part.first_sequence + index
+            found = rejections[index]
+            fold = folds.get(event.build_id)
+            if fold is None:
+                assert found  # what is sound has a build
+                strays.append(_stray_row(event, found, stream, sequence, now))
+                continue
+            key: int | None = None
+            task = event.task_id
+            if task and (found is None or found in (_CONFLICT, _TOO_MANY_YIELDED)):
+                state = fold.tasks.get(task)
+                key = state.task if state else tasks[task]
+            rejection = fold.apply(event, key or 0, stream, now, found)
+            rejections[index] = rejection
+            rows.append(
+                (
+                    fold.build.key,
+                    fold.build.head,
+                    now,
+                    key,
+                    stream,
+                    sequence,
+                    event.event_time_us,
+                    event.monotonic_us,
+                    event.attempt,
+                    event.type,
+                    rejection.reason if rejection else None,
+                    plain(rejection.message) if rejection else None,
+                    leftover(event, key is not None, taken=rejection is None),
+                )
+            )
 
 
 _CONFLICT = Rejection(
@@ -269,21 +251,14 @@ _TOO_MANY_YIELDED = Rejection(
 )
 
 
-def _admit(
-    batch: Batch, stream: _LockedStream | None, entries: list[_Entry]
-) -> Committed | Refusal:
-    """Add what is new of the batch to the entries, and advance its stream."""
-    if stream is None or batch.stream.generation != stream.generation:
-        return StreamSuperseded(batch.stream.uuid)
-    try:
-        old = batch.already_committed(stream.watermark)
-    except SequenceGap as gap:
-        return gap
-    last = batch.last_committed(stream.watermark)
-    outcome = Committed(last)
-    key, first = stream.key, batch.first_sequence
-    for index in range(old, len(batch.events)):
-        event, rejection = batch.events[index], batch.rejections[index]
-        entries.append(_Entry(event, key, first + index, rejection, outcome))
-    stream.watermark = last
-    return outcome
+def _stray_row(
+    event: pb.NewEvent, rejection: Rejection, stream: int, sequence: int, now: int
+) -> Row:
+    return (
+        stream,
+        sequence,
+        now,
+        rejection.reason,
+        plain(rejection.message),
+        event.SerializeToString(),
+    )

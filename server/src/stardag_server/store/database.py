@@ -18,6 +18,9 @@ _CONNECT_TIMEOUT = 5
 _STATEMENT_TIMEOUT = 30
 _SQLITE_BUSY_TIMEOUT_MS = 10_000
 _SQLITE_READERS = 4
+# The pages of a group commit do not fit into the 2 MiB that are usual.
+_SQLITE_WRITER_CACHE_KIB = 32 << 10
+_SQLITE_READER_CACHE_KIB = 2 << 10
 _POSTGRES_POOL = 8
 
 # Connection faults, a standby, resources exhausted, an operator's hand.
@@ -40,21 +43,37 @@ _FAULTS = (OSError, DBAPIError, PoolTimeout, asyncpg.PostgresError, asyncpg.Inte
 class Database:
     """One database, PostgreSQL or SQLite by its URL.
 
-    Both kinds of transaction raise StorageUnavailable when the database does
+    All kinds of transaction raise StorageUnavailable when the database does
     not answer, which passes; a later call connects anew by itself.
     """
 
     def __init__(self, url: sa.URL) -> None:
         self.postgres = url.get_backend_name() == "postgresql"
         if self.postgres:
-            self._writer = self._reader = _postgres_engine(url)
+            self._writer = self._reader = _postgres_engine(url, ping=True)
+            self._ingester = _postgres_engine(url, ping=False)
         else:
-            self._writer = _sqlite_engine(url, connections=1, begin="BEGIN IMMEDIATE")
-            self._reader = _sqlite_engine(url, connections=_SQLITE_READERS, begin="BEGIN")
+            self._writer = self._ingester = _sqlite_engine(
+                url, connections=1, begin="BEGIN IMMEDIATE", cache_kib=_SQLITE_WRITER_CACHE_KIB
+            )
+            self._reader = _sqlite_engine(
+                url,
+                connections=_SQLITE_READERS,
+                begin="BEGIN",
+                cache_kib=_SQLITE_READER_CACHE_KIB,
+            )
 
     def write(self) -> contextlib.AbstractAsyncContextManager[AsyncConnection]:
         """Open a transaction that commits at the end of the block, unless it raises."""
         return _transaction(self._writer.begin())
+
+    def ingest(self) -> contextlib.AbstractAsyncContextManager[AsyncConnection]:
+        """Open a transaction like `write`, on PostgreSQL three round trips faster.
+
+        Unlike it, it raises StorageUnavailable for every connection that died
+        since it was used last, as a restart of the database lets all of them.
+        """
+        return _transaction(self._ingester.begin())
 
     def read(self) -> contextlib.AbstractAsyncContextManager[AsyncConnection]:
         """Open a transaction to read in."""
@@ -62,8 +81,8 @@ class Database:
 
     async def close(self) -> None:
         """Close all connections."""
-        await self._writer.dispose()
-        await self._reader.dispose()
+        for engine in (self._writer, self._reader, self._ingester):
+            await engine.dispose()
 
 
 def clock(connection: AsyncConnection) -> sa.ColumnElement[int]:
@@ -125,7 +144,7 @@ async def _transaction(
             raise
 
 
-def _postgres_engine(url: sa.URL) -> AsyncEngine:
+def _postgres_engine(url: sa.URL, ping: bool) -> AsyncEngine:
     return create_async_engine(
         url,
         pool_size=_POSTGRES_POOL,
@@ -133,7 +152,7 @@ def _postgres_engine(url: sa.URL) -> AsyncEngine:
         pool_timeout=_CONNECT_TIMEOUT,
         hide_parameters=True,
         # A restart of the database leaves dead connections in the pool.
-        pool_pre_ping=True,
+        pool_pre_ping=ping,
         connect_args={
             "timeout": _CONNECT_TIMEOUT,
             "command_timeout": _STATEMENT_TIMEOUT,
@@ -142,7 +161,7 @@ def _postgres_engine(url: sa.URL) -> AsyncEngine:
     )
 
 
-def _sqlite_engine(url: sa.URL, connections: int, begin: str) -> AsyncEngine:
+def _sqlite_engine(url: sa.URL, connections: int, begin: str, cache_kib: int) -> AsyncEngine:
     engine = create_async_engine(
         url,
         pool_size=connections,
@@ -151,7 +170,10 @@ def _sqlite_engine(url: sa.URL, connections: int, begin: str) -> AsyncEngine:
         hide_parameters=True,
     )
 
-    event.listen(engine.sync_engine, "connect", _prepare_sqlite)
+    def prepare(connection: Any, _record: object) -> None:
+        _prepare_sqlite(connection, cache_kib)
+
+    event.listen(engine.sync_engine, "connect", prepare)
 
     def start(connection: sa.Connection) -> None:
         connection.exec_driver_sql(begin)
@@ -160,7 +182,7 @@ def _sqlite_engine(url: sa.URL, connections: int, begin: str) -> AsyncEngine:
     return engine
 
 
-def _prepare_sqlite(connection: Any, _record: object) -> None:
+def _prepare_sqlite(connection: Any, cache_kib: int) -> None:
     # The driver is to begin no transaction of its own accord.
     connection.isolation_level = None
     cursor = connection.cursor()
@@ -169,6 +191,7 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:
         "journal_mode = WAL",
         "synchronous = FULL",
         "foreign_keys = ON",
+        f"cache_size = -{cache_kib}",
     ):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()

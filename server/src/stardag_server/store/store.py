@@ -10,16 +10,18 @@ from sqlalchemy.dialects import postgresql, sqlite
 from stardag.v1.event_service_pb2 import OpenEventStream
 from stardag.v1.task_pb2 import TaskDefinition
 from stardag_server.domain.batch import Batch, Committed, OpenStream
-from stardag_server.domain.refusals import Refusal, TaskConflict
+from stardag_server.domain.refusals import Refusal, StorageUnavailable, TaskConflict
 from stardag_server.store.build_memory import BuildMemory
 from stardag_server.store.build_rows import BuildRows
-from stardag_server.store.bulk import Bulk, PostgresBulk, SqliteBulk
+from stardag_server.store.bulk import Bulk
 from stardag_server.store.commit import Commit
 from stardag_server.store.database import Database, clock
 from stardag_server.store.partitions import EventPartitions
+from stardag_server.store.postgres_bulk import PostgresBulk
 from stardag_server.store.queries import Queries
 from stardag_server.store.schema import Stream, Workspace, plain
 from stardag_server.store.silent_builds import silent_builds
+from stardag_server.store.sqlite_bulk import SqliteBulk
 from stardag_server.store.task_keys import TaskKeys
 
 DEFAULT_WORKSPACE = "default"
@@ -38,12 +40,15 @@ class Store:
     """Durable state in one database, at the schema this code knows.
 
     Every method raises StorageUnavailable while the database does not answer.
-    Only one `commit` may run at a time; other processes may commit as well.
+    As many commits as it has `writers` may run at once; other processes may
+    commit as well.
     """
 
     def __init__(self, url: sa.URL) -> None:
         self._database = Database(url)
         self._bulk: Bulk = PostgresBulk() if self._database.postgres else SqliteBulk()
+        self.writers = 2 if self._database.postgres else 1
+        """Number of commits that gain by running at once."""
         self._insert = postgresql.insert if self._database.postgres else sqlite.insert
         self._partitions = EventPartitions(self._database)
         self._memory = BuildMemory()
@@ -83,9 +88,9 @@ class Store:
             upsert = insert.on_conflict_do_update(
                 index_elements=["workspace_id", "uuid"],
                 set_={"generation": Stream.generation + 1, **described},
-            ).returning(Stream.generation, Stream.watermark)
-            generation, watermark = (await connection.execute(upsert)).one()
-        return OpenStream(stream, generation, watermark)
+            ).returning(Stream.id, Stream.generation, Stream.watermark)
+            key, generation, watermark = (await connection.execute(upsert)).one()
+        return OpenStream(stream, key, generation, watermark)
 
     async def register(
         self, workspace: int, definitions: Mapping[bytes, TaskDefinition]
@@ -98,10 +103,12 @@ class Store:
             now = (await connection.execute(sa.select(clock(connection)))).scalar_one()
             keys = TaskKeys(connection, self._bulk, workspace, now)
             defined = await keys.defined(definitions)
-            await keys.resolve((), dict(definitions), {})
+            writes = await keys.resolve((), dict(definitions), {})
             for task, definition in definitions.items():
-                if keys[task].contradicts(definition):
+                if keys.contradicts(task, definition):
                     raise TaskConflict(UUID(bytes=task))
+            if writes:
+                await self._bulk.write(connection, writes)
         return defined
 
     async def commit(self, batches: Sequence[Batch]) -> CommitResult:
@@ -115,7 +122,14 @@ class Store:
         committed again.
         """
         await self._partitions.ensure()
-        async with self._database.write() as connection:
+        try:
+            return await self._commit(batches)
+        except StorageUnavailable:
+            # The connection may have died long ago: then this has renewed them all.
+            return await self._commit(batches)
+
+    async def _commit(self, batches: Sequence[Batch]) -> CommitResult:
+        async with self._database.ingest() as connection:
             rows = BuildRows(connection, self._bulk, batches[0].workspace, self._memory)
             commit = Commit(connection, self._bulk, batches[0].workspace, rows)
             outcomes = await commit.run(batches)

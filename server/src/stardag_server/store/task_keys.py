@@ -1,37 +1,21 @@
 """From task ids to keys, for all tasks of a commit at once."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from uuid import UUID
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.orm import aliased
 
 from stardag.v1.task_pb2 import TaskDefinition
-from stardag_server.store.bulk import Bulk
+from stardag_server.store.bulk import Append, Bulk, Merge, Row, Write, stored_id
 from stardag_server.store.schema import Task, TaskDependency, plain
 
 _TEXTS = ("namespace", "name", "version", "identity_json", "params_json", "output_uri")
 _COLUMNS = ("workspace_id", "uuid", "create_time", *_TEXTS)
-
-
-@dataclass(frozen=True, slots=True)
-class KnownTask:
-    """A task's row, as far as a commit needs it."""
-
-    key: int
-    identity: tuple[str | None, str | None, str | None]
-    """Namespace, name and version; three times None while the task is not defined."""
-
-    @property
-    def defined(self) -> bool:
-        """Whether a definition was received."""
-        return self.identity[1] is not None
-
-    def contradicts(self, definition: TaskDefinition) -> bool:
-        """Tell whether the definition is another one than that which is stored."""
-        return self.identity != _identity(definition)
+_UNIQUE = ("workspace_id", "uuid")
+_EDGE_KEY = ("task_id", "upstream_id")
+_EDGE_COLUMNS = (*_EDGE_KEY, "dynamic")
 
 
 class TaskKeys:
@@ -46,119 +30,154 @@ class TaskKeys:
         self._bulk = bulk
         self._workspace = workspace
         self._now = now
-        self._known: dict[bytes, KnownTask] = {}
+        self._keys: dict[bytes, int] = {}
+        # Namespace, name and version of those that are defined.
+        self._types: dict[bytes, tuple[str | None, str | None, str | None]] = {}
 
-    def __getitem__(self, task: bytes) -> KnownTask:
-        return self._known[task]
+    def __getitem__(self, task: bytes) -> int:
+        return self._keys[task]
+
+    def contradicts(self, task: bytes, definition: TaskDefinition) -> bool:
+        """Tell whether the definition of this task is another one than that which is stored."""
+        return self._types[task] != _type(definition)
 
     async def resolve(
         self,
         tasks: Iterable[bytes],
         definitions: dict[bytes, TaskDefinition],
         yielded: dict[bytes, set[bytes]],
-    ) -> None:
-        """Make all these tasks known, with their definitions and dependencies stored.
+    ) -> list[Write]:
+        """Make all these tasks known and defined; return what stores their dependencies.
 
         `yielded` has the dynamic dependencies by task.
         """
         await self._find({*tasks, *definitions, *yielded})
         fresh = {
-            task: definition
-            for task, definition in definitions.items()
-            if task not in self._known or not self._known[task].defined
+            task: definition for task, definition in definitions.items() if task not in self._types
         }
-        edges = {
-            (task, UUID(upstream).bytes): False
+        static = {
+            task: {_raw_id(upstream) for upstream in definition.dependency_ids}
             for task, definition in fresh.items()
-            for upstream in definition.dependency_ids
         }
-        for task, upstreams in yielded.items():
-            for upstream in upstreams:
-                edges.setdefault((task, upstream), True)
-        named = {*tasks, *yielded, *(upstream for _, upstream in edges)}
-        await self._find(named - self._known.keys())
-        missing = named - self._known.keys()
-        await self._create({task: fresh.get(task) for task in fresh.keys() | missing})
-        await self._connect(edges)
+        named = {*tasks, *yielded}.union(*static.values(), *yielded.values())
+        await self._find(named - self._keys.keys())
+        missing = named - self._keys.keys()
+        made = await self._create({task: fresh.get(task) for task in missing})
+        await self._fill({task: fresh[task] for task in fresh.keys() - made})
+        return self._edges(static, yielded, made)
 
     async def defined(self, tasks: Iterable[bytes]) -> set[bytes]:
         """Return those of these tasks of which a definition is stored."""
         await self._find({*tasks})
-        return {task for task, known in self._known.items() if known.defined}
+        return {*self._types}
 
     async def dynamic(self, tasks: Iterable[bytes]) -> dict[bytes, set[bytes]]:
         """Return the dynamic dependencies, as stored, of those of these tasks that have any."""
-        ids = [UUID(bytes=task) for task in tasks]
         upstream = aliased(Task)
         query = (
-            sa.select(Task.uuid, upstream.uuid)
+            sa.select(stored_id(Task.uuid), stored_id(upstream.uuid))
             .join(TaskDependency, TaskDependency.task_id == Task.id)
             .join(upstream, upstream.id == TaskDependency.upstream_id)
             .where(
                 Task.workspace_id == self._workspace,
-                self._bulk.among(Task.uuid, ids),
+                self._bulk.among(Task.uuid, self._ids(tasks)),
                 TaskDependency.dynamic,
             )
         )
+        raw_id = self._bulk.raw_id
         stored: dict[bytes, set[bytes]] = {}
         for task, dependency in await self._connection.execute(query):
-            stored.setdefault(task.bytes, set()).add(dependency.bytes)
+            stored.setdefault(raw_id(task), set()).add(raw_id(dependency))
         return stored
+
+    def _ids(self, tasks: Iterable[bytes]) -> list[Any]:
+        return [self._bulk.id(task) for task in tasks]
 
     async def _find(self, tasks: set[bytes]) -> None:
         if not tasks:
             return
-        ids = [UUID(bytes=task) for task in tasks]
-        query = sa.select(Task.id, Task.uuid, Task.namespace, Task.name, Task.version).where(
-            Task.workspace_id == self._workspace, self._bulk.among(Task.uuid, ids)
-        )
-        for key, uuid, *identity in await self._connection.execute(query):
-            self._known[uuid.bytes] = KnownTask(key, (identity[0], identity[1], identity[2]))
+        query = sa.select(
+            stored_id(Task.uuid), Task.id, Task.namespace, Task.name, Task.version
+        ).where(Task.workspace_id == self._workspace, self._bulk.among(Task.uuid, self._ids(tasks)))
+        raw_id = self._bulk.raw_id
+        for uuid, key, namespace, name, version in await self._connection.execute(query):
+            task = raw_id(uuid)
+            self._keys[task] = key
+            if name is not None:
+                self._types[task] = (namespace, name, version)
 
-    async def _create(self, tasks: dict[bytes, TaskDefinition | None]) -> None:
+    async def _create(self, tasks: dict[bytes, TaskDefinition | None]) -> set[bytes]:
+        """Create tasks that were not found; return those that nobody else created meanwhile."""
+        if not tasks:
+            return set()
+        made = await self._bulk.create(
+            self._connection, Merge(Task, _COLUMNS, self._rows(tasks), _UNIQUE)
+        )
+        raw_id = self._bulk.raw_id
+        keys = {raw_id(uuid): key for uuid, key in made}
+        self._keys.update(keys)
+        for task in keys:
+            if definition := tasks[task]:
+                self._types[task] = _type(definition)
+        await self._find(tasks.keys() - keys.keys())
+        return {*keys}
+
+    async def _fill(self, tasks: dict[bytes, TaskDefinition]) -> None:
+        """Define tasks that are there; those that are defined by now are left as they are."""
         if not tasks:
             return
-        rows = [
-            (self._workspace, UUID(bytes=task), self._now, *_texts(definition))
-            for task, definition in sorted(tasks.items(), key=lambda item: item[0])
+        merge = Merge(Task, _COLUMNS, self._rows(tasks), _UNIQUE, _TEXTS, "identity_json")
+        await self._bulk.write(self._connection, [merge])
+        await self._find({*tasks})
+
+    def _rows(self, tasks: Mapping[bytes, TaskDefinition | None]) -> list[Row]:
+        return [
+            (self._workspace, self._bulk.id(task), self._now, *_texts(tasks[task]))
+            for task in sorted(tasks)
         ]
-        await self._bulk.merge(
-            self._connection,
-            Task,
-            _COLUMNS,
-            rows,
-            key=("workspace_id", "uuid"),
-            update=_TEXTS,
-            only_if_null="identity_json",
-        )
-        await self._find(set(tasks))
 
-    async def _connect(self, edges: dict[tuple[bytes, bytes], bool]) -> None:
-        rows = sorted(
-            (self._known[task].key, self._known[upstream].key, dynamic)
-            for (task, upstream), dynamic in edges.items()
-        )
-        if rows:
-            await self._bulk.merge(
-                self._connection,
-                TaskDependency,
-                ("task_id", "upstream_id", "dynamic"),
-                rows,
-                key=("task_id", "upstream_id"),
-            )
+    def _edges(
+        self, static: dict[bytes, set[bytes]], yielded: dict[bytes, set[bytes]], made: set[bytes]
+    ) -> list[Write]:
+        """Return what stores the dependencies.
+
+        Of tasks that this transaction `made` nobody else can store any.
+        """
+        keys = self._keys
+        new: list[Row] = []
+        others: list[Row] = []
+        for task, upstreams in static.items():
+            key = keys[task]
+            rows = new if task in made else others
+            rows += [(key, keys[upstream], False) for upstream in upstreams]
+        for task, upstreams in yielded.items():
+            key = keys[task]
+            rows = new if task in made else others
+            known = static.get(task, ())
+            rows += [(key, keys[upstream], True) for upstream in upstreams if upstream not in known]
+        writes: list[Write] = []
+        if new:
+            writes.append(Append(TaskDependency, _EDGE_COLUMNS, new))
+        if others:
+            writes.append(Merge(TaskDependency, _EDGE_COLUMNS, sorted(others), _EDGE_KEY))
+        return writes
 
 
-def _identity(definition: TaskDefinition) -> tuple[str, str, str]:
+def _raw_id(text: str) -> bytes:
+    return bytes.fromhex(text.replace("-", ""))
+
+
+def _type(definition: TaskDefinition) -> tuple[str, str, str]:
     return plain(definition.namespace), plain(definition.name), plain(definition.version)
 
 
 def _texts(definition: TaskDefinition | None) -> Sequence[str | None]:
     if definition is None:
         return (None,) * len(_TEXTS)
-    same = definition.params_json == definition.identity_json
+    identity, params = definition.identity_json, definition.params_json
     return (
-        *_identity(definition),
-        definition.identity_json,
-        None if same else definition.params_json or None,
+        *_type(definition),
+        identity,
+        None if params == identity else params or None,
         plain(definition.output_uri),
     )
