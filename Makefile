@@ -70,6 +70,10 @@ test-all: setup ## Run the tests, the slow ones too
 bench: setup ## Run the benchmarks and render docs/benchmarks.md
 	python benchmarks/run_all.py
 
+.PHONY: rivals
+rivals: setup ## Measure other systems beside Stardag and render docs/rivals.md
+	python benchmarks/rivals/run.py
+
 .PHONY: changelog
 changelog: setup ## Show what the next release's changelog would say
 	towncrier build --draft
