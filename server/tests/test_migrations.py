@@ -67,7 +67,7 @@ def test_partitions_are_no_change_of_the_schema(
 
 
 async def test_several_processes_may_migrate_at_once(empty_database_url: sa.URL):
-    revisions = await asyncio.gather(*(migrate(empty_database_url) for _ in range(4)))
+    revisions = await asyncio.gather(*(migrate(empty_database_url) for _ in range(12)))
     assert len(set(revisions)) == 1
 
 

@@ -1,6 +1,7 @@
 """Connections: one transaction at a time to write with, many to read."""
 
 import contextlib
+import sqlite3
 import time
 from collections.abc import AsyncGenerator
 from typing import Any
@@ -186,12 +187,30 @@ def _prepare_sqlite(connection: Any, cache_kib: int) -> None:
     # The driver is to begin no transaction of its own accord.
     connection.isolation_level = None
     cursor = connection.cursor()
+    cursor.execute(f"PRAGMA busy_timeout = {_SQLITE_BUSY_TIMEOUT_MS}")
+    _begin_wal(cursor)
     for pragma in (
-        f"busy_timeout = {_SQLITE_BUSY_TIMEOUT_MS}",
-        "journal_mode = WAL",
         "synchronous = FULL",
         "foreign_keys = ON",
         f"cache_size = -{cache_kib}",
     ):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
+
+
+def _begin_wal(cursor: Any) -> None:
+    """Have the database keep a write-ahead log.
+
+    The first to ask for it changes the file, and SQLite refuses whoever asks meanwhile at once,
+    busy timeout or not: https://sqlite.org/wal.html#sometimes_queries_return_sqlite_busy_in_wal_mode
+    """
+    deadline = time.monotonic() + _SQLITE_BUSY_TIMEOUT_MS / 1000
+    while True:
+        try:
+            cursor.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.005)
+        else:
+            return
