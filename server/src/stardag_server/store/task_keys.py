@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -9,11 +10,20 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.orm import aliased
 
 from stardag.v1.task_pb2 import TaskDefinition
+from stardag_server.domain.parameters import searchable
 from stardag_server.store.bulk import Bulk
 from stardag_server.store.schema import Task, TaskDependency, plain
 
-_TEXTS = ("namespace", "name", "version", "identity_json", "params_json", "output_uri")
-_COLUMNS = ("workspace_id", "uuid", "create_time", *_TEXTS)
+_DEFINITION = (
+    "namespace",
+    "name",
+    "version",
+    "identity_json",
+    "params_json",
+    "params",
+    "output_uri",
+)
+_COLUMNS = ("workspace_id", "uuid", "create_time", *_DEFINITION)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +129,7 @@ class TaskKeys:
         if not tasks:
             return
         rows = [
-            (self._workspace, UUID(bytes=task), self._now, *_texts(definition))
+            (self._workspace, UUID(bytes=task), self._now, *_definition(definition))
             for task, definition in sorted(tasks.items(), key=lambda item: item[0])
         ]
         await self._bulk.merge(
@@ -128,7 +138,7 @@ class TaskKeys:
             _COLUMNS,
             rows,
             key=("workspace_id", "uuid"),
-            update=_TEXTS,
+            update=_DEFINITION,
             only_if_null="identity_json",
         )
         await self._find(set(tasks))
@@ -152,13 +162,14 @@ def _identity(definition: TaskDefinition) -> tuple[str, str, str]:
     return plain(definition.namespace), plain(definition.name), plain(definition.version)
 
 
-def _texts(definition: TaskDefinition | None) -> Sequence[str | None]:
+def _definition(definition: TaskDefinition | None) -> Sequence[Any]:
     if definition is None:
-        return (None,) * len(_TEXTS)
+        return [{} if name == "params" else None for name in _DEFINITION]
     same = definition.params_json == definition.identity_json
     return (
         *_identity(definition),
         definition.identity_json,
         None if same else definition.params_json or None,
+        searchable(definition.params_json or definition.identity_json),
         plain(definition.output_uri),
     )
