@@ -134,6 +134,7 @@ class Task(Base):
     __tablename__ = "tasks"
     __table_args__ = (
         sa.UniqueConstraint("workspace_id", "uuid"),
+        sa.Index(None, "workspace_id", "id"),
         sa.Index(None, "workspace_id", "name", "namespace", "id"),
         sa.Index(
             None,
