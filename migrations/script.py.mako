@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 import sqlalchemy as sa
 from alembic import op
+from sqlalchemy import Text  # types of JSON columns are written with it
 ${imports if imports else ""}
 
 revision: str = ${repr(up_revision)}

@@ -170,7 +170,7 @@ async def test_connections_that_died_in_the_pool_fail_nothing(
     await _end_connections(postgres_url)
     assert await store.workspace() == workspace
     await _end_connections(postgres_url)
-    assert await store.queries.builds(workspace, [], None, 1) == []
+    assert await store.listing.builds(workspace, None, 1) == []
     await store.close()
 
 

@@ -394,15 +394,15 @@ async def test_a_workspace_sees_nothing_of_another(client: Client):
         await client.store.queries.build(other, client.make.build)
     with pytest.raises(TaskNotFound):
         await client.store.queries.task(other, task_id("t"))
-    assert await client.store.queries.builds(other, [], None, 10) == []
+    assert await client.store.listing.builds(other, None, 10) == []
     assert await client.store.queries.watermark(other, client.make.stream) == 0
 
 
 @pytest.mark.parametrize("statuses", [[100_000], [2**31 - 1, -1] * 20_000])
 async def test_a_status_that_is_not_known_is_that_of_nothing(client: Client, statuses: list[int]):
     await client.send(client.make.started(), *client.make.run("t"))
-    queries = client.store.queries
-    [row] = await queries.builds(client.workspace, [*statuses, 1], None, 10)
-    assert await queries.builds(client.workspace, statuses, None, 10) == []
-    assert len(await queries.task_states(row.id, 0, 10, [*statuses, 5])) == 1
-    assert await queries.task_states(row.id, 0, 10, statuses) == []
+    listing = client.store.listing
+    [row] = await listing.builds(client.workspace, None, 10, statuses=[*statuses, 1])
+    assert await listing.builds(client.workspace, None, 10, statuses=statuses) == []
+    assert len(await listing.task_states(row.id, None, 10, statuses=[*statuses, 5])) == 1
+    assert await listing.task_states(row.id, None, 10, statuses=statuses) == []

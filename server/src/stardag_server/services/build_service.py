@@ -1,14 +1,18 @@
 """stardag.v1.BuildService."""
 
 from array import array
-from collections.abc import AsyncIterator
+from collections import Counter
+from collections.abc import AsyncIterator, Sequence
 
 from stardag.v1.build_pb2 import Build
 from stardag.v1.build_service_pb2 import (
+    BLOCK_CAUSE_LEASE_HELD,
+    BlockedTask,
     CancelBuildRequest,
     CancelBuildResponse,
     CompareBuildsRequest,
     CompareBuildsResponse,
+    FailureGroup,
     GetBuildGraphRequest,
     GetBuildGraphResponse,
     GetBuildRequest,
@@ -23,18 +27,29 @@ from stardag.v1.build_service_pb2 import (
     ListBuildsResponse,
     ListTaskStatesRequest,
     ListTaskStatesResponse,
+    TaskChange,
+    TaskChangeKind,
 )
 from stardag.v1.task_pb2 import TaskState
 from stardag_server.auth.principal import caller
 from stardag_server.domain import limits
+from stardag_server.domain.build_comparison import Change, changes
+from stardag_server.domain.filter_fields import BUILD_FIELDS, STATE_FIELDS
+from stardag_server.domain.filters import parse
 from stardag_server.domain.ids import parse_id
+from stardag_server.domain.ordering import parse_order
 from stardag_server.domain.pages import PageTokens, page_size, parts
 from stardag_server.domain.refusals import NotImplementedHere
+from stardag_server.services.build_report import BuildReport, lease_name
 from stardag_server.services.messages import build_message, task_state_message
+from stardag_server.store.listing import BUILD_ORDERS, STATE_ORDERS
+from stardag_server.store.queries import AnyRow
 from stardag_server.store.store import Store
 
 _DEFAULT_BUILDS = 50
 _DEFAULT_STATES = 100
+_DEFAULT_GROUPS = 20
+_MAX_GROUPS = 100
 _EDGES_IN_PART = 50_000
 
 
@@ -46,17 +61,20 @@ class BuildService:
 
     async def get_build(self, request: GetBuildRequest) -> GetBuildResponse:
         """Return one build."""
-        build = parse_id("build_id", request.build_id)
-        row = await self._store.queries.build(caller().workspace, build)
+        row = await self._build("build_id", request.build_id)
         return GetBuildResponse(build=build_message(row, row.root_task_ids))
 
     async def list_builds(self, request: ListBuildsRequest) -> ListBuildsResponse:
-        """List builds, newest first."""
-        _refuse_filter(request)
+        """List builds that match a filter."""
         size = page_size(request.page_size, _DEFAULT_BUILDS)
         tokens = PageTokens(request)
-        rows = await self._store.queries.builds(
-            caller().workspace, request.statuses, tokens.parse(request.page_token), size + 1
+        rows = await self._store.listing.builds(
+            caller().workspace,
+            tokens.parse(request.page_token),
+            size + 1,
+            statuses=request.statuses,
+            condition=parse(request.filter, BUILD_FIELDS),
+            order=parse_order(request.order_by, BUILD_ORDERS),
         )
         builds = next(parts(build_message(row) for row in rows[:size]), list[Build]())
         more = len(builds) < len(rows)
@@ -69,15 +87,21 @@ class BuildService:
         raise NotImplementedHere("CancelBuild")
 
     async def list_task_states(self, request: ListTaskStatesRequest) -> ListTaskStatesResponse:
-        """List the states of a build's tasks, in the order in which they entered it."""
-        _refuse_filter(request)
+        """List the states of a build's tasks that match a filter."""
         size = page_size(request.page_size, _DEFAULT_STATES)
         tokens = PageTokens(request)
-        after = tokens.parse(request.page_token) or 0
-        build = await self._store.queries.build(
-            caller().workspace, parse_id("build_id", request.build_id)
+        after = tokens.parse(request.page_token)
+        condition = parse(request.filter, STATE_FIELDS)
+        order = parse_order(request.order_by, STATE_ORDERS)
+        build = await self._build("build_id", request.build_id)
+        rows = await self._store.listing.task_states(
+            build.id,
+            after,
+            size + 1,
+            statuses=request.statuses,
+            condition=condition,
+            order=order,
         )
-        rows = await self._store.queries.task_states(build.id, after, size + 1, request.statuses)
         id = str(build.uuid)
         states = next(parts(task_state_message(row, id) for row in rows[:size]), list[TaskState]())
         more = len(states) < len(rows)
@@ -90,9 +114,7 @@ class BuildService:
         self, request: GetBuildGraphRequest
     ) -> AsyncIterator[GetBuildGraphResponse]:
         """Yield a build's graph as of now: all nodes, then all edges."""
-        build = await self._store.queries.build(
-            caller().workspace, parse_id("build_id", request.build_id)
-        )
+        build = await self._build("build_id", request.build_id)
         nodes = sum(build.task_counts)
         upstreams, downstreams = array("L"), array("L")
         for upstream, downstream in await self._store.queries.edges(build.id, nodes):
@@ -124,26 +146,100 @@ class BuildService:
         self, request: GetBuildStatisticsRequest
     ) -> GetBuildStatisticsResponse:
         """Return how long a build took and where the time went."""
-        raise NotImplementedHere("GetBuildStatistics")
+        build = await self._build("build_id", request.build_id)
+        wall_time = build.duration
+        if not build.end_time and build.start_stream_id:
+            last = await self._store.history.last_monotonic(build.id, build.start_stream_id)
+            wall_time = max(0, last - build.start_monotonic)
+        report = await self._report(build)
+        return GetBuildStatisticsResponse(statistics=report.statistics(wall_time))
 
     async def list_build_failures(
         self, request: ListBuildFailuresRequest
     ) -> ListBuildFailuresResponse:
         """List what failed in a build, like failures as one group."""
-        raise NotImplementedHere("ListBuildFailures")
+        size = min(page_size(request.page_size, _DEFAULT_GROUPS), _MAX_GROUPS)
+        tokens = PageTokens(request)
+        begin = tokens.parse(request.page_token) or 0
+        report = await self._report(await self._build("build_id", request.build_id))
+        groups = report.failure_groups()
+        page = next(parts(groups[begin : begin + size]), list[FailureGroup]())
+        end = begin + len(page)
+        return ListBuildFailuresResponse(
+            groups=page, next_page_token=tokens.make(end) if end < len(groups) else ""
+        )
 
     async def list_blocked_tasks(
         self, request: ListBlockedTasksRequest
     ) -> ListBlockedTasksResponse:
         """List the tasks that something else keeps from running, each with its root cause."""
-        raise NotImplementedHere("ListBlockedTasks")
+        size = page_size(request.page_size, _DEFAULT_STATES)
+        tokens = PageTokens(request)
+        after = tokens.parse(request.page_token) or 0
+        cause = request.root_cause_task_id
+        cause_id = str(parse_id("root_cause_task_id", cause)) if cause else ""
+        build = await self._build("build_id", request.build_id)
+        report = await self._report(build)
+        root = report.ordinal(cause_id)
+        if cause and root is None:
+            return ListBlockedTasksResponse()
+        blocked = [(ordinal, task) for ordinal, task in report.blocked(root) if ordinal > after]
+        page = next(parts(task for _, task in blocked[:size]), list[BlockedTask]())
+        shown = blocked[: len(page)]
+        held = {o: task for o, task in shown if task.cause == BLOCK_CAUSE_LEASE_HELD}
+        for ordinal, detail in (await self._store.history.waits(build.id, [*held])).items():
+            held[ordinal].lease_name = lease_name(detail)
+        more = len(shown) < len(blocked)
+        return ListBlockedTasksResponse(
+            tasks=page, next_page_token=tokens.make(shown[-1][0]) if more else ""
+        )
 
     async def compare_builds(self, request: CompareBuildsRequest) -> CompareBuildsResponse:
         """List in what two builds differ."""
-        raise NotImplementedHere("CompareBuilds")
+        size = page_size(request.page_size, _DEFAULT_STATES)
+        tokens = PageTokens(request)
+        after = tokens.parse(request.page_token)
+        base = await self._build("base_build_id", request.base_build_id)
+        build = await self._build("build_id", request.build_id)
+        found = changes(*[await self._statuses(each.id) for each in (base, build)])
+        response = CompareBuildsResponse()
+        if after is None:
+            response.base_build.CopyFrom(build_message(base))
+            response.build.CopyFrom(build_message(build))
+            for kind, count in sorted(Counter(change.kind for change in found).items()):
+                response.counts.add(kind=TaskChangeKind.ValueType(kind), count=count)
+        kinds = {*request.kinds}
+        wanted = [c for c in found if (not kinds or c.kind in kinds) and c.key > (after or 0)]
+        page = await self._changes(base, build, wanted[:size])
+        response.changes.extend(page)
+        if len(page) < len(wanted):
+            response.next_page_token = tokens.make(wanted[len(page) - 1].key)
+        return response
 
+    async def _changes(
+        self, base: AnyRow, build: AnyRow, wanted: Sequence[Change]
+    ) -> list[TaskChange]:
+        """Return the messages of as many changes as fit a page."""
+        history = self._store.history
+        before = await history.states(base.id, [c.base for c in wanted if c.base is not None])
+        now = await history.states(build.id, [c.ordinal for c in wanted if c.ordinal is not None])
 
-def _refuse_filter(request: ListBuildsRequest | ListTaskStatesRequest) -> None:
-    """Refuse what is not built, rather than answer as if it had not been asked for."""
-    if request.filter or request.order_by:
-        raise NotImplementedHere("filter and order_by")
+        def message(change: Change) -> TaskChange:
+            made = TaskChange(kind=TaskChangeKind.ValueType(change.kind))
+            if change.base is not None:
+                made.base_state.CopyFrom(task_state_message(before[change.base], str(base.uuid)))
+            if change.ordinal is not None:
+                made.state.CopyFrom(task_state_message(now[change.ordinal], str(build.uuid)))
+            return made
+
+        return next(parts(map(message, wanted)), list[TaskChange]())
+
+    async def _build(self, field: str, id: str) -> AnyRow:
+        return await self._store.queries.build(caller().workspace, parse_id(field, id))
+
+    async def _report(self, build: AnyRow) -> BuildReport:
+        return await BuildReport.read(self._store.queries, self._store.history, build.id)
+
+    async def _statuses(self, build: int) -> list[tuple[int, int, int]]:
+        rows = await self._store.history.nodes(build)
+        return [(row.task_id, row.ordinal, row.status) for row in rows]

@@ -6,6 +6,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from stardag.v1 import event_pb2
 from stardag.v1.build_pb2 import Build, BuildCompleteness, SourceRevision, TaskStatusCount
+from stardag.v1.registry_service_pb2 import LineageDirection, LineageNode
 from stardag.v1.task_pb2 import Task, TaskFailure, TaskState, TaskStatus
 from stardag_server.store.queries import AnyRow
 
@@ -76,7 +77,7 @@ def task_state_message(row: AnyRow, build_id: str) -> TaskState:
 
 
 def task_message(row: AnyRow, dependencies: list[UUID], state: AnyRow | None) -> Task:
-    """Return the task of `Queries.task`."""
+    """Return the task of a row with all columns of tasks."""
     placeholder = row.identity_json is None
     return Task(
         task_id=str(row.uuid),
@@ -90,6 +91,35 @@ def task_message(row: AnyRow, dependencies: list[UUID], state: AnyRow | None) ->
         latest_state=task_state_message(state, str(state.build_uuid)) if state else None,
         create_time=timestamp(row.create_time),
         placeholder=placeholder,
+    )
+
+
+def listed_task_message(row: AnyRow) -> Task:
+    """Return the task of a row of `Listing.tasks`, with its latest state if it has one."""
+    task = Task(
+        task_id=str(row.uuid),
+        namespace=row.namespace or "",
+        name=row.name or "",
+        version=row.version or "",
+        params_json=row.shown_params or "",
+        output_uri=row.output_uri or "",
+        create_time=timestamp(row.create_time),
+        placeholder=row.shown_params is None,
+    )
+    if row.build_uuid is not None:
+        task.latest_state.CopyFrom(task_state_message(row, str(row.build_uuid)))
+    return task
+
+
+def lineage_node(
+    row: AnyRow, state: AnyRow | None, depth: int, direction: int, cut: bool
+) -> LineageNode:
+    """Return the node of a task's row and of its latest state, without the long texts."""
+    task = task_message(row, [], state)
+    task.ClearField("identity_json")
+    task.ClearField("params_json")
+    return LineageNode(
+        task=task, depth=depth, direction=LineageDirection.ValueType(direction), cut=cut
     )
 
 

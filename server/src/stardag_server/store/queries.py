@@ -13,8 +13,6 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.orm import aliased
 
 from stardag.v1 import event_pb2 as pb
-from stardag.v1.build_pb2 import BuildStatus
-from stardag.v1.task_pb2 import TaskStatus
 from stardag_server.domain.refusals import BuildNotFound, TaskNotFound
 from stardag_server.store.bulk import Bulk
 from stardag_server.store.database import Database
@@ -22,8 +20,8 @@ from stardag_server.store.schema import Build, BuildTask, Event, Stream, Task, T
 
 AnyRow = sa.Row[*tuple[Any, ...]]
 
-_BUILD = tuple(column for column in Build.__table__.c if column.name != "root_task_ids")
-_STATE = (
+BUILD_COLUMNS = tuple(column for column in Build.__table__.c if column.name != "root_task_ids")
+STATE_COLUMNS = (
     Task.uuid.label("task_uuid"),
     BuildTask.ordinal,
     BuildTask.status,
@@ -49,7 +47,7 @@ class Queries:
 
     async def build(self, workspace: int, build: UUID) -> AnyRow:
         """Return a build, with its roots."""
-        query = sa.select(*_BUILD, Build.root_task_ids).where(
+        query = sa.select(*BUILD_COLUMNS, Build.root_task_ids).where(
             Build.workspace_id == workspace, Build.uuid == build
         )
         async with self._database.read() as connection:
@@ -58,42 +56,15 @@ class Queries:
             raise BuildNotFound(build)
         return row
 
-    async def builds(
-        self, workspace: int, statuses: Sequence[int], before: int | None, limit: int
-    ) -> Sequence[AnyRow]:
-        """Return builds, newest first: those with a key below `before`, in one of the statuses.
-
-        Statuses this code does not know are those of no build.
-        """
-        query = (
-            sa.select(*_BUILD)
-            .where(Build.workspace_id == workspace)
-            .order_by(Build.id.desc())
-            .limit(limit)
-        )
-        if before is not None:
-            query = query.where(Build.id < before)
-        if statuses:
-            query = query.where(Build.status.in_({*statuses} & {*BuildStatus.values()}))
-        async with self._database.read() as connection:
-            return (await connection.execute(query)).all()
-
     async def heads(self, builds: Sequence[int]) -> dict[int, int]:
         """Return the position of the last event of each of these builds, by key."""
         query = sa.select(Build.id, Build.head).where(self._bulk.among(Build.id, builds))
         async with self._database.read() as connection:
             return {row.id: row.head for row in await connection.execute(query)}
 
-    async def task_states(
-        self, build: int, after: int, limit: int, statuses: Sequence[int] = ()
-    ) -> Sequence[AnyRow]:
-        """Return the states of a build's tasks with an ordinal above `after`, by ordinal.
-
-        If `statuses` are given, only tasks in one of them; see `builds`.
-        """
+    async def task_states(self, build: int, after: int, limit: int) -> Sequence[AnyRow]:
+        """Return the states of a build's tasks with an ordinal above `after`, by ordinal."""
         query = _states(build).where(BuildTask.ordinal > after)
-        if statuses:
-            query = query.where(BuildTask.status.in_({*statuses} & {*TaskStatus.values()}))
         async with self._database.read() as connection:
             rows = await connection.execute(query.order_by(BuildTask.ordinal).limit(limit))
             return rows.all()
@@ -185,7 +156,7 @@ class Queries:
                 raise TaskNotFound(task)
             upstreams = await _upstreams(connection, row.id)
             latest = (
-                sa.select(*_STATE, Build.uuid.label("build_uuid"))
+                sa.select(*STATE_COLUMNS, Build.uuid.label("build_uuid"))
                 .join(Task, Task.id == BuildTask.task_id)
                 .join(Build, Build.id == BuildTask.build_id)
                 .where(BuildTask.task_id == row.id)
@@ -206,7 +177,7 @@ class Queries:
 
 def _states(build: int) -> sa.Select[*tuple[Any, ...]]:
     return (
-        sa.select(*_STATE)
+        sa.select(*STATE_COLUMNS)
         .join(Task, Task.id == BuildTask.task_id)
         .where(BuildTask.build_id == build)
     )

@@ -125,10 +125,26 @@ class Build(Base):
 
 
 class Task(Base):
-    """A task over all builds. While only named and not defined, `identity_json` is null."""
+    """A task over all builds. While only named and not defined, `identity_json` is null.
+
+    `identity_json` and `params_json` are the exact texts; `params` is what of the
+    parameters can be searched.
+    """
 
     __tablename__ = "tasks"
-    __table_args__ = (sa.UniqueConstraint("workspace_id", "uuid"),)
+    __table_args__ = (
+        sa.UniqueConstraint("workspace_id", "uuid"),
+        sa.Index(None, "workspace_id", "id"),
+        sa.Index(None, "workspace_id", "name", "namespace", "id"),
+        sa.Index(
+            None,
+            "params",
+            postgresql_using="gin",
+            postgresql_ops={"params": "jsonb_path_ops"},
+            # SQLite has nothing of the kind: there it stays empty.
+            sqlite_where=sa.text("0"),
+        ),
+    )
 
     id: Mapped[int] = mapped_column(Key, primary_key=True)
     workspace_id: Mapped[int] = mapped_column(sa.ForeignKey(Workspace.id))
@@ -139,6 +155,7 @@ class Task(Base):
     version: Mapped[str | None]
     identity_json: Mapped[str | None]
     params_json: Mapped[str | None]
+    params: Mapped[dict[str, Any]] = mapped_column(Json, server_default="{}")
     output_uri: Mapped[str | None]
 
 
@@ -146,7 +163,10 @@ class TaskDependency(Base):
     """A direct dependency; dynamic ones were yielded while the task ran."""
 
     __tablename__ = "task_dependencies"
-    __table_args__ = ({"sqlite_with_rowid": False},)
+    __table_args__ = (
+        sa.Index(None, "upstream_id", "task_id"),
+        {"sqlite_with_rowid": False},
+    )
 
     task_id: Mapped[int] = mapped_column(primary_key=True)
     upstream_id: Mapped[int] = mapped_column(primary_key=True)

@@ -16,6 +16,8 @@ from stardag_server.store.build_rows import BuildRows
 from stardag_server.store.bulk import Bulk
 from stardag_server.store.commit import Commit
 from stardag_server.store.database import Database, clock
+from stardag_server.store.history import History
+from stardag_server.store.listing import Listing
 from stardag_server.store.partitions import EventPartitions
 from stardag_server.store.postgres_bulk import PostgresBulk
 from stardag_server.store.queries import Queries
@@ -53,6 +55,8 @@ class Store:
         self._partitions = EventPartitions(self._database)
         self._memory = BuildMemory()
         self.queries = Queries(self._database, self._bulk)
+        self.listing = Listing(self._database)
+        self.history = History(self._database, self._bulk)
 
     async def close(self) -> None:
         """Close all connections."""

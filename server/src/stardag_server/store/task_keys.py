@@ -1,5 +1,6 @@
 """From task ids to keys, for all tasks of a commit at once."""
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -8,12 +9,22 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.orm import aliased
 
 from stardag.v1.task_pb2 import TaskDefinition
+from stardag_server.domain.parameters import searchable
 from stardag_server.store.bulk import Append, Bulk, Merge, Row, Write, stored_id
 from stardag_server.store.schema import Task, TaskDependency, plain
 
-_TEXTS = ("namespace", "name", "version", "identity_json", "params_json", "output_uri")
-_COLUMNS = ("workspace_id", "uuid", "create_time", *_TEXTS)
+_DEFINITION = (
+    "namespace",
+    "name",
+    "version",
+    "identity_json",
+    "params_json",
+    "params",
+    "output_uri",
+)
+_COLUMNS = ("workspace_id", "uuid", "create_time", *_DEFINITION)
 _UNIQUE = ("workspace_id", "uuid")
+_NO_PARAMS = "{}"
 _EDGE_KEY = ("task_id", "upstream_id")
 _EDGE_COLUMNS = (*_EDGE_KEY, "dynamic")
 
@@ -126,13 +137,13 @@ class TaskKeys:
         """Define tasks that are there; those that are defined by now are left as they are."""
         if not tasks:
             return
-        merge = Merge(Task, _COLUMNS, self._rows(tasks), _UNIQUE, _TEXTS, "identity_json")
+        merge = Merge(Task, _COLUMNS, self._rows(tasks), _UNIQUE, _DEFINITION, "identity_json")
         await self._bulk.write(self._connection, [merge])
         await self._find({*tasks})
 
     def _rows(self, tasks: Mapping[bytes, TaskDefinition | None]) -> list[Row]:
         return [
-            (self._workspace, self._bulk.id(task), self._now, *_texts(tasks[task]))
+            (self._workspace, self._bulk.id(task), self._now, *_definition(tasks[task]))
             for task in sorted(tasks)
         ]
 
@@ -171,13 +182,14 @@ def _type(definition: TaskDefinition) -> tuple[str, str, str]:
     return plain(definition.namespace), plain(definition.name), plain(definition.version)
 
 
-def _texts(definition: TaskDefinition | None) -> Sequence[str | None]:
+def _definition(definition: TaskDefinition | None) -> Sequence[Any]:
     if definition is None:
-        return (None,) * len(_TEXTS)
+        return [_NO_PARAMS if name == "params" else None for name in _DEFINITION]
     identity, params = definition.identity_json, definition.params_json
     return (
         *_type(definition),
         identity,
         None if params == identity else params or None,
+        json.dumps(searchable(params or identity)),
         plain(definition.output_uri),
     )

@@ -1,0 +1,228 @@
+"""Lists: filtered, ordered, and in pages by key, so that a page costs the same at any depth."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.orm import aliased
+
+from stardag.v1.build_pb2 import BuildStatus
+from stardag.v1.task_pb2 import TaskStatus
+from stardag_server.domain.filters import Condition
+from stardag_server.domain.ordering import Order
+from stardag_server.store.conditions import FieldColumns, compiled
+from stardag_server.store.database import Database
+from stardag_server.store.queries import BUILD_COLUMNS, STATE_COLUMNS, AnyRow
+from stardag_server.store.schema import Build, BuildTask, Task
+
+BUILD_ORDERS = ("start_time", "end_time", "duration", "name")
+STATE_ORDERS = ("start_time", "end_time", "duration", "name")
+TASK_ORDERS = (
+    "create_time",
+    "namespace",
+    "name",
+    "version",
+    "start_time",
+    "end_time",
+    "duration",
+)
+
+_AnySelect = sa.Select[*tuple[Any, ...]]
+
+
+class Listing:
+    """Lists of one database; each method reads one page of at most `limit` rows.
+
+    `after` is the key of the last row of the page before, None for the first page.
+    Statuses this code does not know are those of no row.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._fields = FieldColumns(database.postgres)
+
+    async def builds(
+        self,
+        workspace: int,
+        after: int | None,
+        limit: int,
+        *,
+        statuses: Sequence[int] = (),
+        condition: Condition | None = None,
+        order: Order | None = None,
+    ) -> Sequence[AnyRow]:
+        """Return builds, by default those heard of last first; their key is `id`."""
+        query = sa.select(*BUILD_COLUMNS).where(Build.workspace_id == workspace)
+        conditions: list[sa.ColumnElement[bool]] = []
+        if statuses:
+            conditions.append(Build.status.in_({*statuses} & {*BuildStatus.values()}))
+        if condition:
+            conditions.append(compiled(condition, self._fields.builds(workspace)))
+        columns = {
+            "start_time": sa.func.nullif(Build.start_time, 0),
+            "end_time": sa.func.nullif(Build.end_time, 0),
+            "duration": sa.func.nullif(Build.duration, 0),
+            "name": self._fields.text(Build.name),
+        }
+        pages = _pages(Build.id, True, columns, order)
+        return await self._read(query, conditions, pages, after, limit)
+
+    async def task_states(
+        self,
+        build: int,
+        after: int | None,
+        limit: int,
+        *,
+        statuses: Sequence[int] = (),
+        condition: Condition | None = None,
+        order: Order | None = None,
+    ) -> Sequence[AnyRow]:
+        """Return states of a build's tasks, by default by their key, which is `ordinal`."""
+        query = (
+            sa.select(*STATE_COLUMNS)
+            .select_from(BuildTask)
+            .join(Task, Task.id == BuildTask.task_id)
+            .where(BuildTask.build_id == build)
+        )
+        conditions: list[sa.ColumnElement[bool]] = []
+        if statuses:
+            conditions.append(BuildTask.status.in_({*statuses} & {*TaskStatus.values()}))
+        if condition:
+            conditions.append(compiled(condition, self._fields.states(BuildTask)))
+        columns = {
+            "start_time": sa.func.nullif(BuildTask.start_time, 0),
+            "end_time": sa.func.nullif(BuildTask.end_time, 0),
+            "duration": sa.func.nullif(BuildTask.duration, 0),
+            "name": self._fields.text(Task.name),
+        }
+        pages = _pages(BuildTask.ordinal, False, columns, order)
+        return await self._read(query, conditions, pages, after, limit)
+
+    async def tasks(
+        self,
+        workspace: int,
+        after: int | None,
+        limit: int,
+        *,
+        condition: Condition | None = None,
+        order: Order | None = None,
+    ) -> Sequence[AnyRow]:
+        """Return tasks, by default those heard of last first; their key is `id`.
+
+        A row has the columns of the task's latest state as well, null if it is in no
+        build: of both kinds, `create_time` and `id` are the task's.
+        """
+        latest = aliased(BuildTask)
+        newest = aliased(BuildTask)
+        newest_build = (
+            sa.select(newest.build_id)
+            .where(newest.task_id == Task.id)
+            .order_by(newest.update_time.desc(), newest.build_id.desc())
+            .limit(1)
+            .scalar_subquery()
+        )
+        state = [getattr(latest, name) for name in _LATEST]
+        query = (
+            sa.select(
+                *_TASK_COLUMNS,
+                *state,
+                Task.uuid.label("task_uuid"),
+                Build.uuid.label("build_uuid"),
+                sa.func.coalesce(latest.output_uri, Task.output_uri).label("output_uri"),
+            )
+            .select_from(Task)
+            .outerjoin(latest, sa.and_(latest.task_id == Task.id, latest.build_id == newest_build))
+            .outerjoin(Build, Build.id == latest.build_id)
+            .where(Task.workspace_id == workspace)
+        )
+        conditions: list[sa.ColumnElement[bool]] = []
+        if condition:
+            conditions.append(compiled(condition, self._fields.tasks(workspace, latest)))
+        columns: dict[str, sa.ColumnElement[Any]] = {
+            "namespace": self._fields.text(Task.namespace),
+            "name": self._fields.text(Task.name),
+            "version": self._fields.text(Task.version),
+            "start_time": sa.func.nullif(latest.start_time, 0),
+            "end_time": sa.func.nullif(latest.end_time, 0),
+            "duration": sa.func.nullif(latest.duration, 0),
+        }
+        descending = True
+        if order and order.field == "create_time":
+            # Keys are given in the order in which tasks are heard of.
+            descending, order = order.descending, None
+        pages = _pages(Task.id, descending, columns, order)
+        return await self._read(query, conditions, pages, after, limit)
+
+    async def _read(
+        self,
+        query: _AnySelect,
+        conditions: Sequence[sa.ColumnElement[bool]],
+        pages: "_Pages",
+        after: int | None,
+        limit: int,
+    ) -> Sequence[AnyRow]:
+        page = query.where(*conditions).order_by(*pages.order)
+        async with self._database.read() as connection:
+            if after is not None:
+                page = page.where(await pages.beyond(connection, query, after))
+            return (await connection.execute(page.limit(limit))).all()
+
+
+_LATEST = (
+    "status",
+    "attempt",
+    "start_time",
+    "end_time",
+    "duration",
+    "failure",
+    "progress",
+    "position",
+)
+_UNLISTED = ("identity_json", "params_json", "params", "output_uri")
+_TASK_COLUMNS = (
+    *(column for column in Task.__table__.c if column.name not in _UNLISTED),
+    sa.func.coalesce(Task.params_json, Task.identity_json).label("shown_params"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Pages:
+    """Pages by key, or by a column and then by key; rows without the column come last."""
+
+    key: Any
+    descending: bool
+    column: sa.ColumnElement[Any] | None = None
+    greatest_first: bool = False
+    """Which way the column is ordered."""
+
+    @property
+    def order(self) -> list[sa.ColumnElement[Any]]:
+        """What to order by."""
+        by_key = self.key.desc() if self.descending else self.key
+        if self.column is None:
+            return [by_key]
+        by_column = self.column.desc() if self.greatest_first else self.column
+        return [self.column.is_(None), by_column, by_key]
+
+    async def beyond(
+        self, connection: AsyncConnection, query: _AnySelect, after: int
+    ) -> sa.ColumnElement[bool]:
+        """Return what is true of the query's rows that come after the one with this key."""
+        later_key = self.key < after if self.descending else self.key > after
+        column = self.column
+        if column is None:
+            return later_key
+        found = query.with_only_columns(column).where(self.key == after)
+        last = (await connection.execute(found)).scalar_one_or_none()
+        if last is None:
+            return sa.and_(column.is_(None), later_key)
+        later = column < last if self.greatest_first else column > last
+        return sa.or_(later, sa.and_(column == last, later_key), column.is_(None))
+
+
+def _pages(key: Any, descending: bool, columns: dict[str, Any], order: Order | None) -> _Pages:
+    if order is None:
+        return _Pages(key, descending)
+    return _Pages(key, descending, columns[order.field], order.descending)
