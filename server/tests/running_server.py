@@ -18,6 +18,7 @@ from stardag.v1 import (
     build_service_pb2_grpc,
     event_service_pb2,
     event_service_pb2_grpc,
+    lease_service_pb2_grpc,
     registry_service_pb2_grpc,
 )
 from stardag.v1 import event_pb2 as pb
@@ -36,6 +37,7 @@ class Client:
         # The stubs are made for both kinds of channels; their types only for one.
         self.events: Any = event_service_pb2_grpc.EventServiceStub(self.channel)
         self.builds: Any = build_service_pb2_grpc.BuildServiceStub(self.channel)
+        self.leases: Any = lease_service_pb2_grpc.LeaseServiceStub(self.channel)
         self.registry: Any = registry_service_pb2_grpc.RegistryServiceStub(self.channel)
 
     async def publish(

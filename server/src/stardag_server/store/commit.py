@@ -19,6 +19,7 @@ from stardag_server.domain.silence import inferred_death
 from stardag_server.store.build_rows import BuildRows
 from stardag_server.store.bulk import Bulk, Row
 from stardag_server.store.database import clock
+from stardag_server.store.fencing import newest_tokens
 from stardag_server.store.schema import Event, StrayEvent, Stream, plain
 from stardag_server.store.task_keys import TaskKeys
 
@@ -89,6 +90,7 @@ class Commit:
         entries: list[_Entry] = []
         for batch in batches:
             outcomes.append(_admit(batch, streams.get(batch.stream.uuid), entries))
+        await self._fence(entries)
         await self._store(entries)
         for entry in entries:
             if entry.rejection:
@@ -130,6 +132,17 @@ class Commit:
             streams[uuid] = _LockedStream(key, generation, watermark)
             self.now = max(self.now, seen)
         return streams
+
+    async def _fence(self, entries: list[_Entry]) -> None:
+        """Reject what was said under a lease that somebody else has had since."""
+        leased = [entry for entry in entries if entry.event.fencing_token and not entry.rejection]
+        if not leased:
+            return
+        tasks = {UUID(bytes=entry.event.task_id) for entry in leased if entry.event.task_id}
+        newest = await newest_tokens(self.connection, self.workspace, tasks)
+        for entry in leased:
+            if entry.event.fencing_token < newest.get(entry.event.task_id, 0):
+                entry.rejection = _FENCED
 
     async def _store(self, entries: list[_Entry]) -> None:
         by_build: dict[bytes, list[_Entry]] = {}
@@ -262,6 +275,8 @@ _CONFLICT = Rejection(
     pb.EVENT_REJECTION_REASON_TASK_CONFLICT,
     "the task is known with another namespace, name or version",
 )
+
+_FENCED = Rejection(pb.EVENT_REJECTION_REASON_FENCED, "another has had the lease of the task since")
 
 _TOO_MANY_YIELDED = Rejection(
     pb.EVENT_REJECTION_REASON_EVENT_INVALID,

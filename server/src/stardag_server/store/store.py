@@ -15,7 +15,9 @@ from stardag_server.store.build_memory import BuildMemory
 from stardag_server.store.build_rows import BuildRows
 from stardag_server.store.bulk import Bulk, PostgresBulk, SqliteBulk
 from stardag_server.store.commit import Commit
+from stardag_server.store.concurrency_limits import ConcurrencyLimits
 from stardag_server.store.database import Database, clock
+from stardag_server.store.leases import Leases
 from stardag_server.store.partitions import EventPartitions
 from stardag_server.store.queries import Queries
 from stardag_server.store.schema import Stream, Workspace, plain
@@ -48,6 +50,8 @@ class Store:
         self._partitions = EventPartitions(self._database)
         self._memory = BuildMemory()
         self.queries = Queries(self._database, self._bulk)
+        self.leases = Leases(self._database)
+        self.limits = ConcurrencyLimits(self._database)
 
     async def close(self) -> None:
         """Close all connections."""
