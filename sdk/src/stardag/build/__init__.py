@@ -19,6 +19,7 @@ from stardag.build.executors import (
 from stardag.build.file_locks import FileLocks
 from stardag.build.locks import Lease, LeaseSource
 from stardag.build.observer import BuildInfo, BuildObserver, BuildStatus, ObservedTask
+from stardag.build.service_locks import ServiceLocks
 from stardag.build.summary import (
     BuildExitStatus,
     BuildSummary,
@@ -48,6 +49,7 @@ __all__ = [
     "ObservedTask",
     "ProcessExecutor",
     "RoutingExecutor",
+    "ServiceLocks",
     "SkippedTask",
     "TaskCount",
     "TaskCounts",
