@@ -20,6 +20,7 @@ from stardag_server.store.database import Database, clock
 from stardag_server.store.leases import Leases
 from stardag_server.store.partitions import EventPartitions
 from stardag_server.store.queries import Queries
+from stardag_server.store.retention import Retention
 from stardag_server.store.schema import Stream, Workspace, plain
 from stardag_server.store.silent_builds import silent_builds
 from stardag_server.store.task_keys import TaskKeys
@@ -51,6 +52,7 @@ class Store:
         self._memory = BuildMemory()
         self.queries = Queries(self._database, self._bulk)
         self.leases = Leases(self._database)
+        self.retention = Retention(self._database, self._bulk, self._partitions, self._memory)
         self.limits = ConcurrencyLimits(self._database)
 
     async def close(self) -> None:
