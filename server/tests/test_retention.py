@@ -18,6 +18,7 @@ from stardag_server.domain.batch import Batch
 from stardag_server.domain.refusals import BuildNotFound, TaskNotFound
 from stardag_server.domain.retention import Deleted, RetentionPolicy
 from stardag_server.housekeeping import Housekeeping
+from stardag_server.store.assets import NewAsset
 from stardag_server.store.store import Store
 
 DAY_US = 24 * 3600 * 1_000_000
@@ -127,6 +128,17 @@ async def test_the_latest_of_each_name_are_kept(kept: Kept):
     assert await kept.there(builds) == [False, True, True, True, True]
     assert (await kept.delete(min_builds=1)).builds == 2
     assert await kept.there(builds) == [False, False, False, True, True]
+
+
+async def test_assets_go_with_their_task(kept: Kept):
+    await kept.build("shared", "alone", age_days=31)
+    await kept.build("shared")
+    for name in ("shared", "alone"):
+        new = NewAsset(task_id(name), "a", 1, "text/markdown", "", None, b"x")
+        await kept.store.assets.put(kept.workspace, new)
+    assert (await kept.delete()).tasks == 1
+    assert [await kept.count(table) for table in ("assets", "asset_chunks")] == [1, 1]
+    await kept.store.assets.asset(kept.workspace, task_id("shared"), "a", 0)
 
 
 async def test_zero_days_are_for_ever(kept: Kept):

@@ -1,6 +1,7 @@
 """stardag.v1.AdminService."""
 
 from collections.abc import AsyncIterator
+from importlib.metadata import version
 
 from stardag.v1.admin_service_pb2 import (
     DeletionProgress,
@@ -16,8 +17,10 @@ from stardag.v1.admin_service_pb2 import (
     RunRetentionResponse,
 )
 from stardag_server.auth.principal import caller
+from stardag_server.domain import limits
 from stardag_server.domain.refusals import NotImplementedHere
 from stardag_server.domain.retention import Deleted, RetentionPolicy
+from stardag_server.services.messages import timestamp
 from stardag_server.store.store import Store
 
 
@@ -30,7 +33,16 @@ class AdminService:
 
     async def get_server_info(self, request: GetServerInfoRequest) -> GetServerInfoResponse:
         """Return the version and the limits of this server."""
-        raise NotImplementedHere("GetServerInfo")
+        info = await self._store.info()
+        return GetServerInfoResponse(
+            version=version("stardag-server"),
+            server_time=timestamp(info.now),
+            max_message_bytes=limits.MAX_MESSAGE_BYTES,
+            max_batch_events=limits.MAX_BATCH_EVENTS,
+            max_batch_bytes=limits.MAX_BATCH_BYTES,
+            database=info.database,
+            schema_revision=info.revision,
+        )
 
     async def run_retention(
         self, request: RunRetentionRequest

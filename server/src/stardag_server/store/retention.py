@@ -21,7 +21,16 @@ from stardag_server.store.build_memory import BuildMemory
 from stardag_server.store.bulk import Bulk
 from stardag_server.store.database import Database, clock
 from stardag_server.store.partitions import EventPartitions
-from stardag_server.store.schema import Build, BuildTask, Event, Lease, Stream, Task, TaskDependency
+from stardag_server.store.schema import (
+    Asset,
+    Build,
+    BuildTask,
+    Event,
+    Lease,
+    Stream,
+    Task,
+    TaskDependency,
+)
 
 _PORTION = 20_000
 _LEASES_KEPT_US = 24 * 3600 * 1_000_000
@@ -69,7 +78,7 @@ class Retention:
         await self._partitions.drop_before(await self._oldest_kept([row.id for row in expired]))
         for row in expired:
             await self._delete_events(row.id, row.head)
-            tasks = await self._delete_build(row.id, row.uuid, policy)
+            tasks = await self._delete_build(workspace, row.id, row.uuid, policy)
             if tasks is not None:
                 total.builds += 1
                 total.events += row.head
@@ -120,7 +129,9 @@ class Retention:
                     )
                 )
 
-    async def _delete_build(self, build: int, uuid: UUID, policy: RetentionPolicy) -> int | None:
+    async def _delete_build(
+        self, workspace: int, build: int, uuid: UUID, policy: RetentionPolicy
+    ) -> int | None:
         """Delete a build and the tasks that no other has; return their number.
 
         None if it was written to meanwhile, or somebody else has deleted it.
@@ -139,12 +150,22 @@ class Retention:
             tasks = (await connection.execute(had.returning(BuildTask.task_id))).scalars().all()
             elsewhere = sa.select(BuildTask.task_id).where(BuildTask.task_id == Task.id).exists()
             orphans = sa.delete(Task).where(self._bulk.among(Task.id, tasks), ~elsewhere)
-            gone = (await connection.execute(orphans.returning(Task.id))).scalars().all()
-            await connection.execute(
-                sa.delete(TaskDependency).where(self._bulk.among(TaskDependency.task_id, gone))
-            )
+            gone = (await connection.execute(orphans.returning(Task.id, Task.uuid))).all()
+            await self._delete_with_tasks(connection, workspace, gone)
         self._memory.forget(uuid.bytes)
         return len(gone)
+
+    async def _delete_with_tasks(
+        self,
+        connection: AsyncConnection,
+        workspace: int,
+        tasks: Sequence[sa.Row[*tuple[Any, ...]]],
+    ) -> None:
+        """Delete what belongs to tasks that were deleted, given by their keys and ids."""
+        edges = self._bulk.among(TaskDependency.task_id, [task.id for task in tasks])
+        await connection.execute(sa.delete(TaskDependency).where(edges))
+        assets = self._bulk.among(Asset.task_uuid, [task.uuid for task in tasks])
+        await connection.execute(sa.delete(Asset).where(Asset.workspace_id == workspace, assets))
 
     async def _forget_leases(self, workspace: int) -> None:
         """Delete leases that ended long ago, but the newest token: the next is above it."""

@@ -11,6 +11,7 @@ from stardag.v1.event_service_pb2 import OpenEventStream
 from stardag.v1.task_pb2 import TaskDefinition
 from stardag_server.domain.batch import Batch, Committed, OpenStream
 from stardag_server.domain.refusals import Refusal, TaskConflict
+from stardag_server.store.assets import Assets
 from stardag_server.store.build_memory import BuildMemory
 from stardag_server.store.build_rows import BuildRows
 from stardag_server.store.bulk import Bulk, PostgresBulk, SqliteBulk
@@ -37,6 +38,16 @@ class CommitResult:
     """Position of the last event of each build that was written to, by key."""
 
 
+@dataclass(frozen=True, slots=True)
+class StoreInfo:
+    """What a store is in."""
+
+    database: str
+    """"sqlite" or "postgresql"."""
+    revision: str
+    now: int
+
+
 class Store:
     """Durable state in one database, at the schema this code knows.
 
@@ -51,9 +62,17 @@ class Store:
         self._partitions = EventPartitions(self._database)
         self._memory = BuildMemory()
         self.queries = Queries(self._database, self._bulk)
+        self.assets = Assets(self._database)
         self.leases = Leases(self._database)
         self.retention = Retention(self._database, self._bulk, self._partitions, self._memory)
         self.limits = ConcurrencyLimits(self._database)
+
+    async def info(self) -> StoreInfo:
+        """Return what database this is, and its clock."""
+        async with self._database.read() as connection:
+            now = (await connection.execute(sa.select(clock(connection)))).scalar_one()
+            revision = await connection.execute(sa.text("SELECT version_num FROM alembic_version"))
+            return StoreInfo(connection.dialect.name, revision.scalar_one(), now)
 
     async def close(self) -> None:
         """Close all connections."""
