@@ -15,9 +15,12 @@ from google.rpc import error_details_pb2, status_pb2
 from grpc_status import rpc_status
 
 from stardag.v1 import (
+    admin_service_pb2_grpc,
+    asset_service_pb2_grpc,
     build_service_pb2_grpc,
     event_service_pb2,
     event_service_pb2_grpc,
+    lease_service_pb2_grpc,
     registry_service_pb2_grpc,
 )
 from stardag.v1 import event_pb2 as pb
@@ -34,8 +37,11 @@ class Client:
 
     def __post_init__(self) -> None:
         # The stubs are made for both kinds of channels; their types only for one.
+        self.admin: Any = admin_service_pb2_grpc.AdminServiceStub(self.channel)
+        self.assets: Any = asset_service_pb2_grpc.AssetServiceStub(self.channel)
         self.events: Any = event_service_pb2_grpc.EventServiceStub(self.channel)
         self.builds: Any = build_service_pb2_grpc.BuildServiceStub(self.channel)
+        self.leases: Any = lease_service_pb2_grpc.LeaseServiceStub(self.channel)
         self.registry: Any = registry_service_pb2_grpc.RegistryServiceStub(self.channel)
 
     async def publish(

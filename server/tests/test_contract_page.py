@@ -5,6 +5,7 @@ from pathlib import Path
 
 from test_transport import contract_methods
 
+import stardag_server
 from stardag.v1 import error_reason_pb2 as reasons
 from stardag.v1.auth_pb2 import Scope
 from stardag_server.domain.scopes import ACCESS, Access
@@ -32,6 +33,17 @@ def test_every_service_is_listed():
     listed = re.findall(r"^\| `(\w+)` ", section("The services"), re.MULTILINE)
     served = {path.split("/")[1].removeprefix("stardag.v1.") for path, _, _ in contract_methods()}
     assert set(listed) == served
+
+
+def test_what_is_not_served_yet_is_listed():
+    services = Path(stardag_server.__file__).parent / "services"
+    missing = {
+        name
+        for file in services.glob("*_service.py")
+        for name in re.findall(r'NotImplementedHere\("([A-Z]\w+)"\)', file.read_text())
+    }
+    listed = re.findall(r"^- `\w+`: (.+)$", section("Not served yet"), re.MULTILINE)
+    assert {name for line in listed for name in re.findall(r"`(\w+)`", line)} == missing
 
 
 def test_every_scope_is_listed_and_what_needs_none():

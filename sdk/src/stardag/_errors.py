@@ -20,6 +20,10 @@ class ConfigError(StardagError):
     """A setting has a value that can't be used, or one that is needed is missing."""
 
 
+class LeaseError(StardagError):
+    """A lease can't be asked for: its server can't be reached, or refuses."""
+
+
 class TaskDefinitionError(StardagError, TypeError):
     """A task type is declared in a way that can't work; raised when the class is created."""
 

@@ -4,8 +4,8 @@
         for build in client.list_builds():
             print(build.build_id, build.name)
 
-`Client` is for threads and `AsyncClient` for asyncio. The stubs `builds`, `events` and
-`registry` are those generated from the contract: all it offers can be called. Every
+`Client` is for threads and `AsyncClient` for asyncio. The stubs `builds`, `events`,
+`leases` and `registry` are those generated from the contract: all it offers can be called. Every
 unary call has a deadline of ten seconds unless it is given another, and fails with a
 `ServerError`, which says what went wrong and what to do; or with a `ConfigError` if the
 token file can't be read, which is done anew for each call.
@@ -29,6 +29,7 @@ from stardag.tracking.credential import Credential, configured_credential
 from stardag.v1 import build_service_pb2, event_service_pb2, registry_service_pb2
 from stardag.v1.build_service_pb2_grpc import BuildServiceStub
 from stardag.v1.event_service_pb2_grpc import EventServiceStub
+from stardag.v1.lease_service_pb2_grpc import LeaseServiceStub
 from stardag.v1.registry_service_pb2_grpc import RegistryServiceStub
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from stardag.v1.build_service_pb2_grpc import BuildServiceAsyncStub
     from stardag.v1.event_service_pb2 import WatchBuildResponse, WatchMode
     from stardag.v1.event_service_pb2_grpc import EventServiceAsyncStub
+    from stardag.v1.lease_service_pb2_grpc import LeaseServiceAsyncStub
     from stardag.v1.registry_service_pb2_grpc import RegistryServiceAsyncStub
     from stardag.v1.task_pb2 import Task, TaskState, TaskStatus
 
@@ -96,6 +98,7 @@ class Client:
 
     builds: BuildServiceStub
     events: EventServiceStub
+    leases: LeaseServiceStub
     registry: RegistryServiceStub
 
     def __init__(self, address: Address, credential: Credential) -> None:
@@ -105,6 +108,7 @@ class Client:
         channel = grpc.intercept_channel(self._channel, _Guard(_Terms(address, credential)))
         self.builds = BuildServiceStub(channel)
         self.events = EventServiceStub(channel)
+        self.leases = LeaseServiceStub(channel)
         self.registry = RegistryServiceStub(channel)
 
     def get_task(self, task_id: str) -> Task:
@@ -173,6 +177,7 @@ class AsyncClient:
 
     builds: BuildServiceAsyncStub
     events: EventServiceAsyncStub
+    leases: LeaseServiceAsyncStub
     registry: RegistryServiceAsyncStub
 
     def __init__(self, address: Address, credential: Credential) -> None:
@@ -184,6 +189,7 @@ class AsyncClient:
         )
         self.builds = BuildServiceStub(self._channel)
         self.events = EventServiceStub(self._channel)
+        self.leases = LeaseServiceStub(self._channel)
         self.registry = RegistryServiceStub(self._channel)
 
     async def list_builds(

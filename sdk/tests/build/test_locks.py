@@ -7,29 +7,67 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import worker_tasks as tasks
+from server_process import ServerProcess
 
 import stardag as sd
-from stardag.build import BuildSummary, Lease
+from stardag import client
+from stardag.build import BuildSummary, Lease, LeaseSource
+from stardag.config import get_config
 from stardag.testing import BuildRecord
+from stardag.v1.lease_pb2 import ConcurrencyLimit
+from stardag.v1.lease_service_pb2 import (
+    ListLeasesRequest,
+    PutConcurrencyLimitRequest,
+    RevokeLeaseRequest,
+)
 
 HERE = Path(__file__).parent
 
 
+SOURCES = {"file": 'sd.FileLocks("locks")', "service": "sd.ServiceLocks()"}
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
+    with ServerProcess(tmp_path_factory.mktemp("server")) as server:
+        yield server
+
+
 @pytest.fixture
-def locks(isolated: Path) -> sd.FileLocks:
-    return sd.FileLocks(isolated / "locks")
+def served(server: ServerProcess, monkeypatch: pytest.MonkeyPatch) -> ServerProcess:
+    """A server that is configured, for leases; nothing is tracked."""
+    monkeypatch.setenv("STARDAG_SERVER", server.address)
+    monkeypatch.setenv("STARDAG_TOKEN_FILE", str(server.data_dir / "token"))
+    get_config.cache_clear()
+    return server
+
+
+@pytest.fixture(params=[*SOURCES])
+def source(request: pytest.FixtureRequest) -> str:
+    """A source of leases, as a program of its own would make it."""
+    if request.param == "service":
+        request.getfixturevalue("served")
+    return SOURCES[request.param]
+
+
+@pytest.fixture
+def locks(source: str) -> Iterator[LeaseSource]:
+    locks: LeaseSource = eval(source)
+    yield locks
+    if isinstance(locks, sd.ServiceLocks):
+        locks.close()
 
 
 # The contract of every source of leases
 
 
-def test_a_lease_is_held_by_one(locks: sd.FileLocks) -> None:
+def test_a_lease_is_held_by_one(locks: LeaseSource) -> None:
     lease = locks.acquire("name")
     assert lease is not None
     assert locks.acquire("name") is None
@@ -38,7 +76,7 @@ def test_a_lease_is_held_by_one(locks: sd.FileLocks) -> None:
     assert locks.acquire("name") is not None
 
 
-def test_of_many_who_ask_at_once_one_gets_it(locks: sd.FileLocks) -> None:
+def test_of_many_who_ask_at_once_one_gets_it(locks: LeaseSource) -> None:
     held: list[Lease] = []
     most = 0
 
@@ -59,8 +97,13 @@ def test_of_many_who_ask_at_once_one_gets_it(locks: sd.FileLocks) -> None:
     assert most == 1
 
 
-def test_nothing_is_left_of_a_lease(locks: sd.FileLocks, isolated: Path) -> None:
+def test_work_may_begin_under_a_lease_that_was_just_had(locks: LeaseSource) -> None:
     lease = locks.acquire("name")
+    assert lease is not None and lease.lasts
+
+
+def test_nothing_is_left_of_a_locked_file(isolated: Path) -> None:
+    lease = sd.FileLocks("locks").acquire("name")
     assert lease is not None
     lease.release()
     assert not [path for path in (isolated / "locks").rglob("*") if path.is_file()]
@@ -68,20 +111,20 @@ def test_nothing_is_left_of_a_lease(locks: sd.FileLocks, isolated: Path) -> None
 
 HOLD = """
 import stardag as sd, time
-lease = sd.FileLocks("locks").acquire("name")
+lease = {source}.acquire("name")
 print(lease is not None, flush=True)
 time.sleep(60)
 """
 
 
-def test_the_lease_of_one_who_dies_can_be_had(locks: sd.FileLocks) -> None:
-    holder = subprocess.Popen([sys.executable, "-c", HOLD], stdout=subprocess.PIPE, text=True)
+def test_the_lease_of_one_who_dies_can_be_had(locks: LeaseSource, source: str) -> None:
+    holder = start(HOLD.format(source=source))
     assert holder.stdout is not None
     assert holder.stdout.readline() == "True\n"
     assert locks.acquire("name") is None
     holder.kill()
     holder.communicate()
-    assert locks.acquire("name") is not None
+    until(lambda: locks.acquire("name") is not None, "the lease")
 
 
 # Builds
@@ -93,13 +136,14 @@ def build_aio(*args: Any, **options: Any) -> BuildSummary:
 
 @pytest.mark.parametrize("build", [sd.build, sd.build_sequential, build_aio])
 def test_a_build_alone_takes_its_leases_and_gives_them_back(
-    build: Callable[..., BuildSummary], locks: sd.FileLocks, isolated: Path
+    build: Callable[..., BuildSummary], locks: LeaseSource, isolated: Path
 ) -> None:
     root = tasks.total(
         parts=[tasks.number(n=1), tasks.slow_number(n=2), tasks.Chooses(n=3), tasks.ChoosesAio(n=3)]
     )
     assert build(root, lock=locks).ok
     assert not [path for path in (isolated / "locks").rglob("*") if path.is_file()]
+    assert locks.acquire(str(root.id)) is not None
 
 
 RUN = """
@@ -107,7 +151,7 @@ import sys
 import stardag as sd, worker_tasks as tasks
 
 root = tasks.total(parts=[tasks.Counted(n=n) for n in range(30)])
-summary = sd.build(root, lock=sd.FileLocks("locks"), max_workers=3)
+summary = sd.build(root, lock={source}, max_workers=3)
 summary.raise_for_status()
 print(summary.counts)
 """
@@ -115,7 +159,7 @@ print(summary.counts)
 
 WAIT = """
 import stardag as sd, worker_tasks as tasks
-sd.build(tasks.WaitsForGo(), lock=sd.FileLocks("locks")).raise_for_status()
+sd.build(tasks.WaitsForGo(), lock={source}).raise_for_status()
 """
 
 
@@ -128,18 +172,18 @@ def start(code: str) -> subprocess.Popen[str]:
     )
 
 
-def test_of_builds_at_once_each_task_is_run_by_one() -> None:
-    builds = [start(RUN) for _ in range(3)]
+def test_of_builds_at_once_each_task_is_run_by_one(source: str) -> None:
+    builds = [start(RUN.format(source=source)) for _ in range(3)]
     for process in builds:
         process.communicate()
         assert process.returncode == 0
     assert sorted(Path("counted").read_text().split()) == sorted(str(n) for n in range(30))
 
 
-def test_a_build_goes_on_when_another_dies() -> None:
-    first = start(WAIT)
-    wait_for("waiting")
-    second = start(WAIT)
+def test_a_build_goes_on_when_another_dies(source: str) -> None:
+    first = start(WAIT.format(source=source))
+    until(Path("waiting").exists, "the first build")
+    second = start(WAIT.format(source=source))
     first.kill()
     first.communicate()
     Path("go").touch()
@@ -148,22 +192,22 @@ def test_a_build_goes_on_when_another_dies() -> None:
     assert tasks.WaitsForGo().load() == 1
 
 
-def wait_for(path: str) -> None:
+def until(happens: Callable[[], bool], what: str) -> None:
     for _ in range(3000):
-        if Path(path).exists():
+        if happens():
             return
         threading.Event().wait(0.01)
-    raise AssertionError(f"{path} did not come")
+    raise AssertionError(f"{what} did not come")
 
 
-def held_elsewhere(locks: sd.FileLocks, task: sd.BaseTask) -> Lease:
+def held_elsewhere(locks: LeaseSource, task: sd.BaseTask) -> Lease:
     lease = locks.acquire(str(task.id))
     assert lease is not None
     return lease
 
 
 def test_what_another_build_makes_meanwhile_is_reused(
-    locks: sd.FileLocks, build_record: BuildRecord
+    locks: LeaseSource, build_record: BuildRecord
 ) -> None:
     task = tasks.number(n=1)
     lease = held_elsewhere(locks, task)
@@ -180,7 +224,7 @@ def test_what_another_build_makes_meanwhile_is_reused(
 
 
 def test_what_another_build_fails_to_make_is_made(
-    locks: sd.FileLocks, build_record: BuildRecord
+    locks: LeaseSource, build_record: BuildRecord
 ) -> None:
     task = tasks.number(n=1)
     lease = held_elsewhere(locks, task)
@@ -191,7 +235,7 @@ def test_what_another_build_fails_to_make_is_made(
 
 
 def test_a_build_may_leave_the_rest_to_the_others(
-    locks: sd.FileLocks, build_record: BuildRecord
+    locks: LeaseSource, build_record: BuildRecord
 ) -> None:
     task = tasks.number(n=1)
     held_elsewhere(locks, task)
@@ -202,12 +246,12 @@ def test_a_build_may_leave_the_rest_to_the_others(
     assert tasks.number(n=2).complete()
 
 
-def test_a_failure_gives_the_lease_back(locks: sd.FileLocks) -> None:
+def test_a_failure_gives_the_lease_back(locks: LeaseSource) -> None:
     assert not sd.build(tasks.failing(n=1), lock=locks).ok
     assert locks.acquire(str(tasks.failing(n=1).id)) is not None
 
 
-def test_an_interrupt_gives_the_lease_back(locks: sd.FileLocks) -> None:
+def test_an_interrupt_gives_the_lease_back(locks: LeaseSource) -> None:
     class Interrupting(sd.AutoTask[int]):
         def run(self) -> None:
             raise KeyboardInterrupt
@@ -224,12 +268,103 @@ def test_a_place_for_locks_that_can_not_be_used_is_a_clear_failure(isolated: Pat
     assert str(isolated / "file") in str(failed.error)
 
 
-def test_retries_are_made_under_a_new_lease(locks: sd.FileLocks) -> None:
+def test_retries_are_made_under_a_new_lease(locks: LeaseSource) -> None:
     assert sd.build(tasks.Flaky(failures=2), lock=locks).ok
 
 
-def test_processes_run_under_leases_too(locks: sd.FileLocks) -> None:
+def test_processes_run_under_leases_too(locks: LeaseSource) -> None:
     lease = held_elsewhere(locks, tasks.number(n=1))
     threading.Timer(0.2, lease.release).start()
     root = tasks.total(parts=[tasks.number(n=1), tasks.Chooses(n=5)])
     assert sd.build(root, lock=locks, executor=sd.ProcessExecutor(2)).ok
+
+
+# Leases of the service
+
+
+def test_two_who_use_the_service_are_two_holders(served: ServerProcess) -> None:
+    one, other = sd.ServiceLocks(), sd.ServiceLocks()
+    lease = one.acquire("name")
+    assert lease is not None
+    assert other.acquire("name") is None
+    one.close()
+    assert other.acquire("name") is not None
+    other.close()
+
+
+def test_leases_are_renewed(served: ServerProcess) -> None:
+    one, other = sd.ServiceLocks(ttl=5), sd.ServiceLocks()
+    lease = one.acquire("name")
+    assert lease is not None
+    for _ in range(14):
+        assert other.acquire("name") is None
+        threading.Event().wait(0.5)
+    assert lease.lasts
+    one.close()
+    other.close()
+
+
+def test_no_work_begins_under_a_lease_that_was_revoked(served: ServerProcess) -> None:
+    """Its keeper hears of that when it renews."""
+    locks = sd.ServiceLocks(ttl=5)
+    lease = locks.acquire("name")
+    assert lease is not None and lease.lasts
+    with client.connect(get_config()) as calls:
+        [held] = calls.leases.ListLeases(ListLeasesRequest()).leases
+        token = held.fencing_token
+        calls.leases.RevokeLease(RevokeLeaseRequest(name="name", fencing_token=token))
+    until(lambda: not lease.lasts, "the keeper's news")
+    lease.release()
+    assert locks.acquire("name") is not None
+    locks.close()
+
+
+def test_no_work_begins_when_half_of_a_lease_is_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with ServerProcess(tmp_path / "server") as server:
+        monkeypatch.setenv("STARDAG_SERVER", server.address)
+        monkeypatch.setenv("STARDAG_TOKEN_FILE", str(server.data_dir / "token"))
+        get_config.cache_clear()
+        locks = sd.ServiceLocks(ttl=5)
+        lease = locks.acquire("name")
+        assert lease is not None and lease.lasts
+    until(lambda: not lease.lasts, "the middle of the lease")
+    with pytest.raises(sd.LeaseError, match="can't be reached"):
+        locks.acquire("other")
+    (failed,) = sd.build(tasks.number(n=1), lock=locks, flush_timeout=0).failures
+    assert isinstance(failed.error, sd.LeaseError)
+    locks.close()
+
+
+def test_a_build_takes_slots_of_a_limit(served: ServerProcess) -> None:
+    with client.connect(get_config()) as calls:
+        limit = ConcurrencyLimit(name="warehouse", max_slots=1)
+        calls.leases.PutConcurrencyLimit(PutConcurrencyLimitRequest(limit=limit))
+    locks = sd.ServiceLocks(slots={"warehouse": 1})
+    lease = locks.acquire("a")
+    assert lease is not None
+    assert locks.acquire("b") is None
+    lease.release()
+    assert locks.acquire("b") is not None
+    locks.close()
+
+
+def test_a_limit_that_is_not_there_is_a_clear_failure(served: ServerProcess) -> None:
+    locks = sd.ServiceLocks(slots={"nothing": 1})
+    with pytest.raises(sd.LeaseError, match="no concurrency limit nothing"):
+        locks.acquire("name")
+    locks.close()
+
+
+def test_the_service_wants_a_server() -> None:
+    with pytest.raises(sd.ConfigError, match="STARDAG_SERVER"):
+        sd.ServiceLocks().acquire("name")
+    with pytest.raises(sd.ConfigError, match="ttl = 4"):
+        sd.ServiceLocks(ttl=4)
+
+
+def test_leases_load_no_grpc_where_tasks_run(served: ServerProcess) -> None:
+    code = "import sys, stardag as sd; sd.ServiceLocks().acquire('n'); print('grpc' in sys.modules)"
+    said, _ = start(code).communicate()
+    assert said == "False\n"

@@ -31,7 +31,9 @@ from stardag_server import log, settings
 from stardag_server.auth.principal import Principal
 from stardag_server.auth.token import ensure_token
 from stardag_server.domain.refusals import StorageUnavailable
+from stardag_server.domain.retention import Deleted, RetentionPolicy
 from stardag_server.heads import Heads
+from stardag_server.housekeeping import Housekeeping
 from stardag_server.ingest import Ingest
 from stardag_server.publishing import Publishing
 from stardag_server.services.admin_service import AdminService
@@ -69,6 +71,7 @@ def serve(
     database_url: str | None = None,
     token_file: Path | None = None,
     reflection: bool | None = None,
+    retention_days: int | None = None,
     log_level: str | None = None,
 ) -> int:
     """Serve until SIGTERM or SIGINT; the database is migrated first.
@@ -90,6 +93,9 @@ def serve(
         File with the token that callers must send; made if it is not there.
     reflection
         Serve gRPC reflection.
+    retention_days
+        Days for which builds are kept after their end, but for the latest ten of each name;
+        0 for ever. Default 90.
     log_level
         debug, info, warning or error.
     """
@@ -114,6 +120,45 @@ def migrate_command(*, data_dir: Path | None = None, database_url: str | None = 
     log.set_up(loaded.log_level)
     revision = asyncio.run(_migrate(loaded))
     print(f"the database is at revision {revision}")
+    return 0
+
+
+@app.command
+def purge(
+    *,
+    data_dir: Path | None = None,
+    database_url: str | None = None,
+    retention_days: int | None = None,
+    dry_run: bool = False,
+) -> int:
+    """Delete the builds that are older than they are to be kept, and end.
+
+    The server does so by itself every hour; it may run meanwhile.
+
+    Parameters
+    ----------
+    data_dir
+        Folder of the SQLite database.
+    database_url
+        Database to delete from.
+    retention_days
+        Days for which builds are kept after their end, but for the latest ten of each name;
+        0 for ever. Default 90.
+    dry_run
+        Say what would be deleted, and delete nothing.
+    """
+    loaded = settings.load(
+        {
+            "data_dir": data_dir,
+            "database_url": database_url,
+            "retention_days": retention_days,
+        },
+        os.environ,
+    )
+    log.set_up(loaded.log_level)
+    deleted = asyncio.run(_purge(loaded, dry_run))
+    verb = "would delete" if dry_run else "deleted"
+    print(f"{verb} {deleted.builds} builds, {deleted.events} events, {deleted.tasks} tasks")
     return 0
 
 
@@ -160,6 +205,19 @@ async def _migrate(loaded: Settings) -> str:
     return await migrate(loaded.database_url)
 
 
+async def _purge(loaded: Settings, dry_run: bool) -> Deleted:
+    await _migrate(loaded)
+    store = Store(loaded.database_url)
+    policy = RetentionPolicy(loaded.retention_days)
+    try:
+        workspace = await store.workspace()
+        if dry_run:
+            return await store.retention.due(workspace, policy)
+        return await Housekeeping(store, workspace, policy).delete()
+    finally:
+        await store.close()
+
+
 async def _serve(loaded: Settings) -> None:
     stopping = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -191,8 +249,10 @@ async def serving(loaded: Settings) -> AsyncGenerator[int]:
     try:
         workspace = await store.workspace()
         background.append(asyncio.create_task(Sweep(store, workspace, heads.announce).run()))
+        policy = RetentionPolicy(loaded.retention_days)
+        background.append(asyncio.create_task(Housekeeping(store, workspace, policy).run()))
         server = GrpcServer(
-            _services(store, publishing, watching),
+            _services(store, publishing, watching, policy),
             Principal(workspace),
             token,
             loaded.reflection,
@@ -210,11 +270,11 @@ async def serving(loaded: Settings) -> AsyncGenerator[int]:
 
 
 def _services(
-    store: Store, publishing: Publishing, watching: Watching
+    store: Store, publishing: Publishing, watching: Watching, policy: RetentionPolicy
 ) -> dict[ServiceDescriptor, object]:
     """Return the services of the contract, each with what serves it."""
     served = (
-        (admin_service_pb2.DESCRIPTOR, AdminService(store)),
+        (admin_service_pb2.DESCRIPTOR, AdminService(store, policy)),
         (asset_service_pb2.DESCRIPTOR, AssetService(store)),
         (auth_service_pb2.DESCRIPTOR, AuthService(store)),
         (build_service_pb2.DESCRIPTOR, BuildService(store)),

@@ -14,6 +14,7 @@ import platformdirs
 import sqlalchemy as sa
 from sqlalchemy.exc import ArgumentError
 
+from stardag_server.domain.retention import DEFAULT_DAYS
 from stardag_server.log import LEVELS
 
 PREFIX = "STARDAG_SERVER_"
@@ -30,6 +31,7 @@ _POSTGRES_OPTIONS = (
     "target_session_attrs",
     "prepared_statement_cache_size",
 )
+_MAX_DAYS = 36_500
 _SSL_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
 
 
@@ -47,6 +49,7 @@ class Settings:
     database_url: sa.URL
     token_file: Path
     reflection: bool
+    retention_days: int
     log_level: str
     sources: Mapping[str, str]
     """Where each value comes from: "option", "environment" or "default"."""
@@ -89,6 +92,7 @@ def load(options: Mapping[str, Any], environment: Mapping[str, str]) -> Settings
         else default_url,
         token_file=Path(given.get("token_file", data_dir / "token")).expanduser().absolute(),
         reflection=_flag("reflection", given.get("reflection", False)),
+        retention_days=_days("retention_days", given.get("retention_days", DEFAULT_DAYS)),
         log_level=_log_level(given.get("log_level", "info")),
         sources=sources,
     )
@@ -176,6 +180,13 @@ def _flag(name: str, value: object) -> bool:
             return False
         case _:
             raise SettingInvalid(f"{name} = {value!r}: must be true or false")
+
+
+def _days(name: str, value: object) -> int:
+    text = str(value)
+    if not text.isascii() or not text.isdigit() or int(text) > _MAX_DAYS:
+        raise SettingInvalid(f"{name} = {text!r}: must be 0 (for ever) to {_MAX_DAYS} days")
+    return int(text)
 
 
 def _log_level(value: str) -> str:

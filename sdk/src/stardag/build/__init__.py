@@ -24,6 +24,7 @@ from stardag.build.published import (
     RoutedTaskExecutor,
     TaskExecutorABC,
 )
+from stardag.build.service_locks import ServiceLocks
 from stardag.build.summary import (
     BuildExitStatus,
     BuildSummary,
@@ -55,6 +56,7 @@ __all__ = [
     "ProcessExecutor",
     "RoutedTaskExecutor",
     "RoutingExecutor",
+    "ServiceLocks",
     "SkippedTask",
     "TaskCount",
     "TaskCounts",

@@ -39,6 +39,9 @@ class FileLocks:
 class FileLease:
     """A lock on an open file."""
 
+    lasts = True
+    """It has no end of its own."""
+
     def __init__(self, path: Path, descriptor: int) -> None:
         """Take charge of an open file."""
         self._path = path

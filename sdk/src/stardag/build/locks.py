@@ -16,6 +16,11 @@ if TYPE_CHECKING:
 class Lease(Protocol):
     """The right to run a task, held by one build at a time."""
 
+    @property
+    def lasts(self) -> bool:
+        """Whether work may begin under it: if it ends by itself, half of its time is left."""
+        ...
+
     def release(self) -> None:
         """Give it back."""
         ...
@@ -76,6 +81,8 @@ async def _perform_leased(
             outcome = End.BLOCKED
         elif await ask(attempt.task.complete):
             outcome = End.REUSED
+        elif not await ask(lambda: guard.lasts):
+            outcome = End.BLOCKED
         else:
             guard.begin(attempt)
             outcome = await perform()
@@ -106,6 +113,11 @@ class Guard:
     def held(self) -> bool:
         """Whether the lease is held."""
         return self._lease is not None
+
+    @property
+    def lasts(self) -> bool:
+        """Whether the lease is held, and work may begin under it."""
+        return self._lease is not None and self._lease.lasts
 
     def acquire(self, name: str) -> bool:
         """Return whether the lease is held now."""

@@ -40,18 +40,19 @@ class SenderArguments:
             command.append(f"--token-file={self.credential.file}")
         return command
 
-    def environment(self) -> dict[str, str]:
-        """Return the environment of the process."""
-        environment = dict(os.environ)
-        # where this package was found, its dependencies are; the rest of this process's
-        # path may have modules that hide those of the standard library
-        home = str(Path(stardag.__file__).parent.parent)
-        inherited = environment.get("PYTHONPATH")
-        environment["PYTHONPATH"] = f"{inherited}{os.pathsep}{home}" if inherited else home
-        environment.pop(TOKEN_VARIABLE, None)
-        if self.credential.token is not None:
-            environment[TOKEN_VARIABLE] = self.credential.token
-        return environment
+
+def child_environment(credential: Credential) -> dict[str, str]:
+    """Return the environment of a process of ours, which finds this package and the token."""
+    environment = dict(os.environ)
+    # where this package was found, its dependencies are; the rest of this process's
+    # path may have modules that hide those of the standard library
+    home = str(Path(stardag.__file__).parent.parent)
+    inherited = environment.get("PYTHONPATH")
+    environment["PYTHONPATH"] = f"{inherited}{os.pathsep}{home}" if inherited else home
+    environment.pop(TOKEN_VARIABLE, None)
+    if credential.token is not None:
+        environment[TOKEN_VARIABLE] = credential.token
+    return environment
 
 
 class Launcher:
@@ -94,7 +95,7 @@ class Launcher:
         return os.posix_spawn(
             sys.executable,
             [sys.executable, *self._arguments.command()],
-            self._arguments.environment(),
+            child_environment(self._arguments.credential),
             file_actions=files,
             setsid=True,
         )

@@ -77,9 +77,9 @@ class AcquireLeaseRequest(_message.Message):
 
     @_builtins.property
     def max_wait(self) -> _duration_pb2.Duration:
-        """Wait up to this long, who asked first before the others; up to 60 s, unset
-        for not at all. The call's deadline should be later. A caller that is gone
-        when its turn comes gets nothing.
+        """Wait up to this long, who asked first before the others that wait at the
+        same replica; up to 60 s, unset for not at all. The call's deadline should
+        be later. A caller that is gone when its turn comes gets nothing.
         """
 
     def __init__(

@@ -1,5 +1,6 @@
 """The limits of the contract that the server enforces."""
 
+MAX_MESSAGE_BYTES = 4 << 20
 MAX_BATCH_EVENTS = 10_000
 MAX_BATCH_BYTES = 1 << 20
 MAX_UNACKED_EVENTS = 100_000

@@ -1,8 +1,10 @@
 """stardag.v1.AdminService."""
 
 from collections.abc import AsyncIterator
+from importlib.metadata import version
 
 from stardag.v1.admin_service_pb2 import (
+    DeletionProgress,
     ExportBuildRequest,
     ExportBuildResponse,
     GetServerInfoRequest,
@@ -14,23 +16,47 @@ from stardag.v1.admin_service_pb2 import (
     RunRetentionRequest,
     RunRetentionResponse,
 )
+from stardag_server.auth.principal import caller
+from stardag_server.domain import limits
 from stardag_server.domain.refusals import NotImplementedHere
+from stardag_server.domain.retention import Deleted, RetentionPolicy
+from stardag_server.services.messages import timestamp
 from stardag_server.store.store import Store
 
 
 class AdminService:
     """Keeps the server in order. The contract is in the proto file."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, policy: RetentionPolicy) -> None:
         self._store = store
+        self._policy = policy
 
     async def get_server_info(self, request: GetServerInfoRequest) -> GetServerInfoResponse:
         """Return the version and the limits of this server."""
-        raise NotImplementedHere("GetServerInfo")
+        info = await self._store.info()
+        return GetServerInfoResponse(
+            version=version("stardag-server"),
+            server_time=timestamp(info.now),
+            max_message_bytes=limits.MAX_MESSAGE_BYTES,
+            max_batch_events=limits.MAX_BATCH_EVENTS,
+            max_batch_bytes=limits.MAX_BATCH_BYTES,
+            database=info.database,
+            schema_revision=info.revision,
+        )
 
-    def run_retention(self, request: RunRetentionRequest) -> AsyncIterator[RunRetentionResponse]:
+    async def run_retention(
+        self, request: RunRetentionRequest
+    ) -> AsyncIterator[RunRetentionResponse]:
         """Delete what is older than the retention of the workspace says; tell as it goes."""
-        raise NotImplementedHere("RunRetention")
+        workspace, retention = caller().workspace, self._store.retention
+        if request.dry_run:
+            yield _progress(await retention.due(workspace, self._policy))
+            return
+        deleted = Deleted()
+        async for deleted in retention.run(workspace, self._policy):
+            yield _progress(deleted)
+        if not deleted.builds:
+            yield _progress(deleted)
 
     def purge_builds(self, request: PurgeBuildsRequest) -> AsyncIterator[PurgeBuildsResponse]:
         """Delete the builds that match a filter; tell as it goes."""
@@ -46,3 +72,9 @@ class AdminService:
         """Store the build of an archive."""
         await anext(requests, None)
         raise NotImplementedHere("ImportBuild")
+
+
+def _progress(deleted: Deleted) -> RunRetentionResponse:
+    return RunRetentionResponse(
+        progress=DeletionProgress(builds=deleted.builds, events=deleted.events, tasks=deleted.tasks)
+    )

@@ -1,8 +1,12 @@
 """stardag.v1.AssetService."""
 
+import asyncio
+import hashlib
 from collections.abc import AsyncIterator
 
+from stardag.v1.asset_pb2 import Asset
 from stardag.v1.asset_service_pb2 import (
+    AssetDraft,
     DeleteAssetRequest,
     DeleteAssetResponse,
     DownloadAssetRequest,
@@ -16,39 +20,166 @@ from stardag.v1.asset_service_pb2 import (
     UploadAssetRequest,
     UploadAssetResponse,
 )
-from stardag_server.domain.refusals import NotImplementedHere
+from stardag_server.auth.principal import caller
+from stardag_server.domain import limits
+from stardag_server.domain.asset_content import ContentInvalid, check_content, media_type
+from stardag_server.domain.ids import parse_id
+from stardag_server.domain.pages import PageTokens, page_size, parts
+from stardag_server.domain.refusals import (
+    AssetInvalid,
+    AssetTooLarge,
+    DigestMismatch,
+    MessageTooLarge,
+    NotImplementedHere,
+    RequestInvalid,
+    StreamProtocol,
+)
+from stardag_server.services.messages import timestamp
+from stardag_server.store.assets import AnyRow, NewAsset
 from stardag_server.store.store import Store
+
+_DEFAULT_ASSETS = 50
+_MAX_INLINE_BYTES = 1 << 20
+_MAX_BYTES = 64 << 20
+_MAX_DESCRIPTION = 1_024
 
 
 class AssetService:
     """Writes and reads rich outputs of tasks. The contract is in the proto file."""
 
     def __init__(self, store: Store) -> None:
-        self._store = store
+        self._assets = store.assets
 
     async def put_asset(self, request: PutAssetRequest) -> PutAssetResponse:
         """Write one asset whose content is in the request."""
-        raise NotImplementedHere("PutAsset")
+        if len(request.content) > _MAX_INLINE_BYTES:
+            raise MessageTooLarge("bytes of content", _MAX_INLINE_BYTES, len(request.content))
+        return PutAssetResponse(asset=await self._write(request.draft, request.content))
 
     async def upload_asset(
         self, requests: AsyncIterator[UploadAssetRequest]
     ) -> UploadAssetResponse:
         """Write one asset whose content comes in chunks."""
-        await anext(requests, None)
-        raise NotImplementedHere("UploadAsset")
+        first = await anext(requests, None)
+        if first is None or not first.HasField("draft"):
+            raise StreamProtocol("the first message of an upload must have `draft`")
+        _check_draft(first.draft)
+        content = bytearray()
+        async for request in requests:
+            if request.HasField("draft"):
+                raise StreamProtocol("only the first message of an upload has `draft`")
+            if len(request.chunk) > _MAX_INLINE_BYTES:
+                raise MessageTooLarge("bytes of a chunk", _MAX_INLINE_BYTES, len(request.chunk))
+            content += request.chunk
+            if len(content) > _MAX_BYTES:
+                raise AssetTooLarge(_MAX_BYTES)
+        return UploadAssetResponse(asset=await self._write(first.draft, bytes(content)))
 
     async def get_asset(self, request: GetAssetRequest) -> GetAssetResponse:
         """Return an asset, with its content if that fits."""
-        raise NotImplementedHere("GetAsset")
+        row = await self._find(request)
+        content = b""
+        if row.size <= _MAX_INLINE_BYTES:
+            content = b"".join([part async for part in self._assets.content(row)])
+        return GetAssetResponse(asset=_message(row), content=content)
 
-    def download_asset(self, request: DownloadAssetRequest) -> AsyncIterator[DownloadAssetResponse]:
+    async def download_asset(
+        self, request: DownloadAssetRequest
+    ) -> AsyncIterator[DownloadAssetResponse]:
         """Yield an asset, then its content in chunks."""
-        raise NotImplementedHere("DownloadAsset")
+        row = await self._find(request)
+        if not 0 <= request.offset <= row.size:
+            raise RequestInvalid.of("offset", f"must be 0 to {row.size}, the size of the content")
+        yield DownloadAssetResponse(asset=_message(row))
+        async for part in self._assets.content(row, request.offset):
+            yield DownloadAssetResponse(chunk=part)
 
     async def list_assets(self, request: ListAssetsRequest) -> ListAssetsResponse:
         """List the latest revision of assets."""
-        raise NotImplementedHere("ListAssets")
+        if request.filter or request.order_by:
+            raise NotImplementedHere("filter and order_by")
+        size = page_size(request.page_size, _DEFAULT_ASSETS)
+        tokens = PageTokens(request)
+        before = tokens.parse(request.page_token)
+        rows = await self._assets.latest(caller().workspace, before, size + 1)
+        assets = next(parts(_message(row) for row in rows[:size]), list[Asset]())
+        more = len(assets) < len(rows)
+        return ListAssetsResponse(
+            assets=assets, next_page_token=tokens.make(rows[len(assets) - 1].id) if more else ""
+        )
 
     async def delete_asset(self, request: DeleteAssetRequest) -> DeleteAssetResponse:
         """Delete all revisions of an asset."""
-        raise NotImplementedHere("DeleteAsset")
+        task, name = parse_id("task_id", request.task_id), _name("name", request.name)
+        await self._assets.delete(caller().workspace, task, name)
+        return DeleteAssetResponse()
+
+    async def _find(self, request: GetAssetRequest | DownloadAssetRequest) -> AnyRow:
+        task, name = parse_id("task_id", request.task_id), _name("name", request.name)
+        if request.revision < 0:
+            raise RequestInvalid.of("revision", "must not be negative")
+        return await self._assets.asset(caller().workspace, task, name, request.revision)
+
+    async def _write(self, draft: AssetDraft, content: bytes) -> Asset:
+        type = _check_draft(draft)
+        if not content:
+            raise RequestInvalid.of("content", "must not be empty")
+        # What takes long must not keep other callers waiting.
+        await asyncio.to_thread(_check_content, draft, type, content)
+        new = NewAsset(
+            task=parse_id("draft.task_id", draft.task_id),
+            name=draft.name,
+            kind=draft.kind,
+            media_type=type,
+            description=draft.description,
+            build=parse_id("draft.build_id", draft.build_id) if draft.build_id else None,
+            content=content,
+        )
+        return _message(await self._assets.put(caller().workspace, new))
+
+
+def _check_draft(draft: AssetDraft) -> str:
+    """Return the media type of what is to be written. Raises RequestInvalid, AssetInvalid."""
+    parse_id("draft.task_id", draft.task_id)
+    _name("draft.name", draft.name)
+    if draft.build_id:
+        parse_id("draft.build_id", draft.build_id)
+    if len(draft.description) > _MAX_DESCRIPTION or "\x00" in draft.description:
+        raise RequestInvalid.of(
+            "draft.description", f"must be at most {_MAX_DESCRIPTION} characters, none NUL"
+        )
+    try:
+        return media_type(draft.kind, draft.media_type)
+    except ContentInvalid as error:
+        raise AssetInvalid(draft.name, str(error)) from None
+
+
+def _check_content(draft: AssetDraft, media_type: str, content: bytes) -> None:
+    actual = hashlib.sha256(content).hexdigest()
+    if draft.sha256 not in ("", actual):
+        raise DigestMismatch(draft.sha256[:64], actual)
+    try:
+        check_content(draft.kind, media_type, content)
+    except ContentInvalid as error:
+        raise AssetInvalid(draft.name, str(error)) from None
+
+
+def _name(field: str, name: str) -> str:
+    if not 1 <= len(name) <= limits.MAX_NAME or "\x00" in name:
+        raise RequestInvalid.of(field, f"must be 1 to {limits.MAX_NAME} characters, none NUL")
+    return name
+
+
+def _message(row: AnyRow) -> Asset:
+    return Asset(
+        task_id=str(row.task_uuid),
+        name=row.name,
+        kind=row.kind,
+        media_type=row.media_type,
+        description=row.description,
+        size_bytes=row.size,
+        sha256=row.sha256.hex(),
+        revision=row.revision,
+        build_id=str(row.build_uuid or ""),
+        create_time=timestamp(row.create_time),
+    )

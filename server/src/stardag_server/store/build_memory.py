@@ -29,6 +29,11 @@ class BuildMemory:
         self._states -= len(fold.tasks)
         return fold if fold.build.head == head else None
 
+    def forget(self, build: bytes) -> None:
+        """Forget a build that was deleted."""
+        if fold := self._folds.pop(build, None):
+            self._states -= len(fold.tasks)
+
     def keep(self, build: bytes, fold: BuildFold) -> None:
         """Keep a build whose fold was committed; forget the oldest ones if there are too many."""
         fold.changed.clear()

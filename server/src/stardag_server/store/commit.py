@@ -20,6 +20,7 @@ from stardag_server.domain.silence import inferred_death
 from stardag_server.store.build_rows import BuildRows
 from stardag_server.store.bulk import Append, Bulk, Change, Row, Write
 from stardag_server.store.database import clock
+from stardag_server.store.fencing import newest_tokens
 from stardag_server.store.schema import Event, StrayEvent, Stream, plain
 from stardag_server.store.task_keys import TaskKeys
 
@@ -73,6 +74,7 @@ class Commit:
         parts: list[Part] = []
         for batch in batches:
             outcomes.append(admit(batch, streams.get(batch.stream.uuid), parts))
+        await self._fence(parts)
         writes = await self._fold_all(parts)
         if streams:
             rows = [(stream.key, stream.watermark, self.now) for stream in streams.values()]
@@ -112,6 +114,23 @@ class Commit:
             streams[uuid] = StreamState(key, generation, watermark)
             self.now = max(self.now, seen)
         return streams
+
+    async def _fence(self, parts: list[Part]) -> None:
+        """Reject what was said under a lease that somebody else has had since."""
+        leased = [
+            (part, index)
+            for part in parts
+            for index, event in enumerate(part.events)
+            if event.fencing_token and event.task_id and not part.rejections[index]
+        ]
+        if not leased:
+            return
+        tasks = {UUID(bytes=part.events[index].task_id) for part, index in leased}
+        newest = await newest_tokens(self.connection, self.workspace, tasks)
+        for part, index in leased:
+            event = part.events[index]
+            if event.fencing_token < newest.get(event.task_id, 0):
+                part.rejections[index] = _FENCED
 
     async def _fold_all(self, parts: list[Part]) -> list[Write]:
         """Fold all parts under the locks of their builds, and return what stores them."""
@@ -244,6 +263,8 @@ _CONFLICT = Rejection(
     pb.EVENT_REJECTION_REASON_TASK_CONFLICT,
     "the task is known with another namespace, name or version",
 )
+
+_FENCED = Rejection(pb.EVENT_REJECTION_REASON_FENCED, "another has had the lease of the task since")
 
 _TOO_MANY_YIELDED = Rejection(
     pb.EVENT_REJECTION_REASON_EVENT_INVALID,

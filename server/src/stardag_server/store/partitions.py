@@ -1,5 +1,6 @@
 """The monthly partitions of the log on PostgreSQL."""
 
+import re
 from datetime import UTC, datetime, timedelta
 
 import sqlalchemy as sa
@@ -43,13 +44,35 @@ class EventPartitions:
                 await connection.execute(sa.text(_create(year, month)))
         self._present |= missing
 
+    async def drop_before(self, moment: int) -> None:
+        """Drop the months that ended before this moment, and are not of these days.
+
+        `moment` is in microseconds since the Unix epoch.
+        """
+        if not self._database.postgres:
+            return
+        bound = min(datetime.fromtimestamp(moment / 1_000_000, UTC), datetime.now(UTC) - _MARGIN)
+        first_kept = _name(bound.year, bound.month)
+        async with self._database.write() as connection:
+            await connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))
+            tables = await connection.execute(
+                sa.text("SELECT tablename FROM pg_tables WHERE schemaname = current_schema()")
+            )
+            for table in sorted(tables.scalars()):
+                if re.fullmatch(NAME_PATTERN, table) and table < first_kept:
+                    await connection.execute(sa.text(f"DROP TABLE {table}"))
+
 
 def _create(year: int, month: int) -> str:
     begin = datetime(year, month, 1, tzinfo=UTC)
     end = datetime(year + month // 12, month % 12 + 1, 1, tzinfo=UTC)
     low, high = (int(at.timestamp()) * 1_000_000 for at in (begin, end))
-    table = Event.__tablename__
     return (
-        f"CREATE TABLE IF NOT EXISTS {table}_{year:04}_{month:02}"
-        f" PARTITION OF {table} FOR VALUES FROM ({low}) TO ({high})"
+        f"CREATE TABLE IF NOT EXISTS {_name(year, month)}"
+        f" PARTITION OF {Event.__tablename__} FOR VALUES FROM ({low}) TO ({high})"
     )
+
+
+def _name(year: int, month: int) -> str:
+    """Return a partition's name; their order is that of the months."""
+    return f"{Event.__tablename__}_{year:04}_{month:02}"

@@ -244,3 +244,86 @@ class StrayEvent(Base):
     rejection: Mapped[int] = mapped_column(sa.SmallInteger)
     rejection_message: Mapped[str]
     event: Mapped[bytes]
+
+
+class ConcurrencyLimit(Base):
+    """A named bound on the slots that leases take up at once."""
+
+    __tablename__ = "concurrency_limits"
+    __table_args__ = (sa.UniqueConstraint("workspace_id", "name"),)
+
+    id: Mapped[int] = mapped_column(Key, primary_key=True)
+    workspace_id: Mapped[int] = mapped_column(sa.ForeignKey(Workspace.id))
+    name: Mapped[str]
+    max_slots: Mapped[int]
+    description: Mapped[str]
+
+
+class Lease(Base):
+    """A lease, held until `expire_time`; the row stays when it is over, for its token.
+
+    The tokens come from one sequence: that of the column on PostgreSQL. SQLite,
+    with one writer at a time, has the greatest token of all rows instead.
+    """
+
+    __tablename__ = "leases"
+    __table_args__ = (sa.UniqueConstraint("workspace_id", "name"),)
+
+    id: Mapped[int] = mapped_column(Key, primary_key=True)
+    workspace_id: Mapped[int] = mapped_column(sa.ForeignKey(Workspace.id))
+    name: Mapped[str]
+    fencing_token: Mapped[int] = mapped_column(sa.BigInteger, sa.Identity(), unique=True)
+    holder: Mapped[UUID | None]
+    build_uuid: Mapped[UUID | None]
+    acquire_time: Mapped[int] = _zero()
+    expire_time: Mapped[int] = _zero()
+
+
+class LeaseSlots(Base):
+    """The slots of a limit that a lease takes up while it is held."""
+
+    __tablename__ = "lease_slots"
+
+    limit_id: Mapped[int] = mapped_column(
+        sa.ForeignKey(ConcurrencyLimit.id, ondelete="CASCADE"), primary_key=True
+    )
+    lease_id: Mapped[int] = mapped_column(
+        sa.ForeignKey(Lease.id, ondelete="CASCADE"), primary_key=True, index=True
+    )
+    slots: Mapped[int]
+
+
+class Asset(Base):
+    """A revision of a task's asset; its content is in `asset_chunks`."""
+
+    __tablename__ = "assets"
+    __table_args__ = (
+        sa.UniqueConstraint("workspace_id", "task_uuid", "name", "revision"),
+        sa.Index(None, "workspace_id", "id"),
+    )
+
+    id: Mapped[int] = mapped_column(Key, primary_key=True)
+    workspace_id: Mapped[int] = mapped_column(sa.ForeignKey(Workspace.id))
+    task_uuid: Mapped[UUID]
+    name: Mapped[str]
+    revision: Mapped[int]
+    latest: Mapped[bool]
+    kind: Mapped[int] = mapped_column(sa.SmallInteger)
+    media_type: Mapped[str]
+    description: Mapped[str]
+    size: Mapped[int]
+    sha256: Mapped[bytes]
+    build_uuid: Mapped[UUID | None]
+    create_time: Mapped[int]
+
+
+class AssetChunk(Base):
+    """The next bytes of an asset's content: all of one size, but for the last."""
+
+    __tablename__ = "asset_chunks"
+
+    asset_id: Mapped[int] = mapped_column(
+        sa.ForeignKey(Asset.id, ondelete="CASCADE"), primary_key=True
+    )
+    ordinal: Mapped[int] = mapped_column(primary_key=True)
+    content: Mapped[bytes]

@@ -11,16 +11,20 @@ from stardag.v1.event_service_pb2 import OpenEventStream
 from stardag.v1.task_pb2 import TaskDefinition
 from stardag_server.domain.batch import Batch, Committed, OpenStream
 from stardag_server.domain.refusals import Refusal, StorageUnavailable, TaskConflict
+from stardag_server.store.assets import Assets
 from stardag_server.store.build_memory import BuildMemory
 from stardag_server.store.build_rows import BuildRows
 from stardag_server.store.bulk import Bulk
 from stardag_server.store.commit import Commit
+from stardag_server.store.concurrency_limits import ConcurrencyLimits
 from stardag_server.store.database import Database, clock
 from stardag_server.store.history import History
+from stardag_server.store.leases import Leases
 from stardag_server.store.listing import Listing
 from stardag_server.store.partitions import EventPartitions
 from stardag_server.store.postgres_bulk import PostgresBulk
 from stardag_server.store.queries import Queries
+from stardag_server.store.retention import Retention
 from stardag_server.store.schema import Stream, Workspace, plain
 from stardag_server.store.silent_builds import silent_builds
 from stardag_server.store.sqlite_bulk import SqliteBulk
@@ -36,6 +40,16 @@ class CommitResult:
     outcomes: list[Committed | Refusal]
     heads: dict[int, int]
     """Position of the last event of each build that was written to, by key."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoreInfo:
+    """What a store is in."""
+
+    database: str
+    """"sqlite" or "postgresql"."""
+    revision: str
+    now: int
 
 
 class Store:
@@ -57,6 +71,17 @@ class Store:
         self.queries = Queries(self._database, self._bulk)
         self.listing = Listing(self._database)
         self.history = History(self._database, self._bulk)
+        self.assets = Assets(self._database)
+        self.leases = Leases(self._database)
+        self.retention = Retention(self._database, self._bulk, self._partitions, self._memory)
+        self.limits = ConcurrencyLimits(self._database)
+
+    async def info(self) -> StoreInfo:
+        """Return what database this is, and its clock."""
+        async with self._database.read() as connection:
+            now = (await connection.execute(sa.select(clock(connection)))).scalar_one()
+            revision = await connection.execute(sa.text("SELECT version_num FROM alembic_version"))
+            return StoreInfo(connection.dialect.name, revision.scalar_one(), now)
 
     async def close(self) -> None:
         """Close all connections."""

@@ -15,10 +15,9 @@ from grpc_reflection.v1alpha import reflection
 from stardag_server.auth.principal import Principal, let_in
 from stardag_server.auth.token import check_token
 from stardag_server.domain import scopes
+from stardag_server.domain.limits import MAX_MESSAGE_BYTES
 from stardag_server.transport.boundary import Boundary
 from stardag_server.transport.handlers import service_handler
-
-MAX_MESSAGE_BYTES = 4 << 20
 
 OPEN_METHODS = frozenset(
     method for method, access in scopes.ACCESS.items() if access is scopes.Access.PUBLIC

@@ -1,0 +1,186 @@
+"""Builds whose time is over are deleted, one after the other.
+
+The events of whole months go with their partition on PostgreSQL. What is left
+of a build's events is deleted in portions, each a transaction of its own, so
+that nobody waits for long; the build itself, with its states and tasks, goes
+last, in one. Whoever is interrupted can begin again.
+"""
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.orm import aliased
+
+from stardag.v1.build_pb2 import BUILD_STATUS_RUNNING
+from stardag_server.domain.retention import Deleted, RetentionPolicy
+from stardag_server.store.build_memory import BuildMemory
+from stardag_server.store.bulk import Bulk
+from stardag_server.store.database import Database, clock
+from stardag_server.store.partitions import EventPartitions
+from stardag_server.store.schema import (
+    Asset,
+    Build,
+    BuildTask,
+    Event,
+    Lease,
+    Stream,
+    Task,
+    TaskDependency,
+)
+
+_PORTION = 20_000
+_LEASES_KEPT_US = 24 * 3600 * 1_000_000
+
+
+class Retention:
+    """What a workspace's policy says is deleted."""
+
+    def __init__(
+        self, database: Database, bulk: Bulk, partitions: EventPartitions, memory: BuildMemory
+    ) -> None:
+        self._database = database
+        self._bulk = bulk
+        self._partitions = partitions
+        self._memory = memory
+
+    async def due(self, workspace: int, policy: RetentionPolicy) -> Deleted:
+        """Return how much would be deleted now."""
+        async with self._database.read() as connection:
+            keys = [row.id for row in await self._expired(connection, workspace, policy)]
+            events = sa.select(sa.func.coalesce(sa.func.sum(Build.head), 0)).where(
+                self._bulk.among(Build.id, keys)
+            )
+            other = aliased(BuildTask)
+            elsewhere = sa.select(other.build_id).where(
+                other.task_id == BuildTask.task_id, ~self._bulk.among(other.build_id, keys)
+            )
+            tasks = sa.select(sa.func.count(BuildTask.task_id.distinct())).where(
+                self._bulk.among(BuildTask.build_id, keys), ~elsewhere.exists()
+            )
+            return Deleted(
+                len(keys),
+                int((await connection.execute(events)).scalar_one()),
+                (await connection.execute(tasks)).scalar_one(),
+            )
+
+    async def run(self, workspace: int, policy: RetentionPolicy) -> AsyncIterator[Deleted]:
+        """Delete what is due; yield how much was deleted so far, after each build."""
+        await self._forget_leases(workspace)
+        async with self._database.read() as connection:
+            expired = await self._expired(connection, workspace, policy)
+        total = Deleted()
+        if not expired:
+            return
+        await self._partitions.drop_before(await self._oldest_kept([row.id for row in expired]))
+        for row in expired:
+            await self._delete_events(row.id, row.head)
+            tasks = await self._delete_build(workspace, row.id, row.uuid, policy)
+            if tasks is not None:
+                total.builds += 1
+                total.events += row.head
+                total.tasks += tasks
+            yield replace(total)
+
+    async def _expired(
+        self, connection: AsyncConnection, workspace: int, policy: RetentionPolicy
+    ) -> Sequence[sa.Row[*tuple[Any, ...]]]:
+        if not policy.age_us:
+            return ()
+        newer = sa.func.row_number().over(partition_by=Build.name, order_by=Build.id.desc())
+        builds = (
+            sa.select(
+                Build.id,
+                Build.uuid,
+                Build.head,
+                newer.label("newer"),
+                _is_over(connection, policy).label("over"),
+            )
+            .where(Build.workspace_id == workspace)
+            .subquery()
+        )
+        query = (
+            sa.select(builds.c.id, builds.c.uuid, builds.c.head)
+            .where(builds.c.newer > policy.min_builds, builds.c.over)
+            .order_by(builds.c.id)
+        )
+        return (await connection.execute(query)).all()
+
+    async def _oldest_kept(self, expired: Sequence[int]) -> int:
+        """Return when the first build was made, of any workspace, that is not expired; or now."""
+        async with self._database.read() as connection:
+            oldest = sa.select(sa.func.min(Build.create_time)).where(
+                ~self._bulk.among(Build.id, expired)
+            )
+            found = (await connection.execute(oldest)).scalar_one()
+            return found or (await connection.execute(sa.select(clock(connection)))).scalar_one()
+
+    async def _delete_events(self, build: int, head: int) -> None:
+        for begin in range(0, head, _PORTION):
+            async with self._database.write() as connection:
+                await connection.execute(
+                    sa.delete(Event).where(
+                        Event.build_id == build,
+                        Event.position > begin,
+                        Event.position <= begin + _PORTION,
+                    )
+                )
+
+    async def _delete_build(
+        self, workspace: int, build: int, uuid: UUID, policy: RetentionPolicy
+    ) -> int | None:
+        """Delete a build and the tasks that no other has; return their number.
+
+        None if it was written to meanwhile, or somebody else has deleted it.
+        """
+        async with self._database.write() as connection:
+            if self._database.postgres:
+                # Every commit locks its streams before it looks tasks up. While this is
+                # held, none is between finding a task and noting that a build has it.
+                await connection.execute(
+                    sa.text(f"LOCK TABLE {Stream.__tablename__} IN EXCLUSIVE MODE")
+                )
+            delete = sa.delete(Build).where(Build.id == build, _is_over(connection, policy))
+            if not (await connection.execute(delete)).rowcount:
+                return None
+            had = sa.delete(BuildTask).where(BuildTask.build_id == build)
+            tasks = (await connection.execute(had.returning(BuildTask.task_id))).scalars().all()
+            elsewhere = sa.select(BuildTask.task_id).where(BuildTask.task_id == Task.id).exists()
+            orphans = sa.delete(Task).where(self._bulk.among(Task.id, tasks), ~elsewhere)
+            gone = (await connection.execute(orphans.returning(Task.id, Task.uuid))).all()
+            await self._delete_with_tasks(connection, workspace, gone)
+        self._memory.forget(uuid.bytes)
+        return len(gone)
+
+    async def _delete_with_tasks(
+        self,
+        connection: AsyncConnection,
+        workspace: int,
+        tasks: Sequence[sa.Row[*tuple[Any, ...]]],
+    ) -> None:
+        """Delete what belongs to tasks that were deleted, given by their keys and ids."""
+        edges = self._bulk.among(TaskDependency.task_id, [task.id for task in tasks])
+        await connection.execute(sa.delete(TaskDependency).where(edges))
+        assets = self._bulk.among(Asset.task_uuid, [task.uuid for task in tasks])
+        await connection.execute(sa.delete(Asset).where(Asset.workspace_id == workspace, assets))
+
+    async def _forget_leases(self, workspace: int) -> None:
+        """Delete leases that ended long ago, but the newest token: the next is above it."""
+        async with self._database.write() as connection:
+            newest = sa.select(sa.func.max(Lease.fencing_token)).scalar_subquery()
+            await connection.execute(
+                sa.delete(Lease).where(
+                    Lease.workspace_id == workspace,
+                    Lease.expire_time < clock(connection) - _LEASES_KEPT_US,
+                    Lease.fencing_token < newest,
+                )
+            )
+
+
+def _is_over(connection: AsyncConnection, policy: RetentionPolicy) -> sa.ColumnElement[bool]:
+    """Return whether a build has ended, or was never begun, and is as old as that."""
+    ended = sa.or_(Build.status != BUILD_STATUS_RUNNING, Build.start_stream_id == 0)
+    return sa.and_(ended, Build.update_time < clock(connection) - policy.age_us)
