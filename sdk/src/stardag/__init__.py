@@ -4,6 +4,9 @@ A task is a frozen model; its parameters, other tasks included, hash to its id; 
 places its output; `build` makes what is missing.
 """
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from stardag._alias import AliasedMetadata, AliasTask
 from stardag._auto_task import AutoTask
 from stardag._dag_json import dag_from_json, dag_to_json
@@ -27,7 +30,6 @@ from stardag._errors import (
     VersionMismatchError,
     WorkerDiedError,
 )
-from stardag._explain import Difference, Explanation, differences, explain
 from stardag._fields import HashableSet, StardagField, TaskSet
 from stardag._identified import id_namespace_provider
 from stardag._loads import TaskLoads
@@ -39,17 +41,10 @@ from stardag._task_ref import TaskRef
 from stardag.build import (
     BuildSummary,
     FailMode,
-    FileLocks,
-    InlineExecutor,
-    ProcessExecutor,
-    RoutingExecutor,
-    ServiceLocks,
-    ThreadExecutor,
     build,
     build_aio,
     build_sequential,
     build_sequential_aio,
-    checkpoint,
 )
 from stardag.registry import registry_provider
 from stardag.target import (
@@ -62,7 +57,42 @@ from stardag.target import (
     target_factory_provider,
 )
 
+if TYPE_CHECKING:
+    from stardag._explain import Difference, Explanation, differences, explain
+    from stardag.build import (
+        FileLocks,
+        InlineExecutor,
+        ProcessExecutor,
+        RoutingExecutor,
+        ServiceLocks,
+        ThreadExecutor,
+        checkpoint,
+    )
+
 __version__ = "0.2.0"
+
+_MODULES = {
+    "Difference": "stardag._explain",
+    "Explanation": "stardag._explain",
+    "FileLocks": "stardag.build",
+    "InlineExecutor": "stardag.build",
+    "ProcessExecutor": "stardag.build",
+    "RoutingExecutor": "stardag.build",
+    "ServiceLocks": "stardag.build",
+    "ThreadExecutor": "stardag.build",
+    "checkpoint": "stardag.build",
+    "differences": "stardag._explain",
+    "explain": "stardag._explain",
+}
+"""Where those names are that few programs use: they are imported when they are asked for."""
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = globals()[name] = getattr(import_module(_MODULES[name]), name)
+    return value
+
 
 __all__ = [
     "AliasTask",

@@ -1,6 +1,8 @@
 """Building: what is missing is found, scheduled, run and told to an observer."""
 
-from stardag.build.attempt import Attempt, checkpoint
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from stardag.build.builder import (
     BuildOptions,
     build,
@@ -9,22 +11,7 @@ from stardag.build.builder import (
     build_sequential_aio,
     observer_provider,
 )
-from stardag.build.executors import (
-    Executor,
-    InlineExecutor,
-    ProcessExecutor,
-    RoutingExecutor,
-    ThreadExecutor,
-)
-from stardag.build.file_locks import FileLocks
-from stardag.build.locks import Lease, LeaseSource
 from stardag.build.observer import BuildInfo, BuildObserver, BuildStatus, ObservedTask
-from stardag.build.published import (
-    HybridConcurrentTaskExecutor,
-    RoutedTaskExecutor,
-    TaskExecutorABC,
-)
-from stardag.build.service_locks import ServiceLocks
 from stardag.build.summary import (
     BuildExitStatus,
     BuildSummary,
@@ -34,8 +21,51 @@ from stardag.build.summary import (
     TaskFailure,
 )
 
+if TYPE_CHECKING:
+    from stardag.build.attempt import Attempt, checkpoint
+    from stardag.build.executors import (
+        Executor,
+        HybridConcurrentTaskExecutor,
+        InlineExecutor,
+        ProcessExecutor,
+        RoutedTaskExecutor,
+        RoutingExecutor,
+        TaskExecutorABC,
+        ThreadExecutor,
+    )
+    from stardag.build.file_locks import FileLocks
+    from stardag.build.locks import Lease, LeaseSource
+    from stardag.build.service_locks import ServiceLocks
+
 TaskCount = TaskCounts
 """The name in the 0.1 series."""
+
+_executors = "stardag.build.executors"
+_MODULES = {
+    "Attempt": "stardag.build.attempt",
+    "Executor": _executors,
+    "FileLocks": "stardag.build.file_locks",
+    "HybridConcurrentTaskExecutor": _executors,
+    "InlineExecutor": _executors,
+    "Lease": "stardag.build.locks",
+    "LeaseSource": "stardag.build.locks",
+    "ProcessExecutor": _executors,
+    "RoutedTaskExecutor": _executors,
+    "RoutingExecutor": _executors,
+    "ServiceLocks": "stardag.build.service_locks",
+    "TaskExecutorABC": _executors,
+    "ThreadExecutor": _executors,
+    "checkpoint": "stardag.build.attempt",
+}
+"""Where those names are that few programs use: they are imported when they are asked for."""
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = globals()[name] = getattr(import_module(_MODULES[name]), name)
+    return value
+
 
 __all__ = [
     "Attempt",
