@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import worker_tasks as tasks
+from pydantic import SecretStr
 
 import stardag as sd
 from stardag.build import Executor
@@ -276,6 +277,16 @@ def test_a_task_whose_class_can_not_be_imported_is_a_clear_failure() -> None:
 
     (failed,) = sd.build(local(n=1), executor=sd.ProcessExecutor(1)).failures
     assert "import the module that defines it" in str(failed.error)
+
+
+def test_a_secret_does_not_travel_and_is_not_taken_for_its_mask() -> None:
+    secretive = tasks.Secretive(password=SecretStr("s3cret"))
+    root = tasks.total(parts=[secretive])
+    (failed,) = sd.build(root, executor=sd.ProcessExecutor(1)).failures
+    assert "has a secret among its parameters" in str(failed.error)
+    assert "s3cret" not in str(failed.error)
+    assert sd.build(root).ok
+    assert root.load() == 6
 
 
 def test_a_generator_in_a_process_runs_again_from_its_beginning(

@@ -8,6 +8,8 @@ import time
 from collections.abc import AsyncIterator, Generator, Iterator
 from pathlib import Path
 
+from pydantic import SecretStr
+
 import stardag as sd
 
 sd.namespace("worker_tasks", __name__)
@@ -245,3 +247,10 @@ class NestsPausing(sd.AutoTask[int]):
     def run(self) -> None:
         sd.build(Pauses(n=1)).raise_for_status()
         self.output().save(1)
+
+
+class Secretive(sd.AutoTask[int]):
+    password: SecretStr
+
+    def run(self) -> None:
+        self.output().save(len(self.password.get_secret_value()))

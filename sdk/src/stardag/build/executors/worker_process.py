@@ -9,7 +9,7 @@ from multiprocessing import get_context
 from typing import TYPE_CHECKING, Any
 
 from stardag._dag_json import bodies_of, tasks_from_bodies
-from stardag._errors import WorkerDiedError
+from stardag._errors import StardagError, WorkerDiedError
 from stardag._identified import id_text
 from stardag._registry import defining_modules
 from stardag.build.attempt import End, Failed, Suspended, output_missing, timed_out
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 GRACE_S = 5.0
 """How long a task that is asked to stop may take, before its process is killed."""
 _LOOK_EVERY_S = 1.0
+_MASK = "**********"  # what Pydantic writes for a secret
 
 
 class WorkerProcess:
@@ -78,6 +79,11 @@ class WorkerProcess:
             self._greeted = True
         modules = defining_modules()
         bodies = bodies_of([task], self._known)
+        if _MASK in str(bodies):
+            raise StardagError(
+                f"{task!r} has a secret among its parameters, or its inputs have, and JSON shows "
+                "only its mask to another process: run it in a thread, or read the secret in run"
+            )
         self._connection.send((modules[self._modules_sent :], bodies, id_text(task)))
         self._modules_sent = len(modules)
         self._known.update(bodies)
