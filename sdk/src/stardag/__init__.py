@@ -4,8 +4,7 @@ A task is a frozen model; its parameters, other tasks included, hash to its id; 
 places its output; `build` makes what is missing.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from stardag._alias import AliasedMetadata, AliasTask
 from stardag._auto_task import AutoTask
@@ -32,6 +31,7 @@ from stardag._errors import (
 )
 from stardag._fields import HashableSet, StardagField, TaskSet
 from stardag._identified import id_namespace_provider
+from stardag._imported_later import imported_later
 from stardag._loads import TaskLoads
 from stardag._polymorphic import Polymorphic, PolymorphicRoot, StardagBaseModel, SubClass
 from stardag._registry import auto_namespace, namespace
@@ -86,12 +86,7 @@ _MODULES = {
 }
 """Where those names are that few programs use: they are imported when they are asked for."""
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _MODULES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = globals()[name] = getattr(import_module(_MODULES[name]), name)
-    return value
+__getattr__ = imported_later(__name__, _MODULES)
 
 
 __all__ = [

@@ -1,8 +1,8 @@
 """Building: what is missing is found, scheduled, run and told to an observer."""
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from stardag._imported_later import imported_later
 from stardag.build.builder import (
     BuildOptions,
     build,
@@ -59,12 +59,7 @@ _MODULES = {
 }
 """Where those names are that few programs use: they are imported when they are asked for."""
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _MODULES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = globals()[name] = getattr(import_module(_MODULES[name]), name)
-    return value
+__getattr__ = imported_later(__name__, _MODULES)
 
 
 __all__ = [

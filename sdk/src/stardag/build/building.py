@@ -86,11 +86,6 @@ class Building:
         )
         self._driver = Driver(self._run)
 
-    @property
-    def summary(self) -> BuildSummary:
-        """What was done so far."""
-        return self._run.summary
-
     def stop(self) -> None:
         """Have the build end politely. May be called from any thread."""
         self._driver.stop()
