@@ -25,7 +25,7 @@ from stardag.v1 import (
 )
 from stardag.v1 import event_pb2 as pb
 from stardag_server import settings
-from stardag_server.main import serving
+from stardag_server.serving import serving
 
 
 @dataclass

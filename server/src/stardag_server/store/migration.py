@@ -32,11 +32,13 @@ def scripts() -> Path:
 
 
 async def migrate(url: sa.URL) -> str:
-    """Bring the database to the newest schema and return its revision.
+    """Bring the database to the newest schema and return its revision; make the file of SQLite.
 
     Any number of processes may do so at once. Raises DatabaseNewer, and
     StorageUnavailable if the database does not answer; then nothing is changed.
     """
+    if url.get_backend_name() == "sqlite":
+        Path(str(url.database)).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     database = Database(url)
     try:
         async with database.write() as connection:

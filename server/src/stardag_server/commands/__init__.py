@@ -1,0 +1,1 @@
+"""The commands of `stardag-server`, one a file."""
