@@ -34,15 +34,16 @@ _BUILDS = """
 INSERT INTO builds (workspace_id, uuid, create_time, update_time, status, start_time, end_time,
                     duration, name, client, host)
 SELECT :workspace, {uuid}, n, n, 2 + n % 3, 1700000000000000 + n, 1700000000000000 + n + 1000,
-       1000, 'Name' || n % 100, 'bench', 'host' FROM {series}
+       1000, 'Name' || (n % 100), 'bench', 'host' FROM {series}
 """
 _TASKS = """
 INSERT INTO tasks (workspace_id, uuid, create_time, namespace, name, version, identity_json,
                    params, output_uri)
-SELECT :workspace, {uuid}, n, 'bench', 'Name' || n % 100, '', {json}, {params}, ''
+SELECT :workspace, {uuid}, n, 'bench', 'Name' || (n % 100), '', {json}, {params}, ''
 FROM {series}
 """
-_JSON = r"""'{"n"\:' || n || ',"lr"\:' || n % 1000 || ',"tag"\:"t' || n % 100000 || '"}'"""
+# `||` binds looser than `%` in PostgreSQL, and tighter in SQLite.
+_JSON = r"""'{"n"\:' || n || ',"lr"\:' || (n % 1000) || ',"tag"\:"t' || (n % 100000) || '"}'"""
 
 
 @dataclass(frozen=True)

@@ -197,6 +197,8 @@ async def _end_connections(url: sa.URL) -> None:
             )
         )
     await engine.dispose()
+    # A restart takes longer than a connection in use is trusted.
+    await asyncio.sleep(0.1)
 
 
 async def _allow_connections(url: sa.URL, allowed: bool) -> None:

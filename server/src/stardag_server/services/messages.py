@@ -5,7 +5,7 @@ from uuid import UUID
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from stardag.v1 import event_pb2
-from stardag.v1.build_pb2 import Build, BuildCompleteness, SourceRevision, TaskStatusCount
+from stardag.v1.build_pb2 import Build, SourceRevision
 from stardag.v1.registry_service_pb2 import LineageDirection, LineageNode
 from stardag.v1.task_pb2 import Task, TaskFailure, TaskState, TaskStatus
 from stardag_server.store.queries import AnyRow
@@ -27,7 +27,7 @@ def build_message(row: AnyRow, root_task_ids: list[str] | None = None) -> Build:
     build = Build(
         build_id=str(row.uuid),
         status=row.status,
-        root_task_ids=root_task_ids or (),
+        root_task_ids=root_task_ids,
         name=row.name,
         description=row.description,
         labels=row.labels,
@@ -39,17 +39,15 @@ def build_message(row: AnyRow, root_task_ids: list[str] | None = None) -> Build:
         duration_us=row.duration,
         update_time=timestamp(row.update_time),
         reason=row.reason,
-        task_counts=[
-            TaskStatusCount(status=TaskStatus.ValueType(status), count=count)
-            for status, count in enumerate(row.task_counts)
-            if count
-        ],
-        completeness=BuildCompleteness(
-            recorded_events=row.head,
-            lost_events=row.lost_events,
-            rejected_events=row.rejected_events,
-        ),
     )
+    for status, count in enumerate(row.task_counts):
+        if count:
+            build.task_counts.add(status=TaskStatus.ValueType(status), count=count)
+    completeness = build.completeness
+    completeness.recorded_events = row.head
+    completeness.lost_events = row.lost_events
+    completeness.rejected_events = row.rejected_events
+    completeness.SetInParent()
     if row.source:
         build.source.CopyFrom(SourceRevision(**row.source))
     return build

@@ -1,6 +1,7 @@
 """Connections: one transaction at a time to write with, many to read."""
 
 import contextlib
+import functools
 import sqlite3
 import time
 from collections.abc import AsyncGenerator
@@ -8,10 +9,12 @@ from typing import Any
 
 import asyncpg
 import sqlalchemy as sa
+from pydantic_core import from_json
 from sqlalchemy import event
-from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
+from sqlalchemy.exc import DataError, DBAPIError, DisconnectionError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from stardag_server.domain.refusals import StorageUnavailable
 
@@ -23,6 +26,9 @@ _SQLITE_READERS = 4
 _SQLITE_WRITER_CACHE_KIB = 32 << 10
 _SQLITE_READER_CACHE_KIB = 2 << 10
 _POSTGRES_POOL = 8
+_TRUSTED_REST = 0.05
+"""Seconds of rest after which a connection is asked whether it lives."""
+_RESTED_SINCE = "rested_since"
 
 # Connection faults, a standby, resources exhausted, an operator's hand.
 _PASSING_SQLSTATES = ("08", "25006", "53", "57")
@@ -44,17 +50,17 @@ _FAULTS = (OSError, DBAPIError, PoolTimeout, asyncpg.PostgresError, asyncpg.Inte
 class Database:
     """One database, PostgreSQL or SQLite by its URL.
 
-    All kinds of transaction raise StorageUnavailable when the database does
-    not answer, which passes; a later call connects anew by itself.
+    Both kinds of transaction raise StorageUnavailable when the database does
+    not answer, which passes; a later call connects anew by itself. A restart of
+    the database shows so at most once for each connection that was in use just before.
     """
 
     def __init__(self, url: sa.URL) -> None:
         self.postgres = url.get_backend_name() == "postgresql"
         if self.postgres:
-            self._writer = self._reader = _postgres_engine(url, ping=True)
-            self._ingester = _postgres_engine(url, ping=False)
+            self._writer = self._reader = _postgres_engine(url)
         else:
-            self._writer = self._ingester = _sqlite_engine(
+            self._writer = _sqlite_engine(
                 url, connections=1, begin="BEGIN IMMEDIATE", cache_kib=_SQLITE_WRITER_CACHE_KIB
             )
             self._reader = _sqlite_engine(
@@ -68,21 +74,13 @@ class Database:
         """Open a transaction that commits at the end of the block, unless it raises."""
         return _transaction(self._writer.begin())
 
-    def ingest(self) -> contextlib.AbstractAsyncContextManager[AsyncConnection]:
-        """Open a transaction like `write`, on PostgreSQL three round trips faster.
-
-        Unlike it, it raises StorageUnavailable for every connection that died
-        since it was used last, as a restart of the database lets all of them.
-        """
-        return _transaction(self._ingester.begin())
-
     def read(self) -> contextlib.AbstractAsyncContextManager[AsyncConnection]:
         """Open a transaction to read in."""
         return _transaction(self._reader.connect())
 
     async def close(self) -> None:
         """Close all connections."""
-        for engine in (self._writer, self._reader, self._ingester):
+        for engine in (self._writer, self._reader):
             await engine.dispose()
 
 
@@ -145,21 +143,45 @@ async def _transaction(
             raise
 
 
-def _postgres_engine(url: sa.URL, ping: bool) -> AsyncEngine:
-    return create_async_engine(
+def _postgres_engine(url: sa.URL) -> AsyncEngine:
+    engine = create_async_engine(
         url,
         pool_size=_POSTGRES_POOL,
         max_overflow=_POSTGRES_POOL,
         pool_timeout=_CONNECT_TIMEOUT,
+        # So that the connection that rested least is the next.
+        pool_use_lifo=True,
         hide_parameters=True,
-        # A restart of the database leaves dead connections in the pool.
-        pool_pre_ping=ping,
+        json_deserializer=from_json,
         connect_args={
             "timeout": _CONNECT_TIMEOUT,
             "command_timeout": _STATEMENT_TIMEOUT,
             "server_settings": {"application_name": "stardag-server", "jit": "off"},
         },
     )
+    event.listen(engine.sync_engine, "checkin", _note_rest)
+    event.listen(engine.sync_engine, "checkout", functools.partial(_ping_rested, engine.dialect))
+    return engine
+
+
+def _note_rest(_connection: object, record: ConnectionPoolEntry) -> None:
+    record.info[_RESTED_SINCE] = time.monotonic()
+
+
+def _ping_rested(
+    dialect: sa.Dialect, connection: Any, record: ConnectionPoolEntry, _proxy: object
+) -> None:
+    """Have the pool replace a connection that rested and is dead, as a restart leaves it.
+
+    To ask each time, as `pool_pre_ping` does, would cost as much as a short query.
+    """
+    rested_since = record.info.get(_RESTED_SINCE)
+    if rested_since is None or time.monotonic() - rested_since < _TRUSTED_REST:
+        return
+    try:
+        dialect.do_ping(connection)
+    except Exception as error:
+        raise DisconnectionError from error
 
 
 def _sqlite_engine(url: sa.URL, connections: int, begin: str, cache_kib: int) -> AsyncEngine:
@@ -169,6 +191,7 @@ def _sqlite_engine(url: sa.URL, connections: int, begin: str, cache_kib: int) ->
         max_overflow=0,
         pool_timeout=_STATEMENT_TIMEOUT,
         hide_parameters=True,
+        json_deserializer=from_json,
     )
 
     def prepare(connection: Any, _record: object) -> None:

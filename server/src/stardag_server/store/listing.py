@@ -54,7 +54,7 @@ class Listing:
         order: Order | None = None,
     ) -> Sequence[AnyRow]:
         """Return builds, by default those heard of last first; their key is `id`."""
-        query = sa.select(*BUILD_COLUMNS).where(Build.workspace_id == workspace)
+        query = _BUILDS.where(Build.workspace_id == workspace)
         conditions: list[sa.ColumnElement[bool]] = []
         if statuses:
             conditions.append(Build.status.in_({*statuses} & {*BuildStatus.values()}))
@@ -170,6 +170,8 @@ class Listing:
             return (await connection.execute(page.limit(limit))).all()
 
 
+# Made once: that takes SQLAlchemy as long as the database takes to answer.
+_BUILDS = sa.select(*BUILD_COLUMNS)
 _LATEST = (
     "status",
     "attempt",

@@ -158,7 +158,7 @@ class Store:
             return await self._commit(batches)
 
     async def _commit(self, batches: Sequence[Batch]) -> CommitResult:
-        async with self._database.ingest() as connection:
+        async with self._database.write() as connection:
             rows = BuildRows(connection, self._bulk, batches[0].workspace, self._memory)
             commit = Commit(connection, self._bulk, batches[0].workspace, rows)
             outcomes = await commit.run(batches)
