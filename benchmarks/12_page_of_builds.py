@@ -14,6 +14,7 @@ from figures import Figure, at_most, report
 from histories import History, history, milliseconds, scratch, urls
 
 from stardag.v1.build_service_pb2 import ListBuildsResponse
+from stardag_server.garbage import collect_seldom
 from stardag_server.services.messages import build_message
 
 BUILDS = 1_000_000
@@ -59,6 +60,7 @@ async def run(name: str, url: sa.URL, builds: int) -> list[Figure]:
 
 
 def main() -> None:
+    collect_seldom()
     builds = QUICK_BUILDS if "--quick" in sys.argv else BUILDS
     with scratch() as folder:
         figures: list[Figure] = []

@@ -16,6 +16,7 @@ from histories import History, history, milliseconds, scratch, urls
 from stardag.v1.registry_service_pb2 import ListTasksResponse
 from stardag_server.domain.filter_fields import TASK_FIELDS
 from stardag_server.domain.filters import parse
+from stardag_server.garbage import collect_seldom
 from stardag_server.services.messages import listed_task_message
 
 TASKS = 1_000_000
@@ -59,6 +60,7 @@ async def run(name: str, url: sa.URL, tasks: int) -> list[Figure]:
 
 
 def main() -> None:
+    collect_seldom()
     tasks = QUICK_TASKS if "--quick" in sys.argv else TASKS
     with scratch() as folder:
         figures: list[Figure] = []

@@ -42,6 +42,18 @@ INSERT INTO tasks (workspace_id, uuid, create_time, namespace, name, version, id
 SELECT :workspace, {uuid}, n, 'bench', 'Name' || (n % 100), '', {json}, {params}, ''
 FROM {series}
 """
+_STATES = """
+INSERT INTO build_tasks (build_id, ordinal, task_id, status, attempt, stream_id, start_time,
+                         start_monotonic, end_time, duration, output_uri, position, update_time)
+SELECT 1, n, n, 5, 1, 1, 1700000000000000 + n, n, 1700000000000000 + n + 1000, 1000,
+       'file:///outputs/bench/Name' || n || '.json', 3 * n, 1700000000000000 + n FROM {series}
+"""
+_EDGES = """
+INSERT INTO task_dependencies (task_id, upstream_id, dynamic)
+SELECT n, n - step, {false}
+FROM {series} CROSS JOIN (SELECT 1 AS step UNION ALL SELECT 100) AS steps
+WHERE n > step
+"""
 # `||` binds looser than `%` in PostgreSQL, and tighter in SQLite.
 _JSON = r"""'{"n"\:' || n || ',"lr"\:' || (n % 1000) || ',"tag"\:"t' || (n % 100000) || '"}'"""
 
@@ -95,9 +107,12 @@ def scratch() -> Generator[Path]:
 
 @contextlib.asynccontextmanager
 async def history(
-    name: str, url: sa.URL, *, builds: int = 0, tasks: int = 0
+    name: str, url: sa.URL, *, builds: int = 0, tasks: int = 0, states: int = 0
 ) -> AsyncGenerator[History]:
-    """Fill a database, and return its store."""
+    """Fill a database, and return its store; the first build has so many of the tasks' states.
+
+    Each of those tasks depends on two before it.
+    """
     await migrate(url)
     store = Store(url)
     workspace = await store.workspace()
@@ -106,15 +121,21 @@ async def history(
         "series": _POSTGRES_SERIES if postgres else _SQLITE_SERIES,
         "uuid": "gen_random_uuid()" if postgres else "lower(hex(randomblob(16)))",
         "json": _JSON,
+        "false": "false" if postgres else "0",
         "params": f"CAST({_JSON} AS jsonb)" if postgres else _JSON,
     }
     # The store's own connections give up after half a minute.
     engine = create_async_engine(url)
-    for statement, rows in ((_BUILDS, builds), (_TASKS, tasks)):
+    filled = ((_BUILDS, builds), (_TASKS, tasks), (_STATES, states), (_EDGES, states))
+    for statement, rows in filled:
         if rows:
             given = {"workspace": workspace, "rows": rows}
             async with engine.begin() as connection:
                 await connection.execute(sa.text(statement.format(**words)), given)
+    if states:
+        counts = sa.text(f"UPDATE builds SET task_counts = '[0,0,0,0,0,{states}]' WHERE id = 1")
+        async with engine.begin() as connection:
+            await connection.execute(counts)
     async with engine.connect() as connection:
         await connection.execution_options(isolation_level="AUTOCOMMIT")
         await connection.execute(sa.text("VACUUM ANALYZE" if postgres else "ANALYZE"))

@@ -205,4 +205,4 @@ async def test_a_filter_finds_the_rows_of_which_it_is_true(
         condition = parse(text, TASK_FIELDS)
         found = await store.listing.tasks(workspace, None, 100, condition=condition)
         expected = {id for id, row in by_id.items() if rule(row)}
-        assert {str(row.uuid) for row in found} == expected, text
+        assert {str(row.task_uuid) for row in found} == expected, text

@@ -1,7 +1,6 @@
 """`stardag-server`: serve until told to stop."""
 
 import asyncio
-import gc
 import logging
 import os
 import shlex
@@ -9,6 +8,7 @@ import signal
 from pathlib import Path
 
 from stardag_server import log, settings
+from stardag_server.garbage import collect_seldom
 from stardag_server.serving import serving
 from stardag_server.settings import Settings
 
@@ -63,22 +63,11 @@ async def _serve(loaded: Settings) -> None:
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
     for line in loaded.describe():
         _log.info(line)
-    _collect_seldom()
+    collect_seldom()
     async with serving(loaded) as port:
         _greet(loaded, port)
         await stopping.wait()
         _log.info("stopping")
-
-
-def _collect_seldom() -> None:
-    """Have the garbage collector look less often.
-
-    A commit makes tens of thousands of objects and no circles. At the default
-    pace the collector looked at everything that the server remembers several
-    times a second, which took a quarter of its time.
-    """
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 50)
 
 
 def _greet(loaded: Settings, port: int) -> None:

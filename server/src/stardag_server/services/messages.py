@@ -7,7 +7,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from stardag.v1 import event_pb2
 from stardag.v1.build_pb2 import Build, SourceRevision
 from stardag.v1.registry_service_pb2 import LineageDirection, LineageNode
-from stardag.v1.task_pb2 import Task, TaskFailure, TaskState, TaskStatus
+from stardag.v1.task_pb2 import Task, TaskState, TaskStatus
 from stardag_server.store.queries import AnyRow
 
 _READ_DETAILS = ("build_end", "output", "failure", "progress", "wait", "events_lost")
@@ -18,8 +18,16 @@ def timestamp(microseconds: int) -> Timestamp | None:
     """Return the moment; None for 0, which is a moment not known."""
     if not microseconds:
         return None
-    seconds, rest = divmod(microseconds, 1_000_000)
-    return Timestamp(seconds=seconds, nanos=rest * 1_000)
+    moment = Timestamp()
+    set_moment(moment, microseconds)
+    return moment
+
+
+def set_moment(moment: Timestamp, microseconds: int) -> None:
+    """Set a field to the moment, in half the time of a message made for it; 0 leaves it unset."""
+    if microseconds:
+        moment.seconds, rest = divmod(microseconds, 1_000_000)
+        moment.nanos = rest * 1_000
 
 
 def build_message(row: AnyRow, root_task_ids: list[str] | None = None) -> Build:
@@ -34,12 +42,12 @@ def build_message(row: AnyRow, root_task_ids: list[str] | None = None) -> Build:
         client=row.client,
         host=row.host,
         trace_id=row.uuid.hex,
-        start_time=timestamp(row.start_time),
-        end_time=timestamp(row.end_time),
         duration_us=row.duration,
-        update_time=timestamp(row.update_time),
         reason=row.reason,
     )
+    set_moment(build.start_time, row.start_time)
+    set_moment(build.end_time, row.end_time)
+    set_moment(build.update_time, row.update_time)
     for status, count in enumerate(row.task_counts):
         if count:
             build.task_counts.add(status=TaskStatus.ValueType(status), count=count)
@@ -54,23 +62,40 @@ def build_message(row: AnyRow, root_task_ids: list[str] | None = None) -> Build:
 
 
 def task_state_message(row: AnyRow, build_id: str) -> TaskState:
-    """Return the state of a row of the queries for states."""
+    """Return the state of a row that begins with the `state_columns` of the queries."""
+    # By place: with ten thousand rows at once, columns by name take as long as all the rest.
+    (
+        task,
+        _ordinal,
+        status,
+        attempt,
+        start_time,
+        end_time,
+        duration,
+        failure,
+        progress,
+        namespace,
+        name,
+        output_uri,
+        position,
+        *_others,
+    ) = row
     state = TaskState(
-        task_id=str(row.task_uuid),
+        task_id=str(task),
         build_id=build_id,
-        status=row.status,
-        attempt=row.attempt,
-        start_time=timestamp(row.start_time),
-        end_time=timestamp(row.end_time),
-        duration_us=row.duration,
-        progress=row.progress,
-        namespace=row.namespace or "",
-        name=row.name or "",
-        output_uri=row.output_uri or "",
-        position=row.position,
+        status=status,
+        attempt=attempt,
+        duration_us=duration,
+        progress=progress,
+        namespace=namespace,
+        name=name,
+        output_uri=output_uri,
+        position=position,
     )
-    if row.failure is not None:
-        state.failure.CopyFrom(TaskFailure.FromString(row.failure))
+    set_moment(state.start_time, start_time)
+    set_moment(state.end_time, end_time)
+    if failure is not None:
+        state.failure.ParseFromString(failure)
     return state
 
 
@@ -95,7 +120,7 @@ def task_message(row: AnyRow, dependencies: list[UUID], state: AnyRow | None) ->
 def listed_task_message(row: AnyRow) -> Task:
     """Return the task of a row of `Listing.tasks`, with its latest state if it has one."""
     task = Task(
-        task_id=str(row.uuid),
+        task_id=str(row.task_uuid),
         namespace=row.namespace or "",
         name=row.name or "",
         version=row.version or "",

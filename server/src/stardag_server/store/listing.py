@@ -14,7 +14,7 @@ from stardag_server.domain.filters import Condition
 from stardag_server.domain.ordering import Order
 from stardag_server.store.conditions import FieldColumns, compiled
 from stardag_server.store.database import Database
-from stardag_server.store.queries import BUILD_COLUMNS, STATE_COLUMNS, AnyRow
+from stardag_server.store.queries import BUILD_COLUMNS, STATE_COLUMNS, AnyRow, state_columns
 from stardag_server.store.schema import Build, BuildTask, Task
 
 BUILD_ORDERS = ("start_time", "end_time", "duration", "name")
@@ -123,15 +123,8 @@ class Listing:
             .limit(1)
             .scalar_subquery()
         )
-        state = [getattr(latest, name) for name in _LATEST]
         query = (
-            sa.select(
-                *_TASK_COLUMNS,
-                *state,
-                Task.uuid.label("task_uuid"),
-                Build.uuid.label("build_uuid"),
-                sa.func.coalesce(latest.output_uri, Task.output_uri).label("output_uri"),
-            )
+            sa.select(*state_columns(latest), *_TASK_COLUMNS, Build.uuid.label("build_uuid"))
             .select_from(Task)
             .outerjoin(latest, sa.and_(latest.task_id == Task.id, latest.build_id == newest_build))
             .outerjoin(Build, Build.id == latest.build_id)
@@ -172,17 +165,7 @@ class Listing:
 
 # Made once: that takes SQLAlchemy as long as the database takes to answer.
 _BUILDS = sa.select(*BUILD_COLUMNS)
-_LATEST = (
-    "status",
-    "attempt",
-    "start_time",
-    "end_time",
-    "duration",
-    "failure",
-    "progress",
-    "position",
-)
-_UNLISTED = ("identity_json", "params_json", "params", "output_uri")
+_UNLISTED = ("identity_json", "params_json", "params", "output_uri", "uuid", "namespace", "name")
 _TASK_COLUMNS = (
     *(column for column in Task.__table__.c if column.name not in _UNLISTED),
     sa.func.coalesce(Task.params_json, Task.identity_json).label("shown_params"),

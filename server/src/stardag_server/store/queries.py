@@ -21,21 +21,28 @@ from stardag_server.store.schema import Build, BuildTask, Event, Stream, Task, T
 AnyRow = sa.Row[*tuple[Any, ...]]
 
 BUILD_COLUMNS = tuple(column for column in Build.__table__.c if column.name != "root_task_ids")
-STATE_COLUMNS = (
-    Task.uuid.label("task_uuid"),
-    BuildTask.ordinal,
-    BuildTask.status,
-    BuildTask.attempt,
-    BuildTask.start_time,
-    BuildTask.end_time,
-    BuildTask.duration,
-    BuildTask.failure,
-    BuildTask.progress,
-    Task.namespace,
-    Task.name,
-    sa.func.coalesce(BuildTask.output_uri, Task.output_uri).label("output_uri"),
-    BuildTask.position,
-)
+
+
+def state_columns(state: type[BuildTask] = BuildTask) -> tuple[Any, ...]:
+    """Return the columns that the message of a state is made of, in the order that it wants."""
+    return (
+        Task.uuid.label("task_uuid"),
+        state.ordinal,
+        state.status,
+        state.attempt,
+        state.start_time,
+        state.end_time,
+        state.duration,
+        state.failure,
+        state.progress,
+        Task.namespace,
+        Task.name,
+        sa.func.coalesce(state.output_uri, Task.output_uri).label("output_uri"),
+        state.position,
+    )
+
+
+STATE_COLUMNS = state_columns()
 
 
 class Queries:
