@@ -41,6 +41,7 @@ class Listing:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._postgres = database.postgres
         self._fields = FieldColumns(database.postgres)
 
     async def builds(
@@ -114,19 +115,11 @@ class Listing:
         A row has the columns of the task's latest state as well, null if it is in no
         build: of both kinds, `create_time` and `id` are the task's.
         """
-        latest = aliased(BuildTask)
-        newest = aliased(BuildTask)
-        newest_build = (
-            sa.select(newest.build_id)
-            .where(newest.task_id == Task.id)
-            .order_by(newest.update_time.desc(), newest.build_id.desc())
-            .limit(1)
-            .scalar_subquery()
-        )
+        latest, is_latest = self._latest_state()
         query = (
             sa.select(*state_columns(latest), *_TASK_COLUMNS, Build.uuid.label("build_uuid"))
             .select_from(Task)
-            .outerjoin(latest, sa.and_(latest.task_id == Task.id, latest.build_id == newest_build))
+            .outerjoin(latest, is_latest)
             .outerjoin(Build, Build.id == latest.build_id)
             .where(Task.workspace_id == workspace)
         )
@@ -147,6 +140,19 @@ class Listing:
             descending, order = order.descending, None
         pages = _pages(Task.id, descending, columns, order)
         return await self._read(query, conditions, pages, after, limit)
+
+    def _latest_state(self) -> tuple[type[BuildTask], sa.ColumnElement[bool]]:
+        """Return the state where a task was last touched, and the condition to join it on."""
+        newest = aliased(BuildTask)
+        by_age = (newest.update_time.desc(), newest.build_id.desc())
+        if self._postgres:
+            # PostgreSQL would join all states with all tasks to find those in one status.
+            state = sa.select(newest).where(newest.task_id == Task.id).order_by(*by_age).limit(1)
+            return aliased(BuildTask, state.lateral()), sa.true()
+        latest = aliased(BuildTask)
+        build = sa.select(newest.build_id).where(newest.task_id == Task.id).order_by(*by_age)
+        newest_build = build.limit(1).scalar_subquery()
+        return latest, sa.and_(latest.task_id == Task.id, latest.build_id == newest_build)
 
     async def _read(
         self,
