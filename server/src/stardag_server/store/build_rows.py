@@ -1,5 +1,6 @@
 """Builds and the states of their tasks, read and written under the builds' locks."""
 
+import functools
 import json
 from collections.abc import Container, Iterable
 from dataclasses import fields
@@ -84,14 +85,9 @@ class BuildRows:
             rows = [(self._workspace, self._bulk.id(uuid.bytes), now, now) for uuid in new]
             merge = Merge(Build, _NEW_BUILD_COLUMNS, rows, key=("workspace_id", "uuid"))
             await self._bulk.write(self._connection, [merge])
-        query = (
-            sa.select(Build.uuid, Build.head)
-            .where(Build.workspace_id == self._workspace, self._bulk.among(Build.uuid, ids))
-            .order_by(Build.uuid)
-            .with_for_update()
-        )
+        given = {"workspace": self._workspace, "builds": self._bulk.given(ids)}
         unknown: list[UUID] = []
-        for uuid, head in await self._connection.execute(query):
+        for uuid, head in await self._connection.execute(_lock_builds(self._bulk), given):
             if fold := self._memory.take(uuid.bytes, head):
                 self._folds[uuid.bytes] = fold
             else:
@@ -220,3 +216,16 @@ def _storable(value: object) -> object:
             for key, text in texts.items()
         }
     return json.dumps(value) if isinstance(value, dict | list) else value
+
+
+@functools.cache
+def _lock_builds(bulk: Bulk) -> sa.Select[*tuple[Any, ...]]:
+    return (
+        sa.select(Build.uuid, Build.head)
+        .where(
+            Build.workspace_id == sa.bindparam("workspace"),
+            bulk.among_given(Build.uuid, "builds"),
+        )
+        .order_by(Build.uuid)
+        .with_for_update()
+    )

@@ -5,7 +5,7 @@ are as `Bulk.id` returns them, JSON is text. All implementations promise the
 same; only the time they take differs.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Protocol
@@ -74,6 +74,16 @@ class Bulk(Protocol):
         self, column: InstrumentedAttribute[Any], values: Sequence[Any]
     ) -> sa.ColumnElement[bool]:
         """Return the condition that the column has one of any number of integers or ids."""
+        ...
+
+    def among_given(
+        self, column: InstrumentedAttribute[Any], parameter: str
+    ) -> sa.ColumnElement[bool]:
+        """Return the same condition for a statement that is kept, with a parameter of this name."""
+        ...
+
+    def given(self, values: Iterable[Any]) -> Any:
+        """Return the value of such a parameter."""
         ...
 
     async def write(self, connection: AsyncConnection, writes: Sequence[Write]) -> None:

@@ -1,5 +1,6 @@
 """The transaction of ingest: batches of many streams, in full or not at all."""
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,7 +20,7 @@ from stardag_server.domain.refusals import Refusal
 from stardag_server.domain.silence import inferred_death
 from stardag_server.store.build_rows import BuildRows
 from stardag_server.store.bulk import Append, Bulk, Change, Row, Write
-from stardag_server.store.database import clock
+from stardag_server.store.database import clock_of
 from stardag_server.store.fencing import newest_tokens
 from stardag_server.store.schema import Event, StrayEvent, Stream, plain
 from stardag_server.store.task_keys import TaskKeys
@@ -102,15 +103,10 @@ class Commit:
             await self.bulk.write(self.connection, writes)
 
     async def _lock_streams(self, uuids: set[UUID]) -> dict[UUID, StreamState]:
-        now = clock(self.connection)
-        query = (
-            sa.select(Stream.uuid, Stream.id, Stream.generation, Stream.watermark, now)
-            .where(Stream.workspace_id == self.workspace, self.bulk.among(Stream.uuid, [*uuids]))
-            .order_by(Stream.uuid)
-            .with_for_update()
-        )
+        given = {"workspace": self.workspace, "streams": self.bulk.given(uuids)}
+        query = _lock_streams(self.bulk, self.connection.dialect.name)
         streams: dict[UUID, StreamState] = {}
-        for uuid, key, generation, watermark, seen in await self.connection.execute(query):
+        for uuid, key, generation, watermark, seen in await self.connection.execute(query, given):
             streams[uuid] = StreamState(key, generation, watermark)
             self.now = max(self.now, seen)
         return streams
@@ -257,6 +253,24 @@ class Commit:
                     leftover(event, key is not None, taken=rejection is None),
                 )
             )
+
+
+@functools.cache
+def _lock_streams(bulk: Bulk, dialect: str) -> sa.Select[*tuple[Any, ...]]:
+    """Return the statement that locks streams and tells the time.
+
+    Kept, as those of every commit are: to make one takes longer than to execute it.
+    """
+    columns = (Stream.uuid, Stream.id, Stream.generation, Stream.watermark, clock_of(dialect))
+    return (
+        sa.select(*columns)
+        .where(
+            Stream.workspace_id == sa.bindparam("workspace"),
+            bulk.among_given(Stream.uuid, "streams"),
+        )
+        .order_by(Stream.uuid)
+        .with_for_update()
+    )
 
 
 _CONFLICT = Rejection(

@@ -86,9 +86,16 @@ class Database:
 
 def clock(connection: AsyncConnection) -> sa.ColumnElement[int]:
     """Return the time now, in microseconds since the Unix epoch, as all replicas see it."""
-    if connection.dialect.name == "postgresql":
+    return clock_of(connection.dialect.name)
+
+
+def clock_of(dialect: str) -> sa.ColumnElement[int]:
+    """Return the same for a statement that is kept: the time when it is executed."""
+    if dialect == "postgresql":
         return sa.cast(sa.extract("epoch", sa.func.clock_timestamp()) * 1_000_000, sa.BigInteger)
-    return sa.literal(time.time_ns() // 1_000)
+    return sa.bindparam(
+        None, unique=True, type_=sa.BigInteger, callable_=lambda: time.time_ns() // 1_000
+    )
 
 
 def sqlstate(error: BaseException) -> str | None:

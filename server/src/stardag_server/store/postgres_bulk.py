@@ -6,7 +6,8 @@ to the server as one statement: a small commit is a few round trips, which is
 what its acknowledgement waits for.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -23,6 +24,7 @@ _COPY_FROM = 200
 """Rows from which copying them is faster than an array a column."""
 
 
+@dataclass(frozen=True)
 class PostgresBulk:
     """See Bulk."""
 
@@ -39,6 +41,17 @@ class PostgresBulk:
     ) -> sa.ColumnElement[bool]:
         """See Bulk."""
         return column == sa.any_(sa.literal(list(values), sa.ARRAY(column.type, dimensions=1)))
+
+    def among_given(
+        self, column: InstrumentedAttribute[Any], parameter: str
+    ) -> sa.ColumnElement[bool]:
+        """See Bulk."""
+        array: sa.ARRAY[Any] = sa.ARRAY(column.type, dimensions=1)
+        return column == sa.any_(sa.bindparam(parameter, type_=array))
+
+    def given(self, values: Iterable[Any]) -> Any:
+        """See Bulk."""
+        return list(values)
 
     async def write(self, connection: AsyncConnection, writes: Sequence[Write]) -> None:
         """See Bulk."""

@@ -2,7 +2,8 @@
 
 import json
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 from uuid import UUID
@@ -16,6 +17,7 @@ from stardag_server.store.bulk import Append, Change, Merge, Write, conflict_sql
 from stardag_server.store.schema import Base
 
 
+@dataclass(frozen=True)
 class SqliteBulk:
     """See Bulk."""
 
@@ -31,9 +33,17 @@ class SqliteBulk:
         self, column: InstrumentedAttribute[Any], values: Sequence[Any]
     ) -> sa.ColumnElement[bool]:
         """See Bulk."""
-        texts = [value.hex if isinstance(value, UUID) else value for value in values]
-        each = sa.func.json_each(json.dumps(texts)).table_valued("value")
-        return column.in_(sa.select(each.c.value))
+        return _in_json(column, sa.literal(self.given(values)))
+
+    def among_given(
+        self, column: InstrumentedAttribute[Any], parameter: str
+    ) -> sa.ColumnElement[bool]:
+        """See Bulk."""
+        return _in_json(column, sa.bindparam(parameter, type_=sa.Text))
+
+    def given(self, values: Iterable[Any]) -> Any:
+        """See Bulk."""
+        return json.dumps([value.hex if isinstance(value, UUID) else value for value in values])
 
     async def write(self, connection: AsyncConnection, writes: Sequence[Write]) -> None:
         """See Bulk."""
@@ -58,6 +68,13 @@ class SqliteBulk:
         await self.write(connection, [Append(table, ("id", *columns), numbered)])
         uuid = columns.index("uuid")
         return [(row[uuid], id) for id, row in enumerate(merge.rows, first)]
+
+
+def _in_json(
+    column: InstrumentedAttribute[Any], values: sa.BindParameter[str]
+) -> sa.ColumnElement[bool]:
+    each = sa.func.json_each(values).table_valued("value")
+    return column.in_(sa.select(each.c.value))
 
 
 def _sql(write: Write) -> str:

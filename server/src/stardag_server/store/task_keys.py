@@ -1,5 +1,6 @@
 """From task ids to keys, for all tasks of a commit at once."""
 
+import functools
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -107,11 +108,10 @@ class TaskKeys:
     async def _find(self, tasks: set[bytes]) -> None:
         if not tasks:
             return
-        query = sa.select(
-            stored_id(Task.uuid), Task.id, Task.namespace, Task.name, Task.version
-        ).where(Task.workspace_id == self._workspace, self._bulk.among(Task.uuid, self._ids(tasks)))
+        query = _find(self._bulk)
+        given = {"workspace": self._workspace, "tasks": self._bulk.given(self._ids(tasks))}
         raw_id = self._bulk.raw_id
-        for uuid, key, namespace, name, version in await self._connection.execute(query):
+        for uuid, key, namespace, name, version in await self._connection.execute(query, given):
             task = raw_id(uuid)
             self._keys[task] = key
             if name is not None:
@@ -172,6 +172,13 @@ class TaskKeys:
         if others:
             writes.append(Merge(TaskDependency, _EDGE_COLUMNS, sorted(others), _EDGE_KEY))
         return writes
+
+
+@functools.cache
+def _find(bulk: Bulk) -> sa.Select[*tuple[Any, ...]]:
+    return sa.select(stored_id(Task.uuid), Task.id, Task.namespace, Task.name, Task.version).where(
+        Task.workspace_id == sa.bindparam("workspace"), bulk.among_given(Task.uuid, "tasks")
+    )
 
 
 def _raw_id(text: str) -> bytes:
