@@ -73,6 +73,7 @@ def server(directory: Path) -> Generator[str]:
     directory.mkdir()
     log = directory / "log"
     command = [sys.executable, "-m", "stardag_server", "--data-dir", str(directory), "--port", "0"]
+    command += ["--http-port", "off"]
     with log.open("wb") as output:
         process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)
     try:

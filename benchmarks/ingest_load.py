@@ -51,6 +51,7 @@ class Server:
 def serving(folder: Path, database_url: str | None = None) -> Generator[Server]:
     """Run a server process on this database; by default on SQLite in the folder."""
     command = [sys.executable, "-m", "stardag_server", "--port", "0", "--log-level", "error"]
+    command += ["--http-port", "off"]
     command += ["--data-dir", str(folder)]
     command += ["--database-url", database_url] if database_url else []
     server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)

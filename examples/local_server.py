@@ -81,7 +81,7 @@ class LocalServer:
     def _launch(self, pid_file: IO[str]) -> None:
         _, _, port = self.address.rpartition(":")
         command = [sys.executable, "-m", "stardag_server", "--port", port]
-        command += ["--data-dir", str(self._data_dir)]
+        command += ["--http-port", "off", "--data-dir", str(self._data_dir)]
         files = [
             (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
             (os.POSIX_SPAWN_OPEN, 1, self._log_file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600),

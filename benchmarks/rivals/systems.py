@@ -44,7 +44,17 @@ class System:
 
 
 TRACKING = Server(
-    ("python", "-m", "stardag_server", "--port", "{port}", "--data-dir", "{data}"),
+    (
+        "python",
+        "-m",
+        "stardag_server",
+        "--port",
+        "{port}",
+        "--http-port",
+        "off",
+        "--data-dir",
+        "{data}",
+    ),
     {
         "STARDAG_SERVER": "{address}",
         "STARDAG_TOKEN_FILE": "{data}/token",

@@ -51,7 +51,7 @@ class Server:
     def start(self) -> None:
         command = [sys.executable, "-m", "stardag_server", "--data-dir", str(self.directory)]
         self.process = subprocess.Popen(
-            [*command, "--port", str(self.port)],
+            [*command, "--port", str(self.port), "--http-port", "off"],
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             text=True,

@@ -61,6 +61,8 @@ class RunningServer:
 
     address: str
     token: str
+    http: str
+    """Where it answers HTTP."""
 
     @property
     def metadata(self) -> tuple[tuple[str, str], ...]:
@@ -79,13 +81,14 @@ async def running(url: sa.URL, data_dir: Path, **options: Any) -> AsyncGenerator
     """Run a server on a database during the block; leaving it drains the server."""
     given = {
         "port": 0,
+        "http_port": 0,
         "data_dir": data_dir,
         "database_url": url.render_as_string(hide_password=False),
         **options,
     }
-    async with serving(settings.load(given, {})) as port:
+    async with serving(settings.load(given, {})) as ports:
         token = (data_dir / "token").read_text().strip()
-        yield RunningServer(f"127.0.0.1:{port}", token)
+        yield RunningServer(f"127.0.0.1:{ports.grpc}", token, f"http://127.0.0.1:{ports.http}")
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,8 @@ class ServerProcess:
     def start(self) -> Self:
         """Start the server and wait until it listens. Raises AssertionError if it ends instead."""
         command = [sys.executable, "-m", "stardag_server", "--data-dir", str(self.data_dir)]
-        command += ["--port", str(self.port), *self.options]
+        command += ["--port", str(self.port)]
+        command += self.options
         if self.database_url:
             command += ["--database-url", self.database_url]
         self.data_dir.mkdir(parents=True, exist_ok=True)
@@ -46,6 +47,18 @@ class ServerProcess:
         # The same port after a restart, so that clients find it again.
         self.port = int(self.address.rsplit(":", 1)[1])
         return self
+
+    def said(self) -> list[str]:
+        """Return the lines that a server prints after the first, once it has printed them."""
+        assert self._process.stdout
+        lines: list[str] = []
+        while not lines or "http://" not in lines[-1]:
+            lines.append(self._process.stdout.readline())
+        return lines
+
+    def signal(self, number: int) -> None:
+        """Send the server a signal."""
+        self._process.send_signal(number)
 
     @property
     def token(self) -> str:
@@ -68,7 +81,11 @@ class ServerProcess:
 
     def terminate(self) -> int:
         """Ask the server to end, wait until it has, and return its exit code."""
-        self._process.send_signal(signal.SIGTERM)
+        self.signal(signal.SIGTERM)
+        return self.wait()
+
+    def wait(self) -> int:
+        """Wait until the server has ended, and return its exit code."""
         return self._reap()
 
     def _reap(self) -> int:
@@ -106,4 +123,4 @@ def _environment() -> dict[str, str]:
     }
     # Compiling the libraries takes most of the time of a start.
     cache = Path(tempfile.gettempdir()) / "stardag-pycache"
-    return environment | {"PYTHONPYCACHEPREFIX": str(cache)}
+    return environment | {"PYTHONPYCACHEPREFIX": str(cache), "STARDAG_SERVER_HTTP_PORT": "0"}

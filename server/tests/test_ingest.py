@@ -16,6 +16,7 @@ from stardag_server import ingest as ingest_module
 from stardag_server.domain.batch import Batch, OpenStream
 from stardag_server.domain.refusals import StorageUnavailable
 from stardag_server.ingest import CommitFailed, Ingest
+from stardag_server.metrics import Metrics
 from stardag_server.services.messages import event_message
 from stardag_server.store.store import Store
 
@@ -26,7 +27,7 @@ class Running:
     def __init__(self, store: Store, workspace: int, stream: OpenStream, make: Producer) -> None:
         self.store, self.workspace, self.stream, self.make = store, workspace, stream, make
         self.heads: dict[int, int] = {}
-        self.ingest = Ingest(store, self._announce)
+        self.ingest = Ingest(store, self._announce, Metrics())
         self._next = stream.committed_sequence + 1
 
     def _announce(self, heads: Mapping[int, int]) -> None:
@@ -151,7 +152,7 @@ async def test_a_producer_that_outruns_the_database_waits(
 ):
     monkeypatch.setattr(ingest_module, "_QUEUE_EVENTS", 10)
     make = running.make
-    idle = Ingest(running.store, running.heads.update)
+    idle = Ingest(running.store, running.heads.update, Metrics())
     await idle.submit(running.batch([make.started(), *make.run("a"), *make.run("b")]))
     await idle.submit(running.batch(make.run("c")))
     waiting = asyncio.create_task(idle.submit(running.batch([make.completed()])))

@@ -1,12 +1,13 @@
 """The log: one line an entry, nothing that controls a terminal."""
 
+import json
 import logging
 import sys
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stardag_server.log import OneLine
+from stardag_server.log import JsonLine, OneLine
 
 
 @given(st.text())
@@ -34,3 +35,18 @@ def test_a_chain_of_errors_is_cut_to_its_first_cause_and_its_end():
     line = OneLine().format(logging.LogRecord("n", logging.ERROR, "", 0, "m", (), info))
     assert len(line) < 10_000
     assert "the first cause" in line and "retry 499" in line
+
+
+def test_as_json_an_entry_is_one_line_with_what_failed():
+    try:
+        raise ValueError("two\nlines \x1b[31m")
+    except ValueError:
+        record = logging.LogRecord(
+            "a.logger", logging.ERROR, "", 1, "%s\nof it", ("more",), sys.exc_info()
+        )
+    line = JsonLine().format(record)
+    assert line.isprintable()
+    entry = json.loads(line)
+    assert (entry["level"], entry["logger"]) == ("error", "a.logger")
+    assert entry["message"] == "more\nof it"
+    assert "ValueError: two\nlines" in entry["error"]

@@ -1,6 +1,7 @@
 """The server as a process: how it starts, refuses to, stops, and comes back."""
 
 import asyncio
+import json
 import shlex
 import socket
 import subprocess
@@ -198,3 +199,22 @@ def test_a_data_folder_that_can_not_be_made_is_a_fault(tmp_path: Path):
 
 def test_help_is_told():
     assert "--database-url" in run_command("--help").stdout
+
+
+def test_it_shows_its_settings_and_where_they_come_from(tmp_path: Path):
+    file = tmp_path / "server.toml"
+    file.write_text('database_url = "postgresql://stardag:hunter2@db/stardag"\nport = 0\n')
+    shown = run_command("settings", "--config", str(file), STARDAG_SERVER_LOG_LEVEL="debug")
+    assert shown.returncode == 0
+    assert f"port = 0 ({file})" in shown.stdout
+    assert "log_level = debug (environment)" in shown.stdout
+    assert "hunter2" not in shown.stdout
+
+
+def test_its_log_may_be_json(tmp_path: Path):
+    with ServerProcess(tmp_path / "data", options=("--log-format", "json")) as server:
+        server.terminate()
+    lines = (tmp_path / "data" / "stderr.log").read_text().splitlines()
+    entries = [json.loads(line) for line in lines]
+    assert {"time", "level", "logger", "message"} <= entries[0].keys()
+    assert "stopping" in [entry["message"] for entry in entries]

@@ -81,3 +81,38 @@ def test_what_can_not_be_used_is_refused_by_name(name: str, value: str):
         load({}, {f"STARDAG_SERVER_{name.upper()}": value})
     assert str(caught.value).startswith(name)
     assert "hunter2" not in str(caught.value)
+
+
+def test_a_file_comes_after_the_environment_and_before_the_defaults(tmp_path: Path):
+    file = tmp_path / "server.toml"
+    file.write_text('port = 1\nhttp_port = "off"\nretention_days = 7\nlog_format = "json"\n')
+    loaded = load({"config": file}, {"STARDAG_SERVER_PORT": "2"})
+    assert (loaded.port, loaded.http_port, loaded.retention_days) == (2, None, 7)
+    assert loaded.sources["retention_days"] == str(file)
+    assert loaded.sources["port"] == "environment"
+    assert load({}, {"STARDAG_SERVER_CONFIG": str(file)}).log_format == "json"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("prot = 1", "did you mean port?"),
+        ("colour = 1", "there are host, port"),
+        ("port = [1]", "port = "),
+        ("port = ", "can't be read"),
+        ("drain_seconds = -1", "drain_seconds = "),
+        ('log_format = "xml"', "text, json"),
+        ("http_port = 70000", "http_port = "),
+    ],
+)
+def test_a_file_that_cannot_be_used_is_refused_by_name(tmp_path: Path, text: str, said: str):
+    file = tmp_path / "server.toml"
+    file.write_text(text)
+    with pytest.raises(SettingInvalid) as refused:
+        load({"config": file}, {})
+    assert said in str(refused.value)
+
+
+def test_a_named_file_must_be_there(tmp_path: Path):
+    with pytest.raises(SettingInvalid, match="no such file"):
+        load({"config": tmp_path / "none.toml"}, {})

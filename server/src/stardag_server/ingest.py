@@ -7,18 +7,23 @@ under way, so that one is folded while the other is stored.
 
 import asyncio
 import logging
+import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+
+from opentelemetry import trace
 
 from stardag.v1 import event_pb2 as pb
 from stardag_server.domain.batch import Batch, Committed
 from stardag_server.domain.event_check import Rejection
 from stardag_server.domain.refusals import Refusal, StorageUnavailable
+from stardag_server.metrics import Metrics
 from stardag_server.store.database import may_be_poison, sqlstate
 from stardag_server.store.store import Store
 
 _log = logging.getLogger(__name__)
+_tracer = trace.get_tracer("stardag_server")
 
 _GROUP_EVENTS = 10_000
 _QUEUE_EVENTS = 50_000
@@ -38,6 +43,7 @@ class CommitFailed(Exception):
 class _Delivery:
     batch: Batch
     outcome: asyncio.Future[Committed]
+    arrived: float
 
 
 class _Lane:
@@ -50,6 +56,10 @@ class _Lane:
     def put(self, delivery: _Delivery) -> None:
         self._waiting.append(delivery)
         self._arrived.set()
+
+    def oldest(self) -> float | None:
+        """Return when the first that waits arrived, by the event loop's clock."""
+        return self._waiting[0].arrived if self._waiting else None
 
     async def take(self) -> list[_Delivery]:
         """Wait for something, and return what goes into one commit."""
@@ -75,9 +85,13 @@ class Ingest:
     called after each commit with the heads of the builds that were written to.
     """
 
-    def __init__(self, store: Store, announce: Callable[[Mapping[int, int]], None]) -> None:
+    def __init__(
+        self, store: Store, announce: Callable[[Mapping[int, int]], None], metrics: Metrics
+    ) -> None:
         self._store = store
         self._announce = announce
+        self._metrics = metrics
+        metrics.queue(lambda: self._queued_events, self._lag)
         self._lanes = [_Lane() for _ in range(store.writers)]
         self._queued_events = 0
         self._taken = asyncio.Condition()
@@ -91,7 +105,8 @@ class Ingest:
         """
         async with self._taken:
             await self._taken.wait_for(lambda: self._queued_events < _QUEUE_EVENTS)
-        delivery = _Delivery(batch, asyncio.get_running_loop().create_future())
+        loop = asyncio.get_running_loop()
+        delivery = _Delivery(batch, loop.create_future(), loop.time())
         # An outcome that nobody waits for any more is no error.
         delivery.outcome.add_done_callback(_retrieve)
         self._queued_events += len(batch.events)
@@ -112,8 +127,14 @@ class Ingest:
                 self._taken.notify_all()
             await self._commit(group)
 
+    def _lag(self) -> float:
+        arrivals = [at for lane in self._lanes if (at := lane.oldest()) is not None]
+        return asyncio.get_running_loop().time() - min(arrivals) if arrivals else 0.0
+
     async def _commit(self, group: Sequence[_Delivery]) -> None:
         outcomes: Sequence[Committed | Refusal | CommitFailed]
+        began = time.perf_counter()
+        span = _tracer.start_span("group commit")
         try:
             outcomes = await self._store_batches([delivery.batch for delivery in group], first=True)
         except StorageUnavailable as error:
@@ -124,6 +145,8 @@ class Ingest:
         except Exception as error:
             _log.error("a commit failed", exc_info=error)
             outcomes = [CommitFailed("the commit failed; the log says why") for _ in group]
+        self._measure(group, outcomes, time.perf_counter() - began)
+        span.end()
         for delivery, outcome in zip(group, outcomes, strict=True):
             if delivery.outcome.cancelled():
                 continue
@@ -131,6 +154,22 @@ class Ingest:
                 delivery.outcome.set_result(outcome)
             else:
                 delivery.outcome.set_exception(outcome)
+
+    def _measure(
+        self,
+        group: Sequence[_Delivery],
+        outcomes: Sequence[Committed | Refusal | CommitFailed],
+        seconds: float,
+    ) -> None:
+        events, rejections = 0, list[pb.EventRejection]()
+        for delivery, outcome in zip(group, outcomes, strict=True):
+            if isinstance(outcome, Committed):
+                events += len(delivery.batch.events)
+                rejections += outcome.rejections
+        if events:
+            self._metrics.committed(seconds, events, rejections)
+        elif any(isinstance(outcome, StorageUnavailable | CommitFailed) for outcome in outcomes):
+            self._metrics.commit_failed()
 
     async def _store_batches(
         self, batches: Sequence[Batch], first: bool = False

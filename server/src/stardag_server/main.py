@@ -11,6 +11,7 @@ from sqlalchemy.exc import DBAPIError
 from stardag_server.commands.migrate import migrate
 from stardag_server.commands.purge import purge
 from stardag_server.commands.serve import serve
+from stardag_server.commands.settings import settings
 from stardag_server.domain.refusals import StorageUnavailable
 from stardag_server.settings import SettingInvalid
 from stardag_server.store.database import sqlstate
@@ -24,6 +25,7 @@ app = cyclopts.App(name="stardag-server", help="The tracking service of Stardag.
 app.default(serve)
 app.command(migrate)
 app.command(purge)
+app.command(settings)
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
@@ -39,9 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         code = _say(_storage_fault(error.__cause__), _FAULT)
     except DBAPIError as error:
         code = _say(_storage_fault(error), _FAULT)
-    except PortTaken as error:
-        code = _say(f"{error}: is another server running there? Choose with --port", _FAULT)
-    except (DatabaseNewer, OSError, ValueError) as error:
+    except (PortTaken, DatabaseNewer, OSError, ValueError) as error:
         code = _say(error, _FAULT)
     sys.exit(code)
 

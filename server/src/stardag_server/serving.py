@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncGenerator
+from dataclasses import dataclass
 
 from google.protobuf.descriptor import ServiceDescriptor
 
@@ -22,8 +23,12 @@ from stardag_server.auth.token import ensure_token
 from stardag_server.domain.retention import RetentionPolicy
 from stardag_server.heads import Heads
 from stardag_server.housekeeping import Housekeeping
+from stardag_server.http.app import application
+from stardag_server.http.server import http_serving
 from stardag_server.ingest import Ingest
+from stardag_server.metrics import Metrics
 from stardag_server.publishing import Publishing
+from stardag_server.readiness import Readiness
 from stardag_server.services.admin_service import AdminService
 from stardag_server.services.asset_service import AssetService
 from stardag_server.services.auth_service import AuthService
@@ -45,22 +50,35 @@ _GRACE = 2.0
 """Seconds in which open calls are to end when the server stops."""
 
 
-@contextlib.asynccontextmanager
-async def serving(loaded: Settings) -> AsyncGenerator[int]:
-    """Serve during the block, on the port that it is given; then stop cleanly.
+@dataclass(frozen=True)
+class Ports:
+    """Where a server listens."""
 
+    grpc: int
+    http: int | None
+    """None if HTTP is off."""
+
+
+@contextlib.asynccontextmanager
+async def serving(loaded: Settings) -> AsyncGenerator[Ports]:
+    """Serve during the block; then stop cleanly.
+
+    Health checks fail at once when the block ends, and `drain_seconds` later the ports close.
     What was delivered by then is committed and acknowledged, streams and
     watches end with SERVER_DRAINING, other calls get a few seconds to end.
     """
     token = ensure_token(loaded.token_file)
     _log.info("the database is at revision %s", await migrate(loaded.database_url))
     store = Store(loaded.database_url)
+    metrics = Metrics()
     heads = Heads(store.queries)
-    ingest = Ingest(store, heads.announce)
+    ingest = Ingest(store, heads.announce, metrics)
     publishing = Publishing(store, ingest)
     watching = Watching(store.queries, heads)
     background = [asyncio.create_task(ingest.run()), asyncio.create_task(heads.poll())]
-    try:
+    async with contextlib.AsyncExitStack() as stack:
+        stack.push_async_callback(store.close)
+        stack.push_async_callback(_end, background)
         workspace = await store.workspace()
         background.append(asyncio.create_task(Sweep(store, workspace, heads.announce).run()))
         policy = RetentionPolicy(loaded.retention_days)
@@ -70,17 +88,35 @@ async def serving(loaded: Settings) -> AsyncGenerator[int]:
             Principal(workspace),
             token,
             loaded.reflection,
+            metrics,
         )
-        yield await server.start(loaded.host, loaded.port)
-        await server.announce_end()
+
+        async def tell(ready: bool) -> None:
+            metrics.ready(ready)
+            await server.announce(ready)
+
+        readiness = Readiness(store.info, tell)
+        http_port = None
+        if loaded.http_port is not None:
+            app = application(readiness, metrics, (loaded.http_host,))
+            http_port = await stack.enter_async_context(
+                http_serving(app, loaded.http_host, loaded.http_port)
+            )
+        port = await server.start(loaded.host, loaded.port)
+        await readiness.look()
+        background.append(asyncio.create_task(readiness.run()))
+        yield Ports(port, http_port)
+        await readiness.drain()
+        await asyncio.sleep(loaded.drain_seconds)
         publishing.drain()
         watching.drain()
         await server.stop(_GRACE)
-    finally:
-        for task in background:
-            task.cancel()
-        await asyncio.gather(*background, return_exceptions=True)
-        await store.close()
+
+
+async def _end(tasks: list[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def _services(

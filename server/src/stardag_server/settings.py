@@ -1,11 +1,13 @@
 """The settings of the server, and where each comes from.
 
 A setting is an option of the command line, else a variable of the environment
-(`STARDAG_SERVER_` and the name in capitals), else its default.
+(`STARDAG_SERVER_` and the name in capitals), else what a TOML file says, else its default.
 """
 
+import difflib
 import ipaddress
-from collections.abc import Mapping
+import tomllib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -15,10 +17,11 @@ import sqlalchemy as sa
 from sqlalchemy.exc import ArgumentError
 
 from stardag_server.domain.retention import DEFAULT_DAYS
-from stardag_server.log import LEVELS
+from stardag_server.log import FORMATS, LEVELS
 
 PREFIX = "STARDAG_SERVER_"
 DEFAULT_PORT = 7465
+DEFAULT_HTTP_PORT = 7466
 _DRIVERS = {"postgresql": "postgresql+asyncpg", "sqlite": "sqlite+aiosqlite"}
 _POSTGRES_OPTIONS = (
     "host",
@@ -32,6 +35,7 @@ _POSTGRES_OPTIONS = (
     "prepared_statement_cache_size",
 )
 _MAX_DAYS = 36_500
+_MAX_SECONDS = 3_600
 _SSL_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
 
 
@@ -45,14 +49,18 @@ class Settings:
 
     host: str
     port: int
+    http_host: str
+    http_port: int | None
     data_dir: Path
     database_url: sa.URL
     token_file: Path
     reflection: bool
     retention_days: int
+    drain_seconds: float
     log_level: str
+    log_format: str
     sources: Mapping[str, str]
-    """Where each value comes from: "option", "environment" or "default"."""
+    """Where each value comes from: "option", "environment", the path of a file, or "default"."""
 
     def describe(self) -> list[str]:
         """Return a line for each setting, with its source and without passwords."""
@@ -66,9 +74,11 @@ class Settings:
 def load(options: Mapping[str, Any], environment: Mapping[str, str]) -> Settings:
     """Return the settings, given the options (None where not given) and the environment.
 
-    Raises SettingInvalid.
+    The file is the option `config`, else the variable STARDAG_SERVER_CONFIG, else `server.toml`
+    in the user's configuration folder, if it is there. Raises SettingInvalid.
     """
     names = [spec.name for spec in fields(Settings) if spec.name != "sources"]
+    file, in_file = _read_file(options.get("config") or environment.get(f"{PREFIX}CONFIG"), names)
     given: dict[str, Any] = {}
     sources = dict.fromkeys(names, "default")
     for name in names:
@@ -77,6 +87,8 @@ def load(options: Mapping[str, Any], environment: Mapping[str, str]) -> Settings
             given[name], sources[name] = options[name], "option"
         elif environment.get(variable):
             given[name], sources[name] = environment[variable], "environment"
+        elif name in in_file:
+            given[name], sources[name] = in_file[name], str(file)
     data_dir = (
         Path(given.get("data_dir", platformdirs.user_data_path("stardag-server")))
         .expanduser()
@@ -85,7 +97,9 @@ def load(options: Mapping[str, Any], environment: Mapping[str, str]) -> Settings
     default_url = sa.URL.create(_DRIVERS["sqlite"], database=str(data_dir / "stardag.sqlite"))
     return Settings(
         host=_host(given.get("host", "127.0.0.1")),
-        port=_port(given.get("port", DEFAULT_PORT)),
+        port=_port("port", given.get("port", DEFAULT_PORT)),
+        http_host=str(given.get("http_host", "127.0.0.1")),
+        http_port=_http_port(given.get("http_port", DEFAULT_HTTP_PORT)),
         data_dir=data_dir,
         database_url=_database_url(given["database_url"])
         if "database_url" in given
@@ -93,7 +107,9 @@ def load(options: Mapping[str, Any], environment: Mapping[str, str]) -> Settings
         token_file=Path(given.get("token_file", data_dir / "token")).expanduser().absolute(),
         reflection=_flag("reflection", given.get("reflection", False)),
         retention_days=_days("retention_days", given.get("retention_days", DEFAULT_DAYS)),
-        log_level=_log_level(given.get("log_level", "info")),
+        drain_seconds=_seconds("drain_seconds", given.get("drain_seconds", 0)),
+        log_level=_choice("log_level", given.get("log_level", "info"), LEVELS),
+        log_format=_choice("log_format", given.get("log_format", "text"), FORMATS),
         sources=sources,
     )
 
@@ -118,11 +134,15 @@ def _host(value: str) -> str:
     return value
 
 
-def _port(value: object) -> int:
+def _port(name: str, value: object) -> int:
     text = str(value)
     if not text.isascii() or not text.isdigit() or int(text) > 65535:
-        raise SettingInvalid(f"port = {text!r}: must be a number from 0 (any) to 65535")
+        raise SettingInvalid(f"{name} = {text!r}: must be a number from 0 (any) to 65535")
     return int(text)
+
+
+def _http_port(value: object) -> int | None:
+    return None if str(value).lower() == "off" else _port("http_port", value)
 
 
 def _database_url(value: str) -> sa.URL:
@@ -189,7 +209,41 @@ def _days(name: str, value: object) -> int:
     return int(text)
 
 
-def _log_level(value: str) -> str:
-    if value.lower() not in LEVELS:
-        raise SettingInvalid(f"log_level = {value!r}: must be one of {', '.join(LEVELS)}")
-    return value.lower()
+def _seconds(name: str, value: object) -> float:
+    try:
+        seconds = float(str(value))
+    except ValueError:
+        seconds = -1.0
+    if not 0 <= seconds <= _MAX_SECONDS:
+        raise SettingInvalid(f"{name} = {value!r}: must be 0 to {_MAX_SECONDS} seconds")
+    return seconds
+
+
+def _choice(name: str, value: object, choices: Sequence[str]) -> str:
+    text = str(value).lower()
+    if text not in choices:
+        raise SettingInvalid(f"{name} = {value!r}: must be one of {', '.join(choices)}")
+    return text
+
+
+def _read_file(named: object, names: Sequence[str]) -> tuple[Path, dict[str, Any]]:
+    """Return the file of settings and what it has; nothing if there is none, and none is named."""
+    file = Path(str(named)).expanduser() if named else _default_file()
+    try:
+        values = tomllib.loads(file.read_text("utf-8"))
+    except FileNotFoundError:
+        if named:
+            raise SettingInvalid(f"config = {str(file)!r}: there is no such file") from None
+        return file, {}
+    except (OSError, ValueError) as error:
+        raise SettingInvalid(f"config = {str(file)!r}: can't be read: {error}") from None
+    for name in values:
+        if name not in names:
+            near = difflib.get_close_matches(name, names, n=1)
+            hint = f"; did you mean {near[0]}?" if near else f"; there are {', '.join(names)}"
+            raise SettingInvalid(f"{file}: no setting is called {name!r}{hint}")
+    return file, values
+
+
+def _default_file() -> Path:
+    return platformdirs.user_config_path("stardag-server") / "server.toml"

@@ -5,31 +5,39 @@ import logging
 import os
 import shlex
 import signal
+import sys
 from pathlib import Path
 
-from stardag_server import log, settings
+from stardag_server import log, settings, tracing
 from stardag_server.garbage import collect_seldom
-from stardag_server.serving import serving
+from stardag_server.serving import Ports, serving
 from stardag_server.settings import Settings
 
 _log = logging.getLogger(__name__)
+
+_ENDED_AT_ONCE = 1
 
 
 def serve(
     *,
     host: str | None = None,
     port: int | None = None,
+    http_host: str | None = None,
+    http_port: str | None = None,
+    config: Path | None = None,
     data_dir: Path | None = None,
     database_url: str | None = None,
     token_file: Path | None = None,
     reflection: bool | None = None,
     retention_days: int | None = None,
+    drain_seconds: float | None = None,
     log_level: str | None = None,
+    log_format: str | None = None,
 ) -> int:
     """Serve until SIGTERM or SIGINT; the database is migrated first.
 
     Each option may be given as a variable of the environment instead, such as
-    STARDAG_SERVER_PORT.
+    STARDAG_SERVER_PORT, or in a file of settings.
 
     Parameters
     ----------
@@ -37,6 +45,12 @@ def serve(
         Address to listen on; loopback only. Default 127.0.0.1.
     port
         Port to listen on; 0 for any. Default 7465.
+    http_host
+        Address for HTTP: health, readiness and metrics. Default 127.0.0.1.
+    http_port
+        Port for HTTP; 0 for any, "off" for none. Default 7466.
+    config
+        File of settings, in TOML. Default: server.toml in the user's configuration folder.
     data_dir
         Folder of the token and of the SQLite database. Default: the user's data folder.
     database_url
@@ -48,32 +62,53 @@ def serve(
     retention_days
         Days for which builds are kept after their end, but for the latest ten of each name;
         0 for ever. Default 90.
+    drain_seconds
+        Seconds for which the server goes on after SIGTERM, while its health checks fail, so that
+        load balancers look elsewhere. A second signal ends it at once. Default 0.
     log_level
         debug, info, warning or error.
+    log_format
+        text, or json: one object a line.
     """
     loaded = settings.load(locals(), os.environ)
-    log.set_up(loaded.log_level)
+    log.set_up(loaded.log_level, loaded.log_format)
+    send_rest = tracing.set_up(os.environ)
     asyncio.run(_serve(loaded))
+    send_rest()
     return 0
 
 
 async def _serve(loaded: Settings) -> None:
     stopping = asyncio.Event()
+
+    def stop() -> None:
+        if stopping.is_set():
+            _log.warning("told to stop again: ending at once")
+            os._exit(_ENDED_AT_ONCE)
+        stopping.set()
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stopping.set)
+        asyncio.get_running_loop().add_signal_handler(number, stop)
     for line in loaded.describe():
         _log.info(line)
     collect_seldom()
-    async with serving(loaded) as port:
-        _greet(loaded, port)
+    async with serving(loaded) as ports:
+        _greet(loaded, ports)
         await stopping.wait()
         _log.info("stopping")
 
 
-def _greet(loaded: Settings, port: int) -> None:
-    address = f"[{loaded.host}]:{port}" if ":" in loaded.host else f"{loaded.host}:{port}"
+def _greet(loaded: Settings, ports: Ports) -> None:
+    address = _address(loaded.host, ports.grpc)
     print(f"listening on {address}")
-    print(f"to track builds here: export STARDAG_SERVER={shlex.quote(address)}", flush=True)
+    print(f"to track builds here: export STARDAG_SERVER={shlex.quote(address)}")
     if loaded.token_file != settings.default_token_file():
         file = shlex.quote(str(loaded.token_file))
-        print(f"                      export STARDAG_TOKEN_FILE={file}", flush=True)
+        print(f"                      export STARDAG_TOKEN_FILE={file}")
+    if ports.http is not None:
+        print(f"metrics and health:   http://{_address(loaded.http_host, ports.http)}/metrics")
+    sys.stdout.flush()
+
+
+def _address(host: str, port: int) -> str:
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

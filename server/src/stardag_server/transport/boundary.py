@@ -21,6 +21,8 @@ from grpc.aio import ServerInterceptor, ServicerContext
 from grpc_status import rpc_status
 
 from stardag_server.domain.refusals import Refusal, RequestInvalid
+from stardag_server.metrics import Metrics
+from stardag_server.transport.observed import ObservedCall
 from stardag_server.transport.status import fault_status, refusal_status
 
 _log = logging.getLogger(__name__)
@@ -37,8 +39,9 @@ class Boundary(ServerInterceptor):
     `admit` raises the Refusal of a call that may not be made.
     """
 
-    def __init__(self, admit: Callable[[grpc.HandlerCallDetails], None]) -> None:
+    def __init__(self, admit: Callable[[grpc.HandlerCallDetails], None], metrics: Metrics) -> None:
         self._admit = admit
+        self._metrics = metrics
         self._traffic = _Traffic()
 
     async def quiet(self) -> None:
@@ -56,7 +59,10 @@ class Boundary(ServerInterceptor):
         handler: Any = await continuation(handler_call_details)
         if handler is None:
             return None
-        call = _Call(self._admit, handler_call_details, _behaviour(handler), self._traffic)
+        observed = ObservedCall(self._metrics, handler_call_details, not handler.response_streaming)
+        call = _Call(
+            self._admit, handler_call_details, _behaviour(handler), self._traffic, observed
+        )
         serve = call.serve_stream if handler.response_streaming else call.serve_one
         make: Any = {
             (False, False): grpc.unary_unary_rpc_method_handler,
@@ -99,14 +105,16 @@ class _Call:
         details: grpc.HandlerCallDetails,
         behaviour: Any,
         traffic: _Traffic,
+        observed: ObservedCall,
     ) -> None:
         self._admit = admit
         self._details = details
         self._behaviour = behaviour
         self._traffic = traffic
+        self._observed = observed
 
     async def serve_one(self, request: Any, context: ServicerContext[Any, Any]) -> Any:
-        with self._traffic.call():
+        with self._traffic.call(), self._observed:
             try:
                 self._admit(self._details)
                 return await self._behaviour(_parsed(request), context)
@@ -117,7 +125,7 @@ class _Call:
     async def serve_stream(
         self, request: Any, context: ServicerContext[Any, Any]
     ) -> AsyncIterator[Any]:
-        with self._traffic.call():
+        with self._traffic.call(), self._observed:
             try:
                 self._admit(self._details)
                 responses = self._behaviour(_parsed(request), context)
@@ -143,6 +151,7 @@ class _Call:
             method = getattr(self._details, "method", "")
             _log.error("internal error %s in %s", error_id, method, exc_info=error)
             status = fault_status(error_id)
+        self._observed.failed_with(status.code)
         await context.abort_with_status(rpc_status.to_status(status))
 
 

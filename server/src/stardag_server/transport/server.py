@@ -16,6 +16,7 @@ from stardag_server.auth.principal import Principal, let_in
 from stardag_server.auth.token import check_token
 from stardag_server.domain import scopes
 from stardag_server.domain.limits import MAX_MESSAGE_BYTES
+from stardag_server.metrics import Metrics
 from stardag_server.transport.boundary import Boundary
 from stardag_server.transport.handlers import service_handler
 
@@ -38,7 +39,12 @@ _OPTIONS = (
 
 
 class PortTaken(Exception):
-    """The address can't be listened on."""
+    """An address can't be listened on; `option` chooses another."""
+
+    def __init__(self, address: str, option: str) -> None:
+        super().__init__(
+            f"can't listen on {address}: is another server running there? Choose with {option}"
+        )
 
 
 class GrpcServer:
@@ -50,6 +56,7 @@ class GrpcServer:
         principal: Principal,
         token: str,
         reflect: bool,
+        metrics: Metrics,
     ) -> None:
         def admit(details: grpc.HandlerCallDetails) -> None:
             if details.method not in OPEN_METHODS:
@@ -59,7 +66,7 @@ class GrpcServer:
                 )
             let_in(principal)
 
-        self._boundary = Boundary(admit)
+        self._boundary = Boundary(admit, metrics)
         self._server = grpc.aio.server(options=_OPTIONS, interceptors=[self._boundary])
         self._server.add_generic_rpc_handlers(
             [service_handler(descriptor, service) for descriptor, service in services.items()]
@@ -81,15 +88,15 @@ class GrpcServer:
         try:
             port = self._server.add_insecure_port(address)
         except RuntimeError as error:
-            raise PortTaken(f"can't listen on {address}") from error
+            raise PortTaken(address, "--port") from error
         await self._server.start()
-        for name in self._names:
-            await self._health.set(name, health_pb2.HealthCheckResponse.SERVING)
         return port
 
-    async def announce_end(self) -> None:
-        """Answer health checks with NOT_SERVING from now on."""
-        await self._health.enter_graceful_shutdown()
+    async def announce(self, ready: bool) -> None:
+        """Answer health checks, and tell those who watch, whether this server can serve."""
+        status = health_pb2.HealthCheckResponse
+        for name in self._names:
+            await self._health.set(name, status.SERVING if ready else status.NOT_SERVING)
 
     async def stop(self, grace: float) -> None:
         """Take no calls any more; end those under way that take longer than `grace` seconds.

@@ -1,0 +1,92 @@
+"""Memory of a server process: idle, after full ingest, with 1,000 watchers, with idle connections.
+
+Each is the resident memory of one server on SQLite, beside what it had when idle. Events are sent
+as in `ingest_load`, three times; the slope is what the third time added. Watchers and connections
+are held by a process of their own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import resource
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Generator
+from pathlib import Path
+from typing import Any
+
+import grpc
+import psutil
+from figures import Figure, at_most, report
+from ingest_load import STREAMS, Server, publish_seconds, serving
+
+from stardag.v1.build_service_pb2 import ListBuildsRequest
+from stardag.v1.build_service_pb2_grpc import BuildServiceStub
+from stardag.v1.event_service_pb2 import WatchBuildRequest
+from stardag.v1.event_service_pb2_grpc import EventServiceStub
+
+BUILDS = 5 * STREAMS
+WATCHERS = 1_000
+CONNECTIONS = 10_000
+REACH_MB = {"idle": 100, "ingest": 100, "watchers": 50, "connections": 200, "slope": 10}
+
+
+def megabytes(process: psutil.Process) -> float:
+    """Return the resident memory of the process once it has settled."""
+    time.sleep(1)
+    return process.memory_info().rss / 1e6
+
+
+@contextlib.contextmanager
+def held(what: str, server: Server, count: int) -> Generator[None]:
+    """Have another process hold so many watchers or connections during the block."""
+    command = [sys.executable, __file__, what, server.address, server.token, str(count)]
+    holder = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert holder.stdin and holder.stdout
+    if holder.stdout.readline() != "holding\n":
+        raise RuntimeError(f"{count} {what} could not be held")
+    yield
+    holder.stdin.close()
+    holder.wait()
+    holder.stdout.close()
+
+
+async def hold_watchers(server: Server, count: int) -> None:
+    metadata = (("authorization", f"Bearer {server.token}"),)
+    channels = [grpc.aio.insecure_channel(server.address, [("n", n)]) for n in range(10)]
+    builds: Any = BuildServiceStub(channels[0])
+    page = await builds.ListBuilds(ListBuildsRequest(page_size=1), metadata=metadata)
+    # Builds that have ended end their watches; a watch of all of the workspace stays.
+    calls: list[Any] = []
+    for number in range(count):
+        stub: Any = EventServiceStub(channels[number % len(channels)])
+        call = stub.WatchBuild(
+            WatchBuildRequest(build_id=page.builds[0].build_id), metadata=metadata
+        )
+        await call.read()
+        calls.append(call)
+    await until_told()
+
+
+async def until_told() -> None:
+    print("holding", flush=True)
+    await asyncio.to_thread(sys.stdin.read)
+
+
+async def hold_connections(server: Server, count: int) -> None:
+    limit = min(count + 1_000, resource.getrlimit(resource.RLIMIT_NOFILE)[1])
+    resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit))
+    host, port = server.address.rsplit(":", 1)
+    connections: list[socket.socket] = []
+    for number in range(count):
+        # One address has fewer ports than that.
+        source = (f"127.0.0.{2 + number % 8}", 0)
+        connection = socket.create_connection((host, int(port)), source_address=source)
+        connection.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\x00\x00\x04\x00\x00\x00\x00\x00")
+        connections.append(connection)
+    await until_told()
