@@ -19,15 +19,18 @@ import time
 from collections.abc import Generator
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import grpc
 import psutil
 from figures import Figure, at_most, report
-from ingest_load import STREAMS, Server, publish_seconds, serving
+from ingest_load import STREAMS, Server, build_events, publish_seconds, serving
 
-from stardag.v1.build_service_pb2 import ListBuildsRequest
-from stardag.v1.build_service_pb2_grpc import BuildServiceStub
-from stardag.v1.event_service_pb2 import WatchBuildRequest
+from stardag.v1.event_service_pb2 import (
+    OpenEventStream,
+    PublishEventBatchRequest,
+    WatchBuildRequest,
+)
 from stardag.v1.event_service_pb2_grpc import EventServiceStub
 
 BUILDS = 5 * STREAMS
@@ -57,17 +60,19 @@ def held(what: str, server: Server, count: int) -> Generator[None]:
 
 
 async def hold_watchers(server: Server, count: int) -> None:
+    """Watch one build that runs, over ten channels."""
     metadata = (("authorization", f"Bearer {server.token}"),)
     channels = [grpc.aio.insecure_channel(server.address, [("n", n)]) for n in range(10)]
-    builds: Any = BuildServiceStub(channels[0])
-    page = await builds.ListBuilds(ListBuildsRequest(page_size=1), metadata=metadata)
-    # Builds that have ended end their watches; a watch of all of the workspace stays.
+    stubs: list[Any] = [EventServiceStub(channel) for channel in channels]
+    build = uuid4()
+    started = next(build_events(build, 0))
+    stream = OpenEventStream(stream_id=str(uuid4()), client="bench")
+    request = PublishEventBatchRequest(stream=stream, first_sequence=1, events=[started])
+    await stubs[0].PublishEventBatch(request, metadata=metadata)
     calls: list[Any] = []
     for number in range(count):
-        stub: Any = EventServiceStub(channels[number % len(channels)])
-        call = stub.WatchBuild(
-            WatchBuildRequest(build_id=page.builds[0].build_id), metadata=metadata
-        )
+        watch = WatchBuildRequest(build_id=str(build))
+        call = stubs[number % len(stubs)].WatchBuild(watch, metadata=metadata)
         await call.read()
         calls.append(call)
     await until_told()
@@ -90,3 +95,51 @@ async def hold_connections(server: Server, count: int) -> None:
         connection.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\x00\x00\x04\x00\x00\x00\x00\x00")
         connections.append(connection)
     await until_told()
+
+
+def measure(folder: Path, quick: bool) -> list[Figure]:
+    scale = 10 if quick else 1
+    with serving(folder) as server:
+        process = psutil.Process(server.pid)
+        idle = megabytes(process)
+        ingest: list[float] = []
+        for _ in range(3):
+            publish_seconds(server, BUILDS // (5 if quick else 1))
+            ingest.append(megabytes(process))
+        with held("watchers", server, WATCHERS // scale):
+            watchers = megabytes(process)
+        let_go = megabytes(process)
+        with held("connections", server, CONNECTIONS // scale):
+            connections = megabytes(process)
+    added = {
+        "idle": idle,
+        "ingest": ingest[1] - idle,
+        "slope": ingest[2] - ingest[1],
+        "watchers": watchers - ingest[2],
+        "connections": connections - let_go,
+    }
+    said = {
+        "idle": "server memory, idle",
+        "ingest": "server memory, added by full ingest",
+        "slope": "server memory, added by as much ingest again",
+        "watchers": f"server memory, added by {WATCHERS // scale:,} watchers",
+        "connections": f"server memory, added by {CONNECTIONS // scale:,} idle connections",
+    }
+    return [at_most(said[what], value, "MB", REACH_MB[what]) for what, value in added.items()]
+
+
+def main() -> None:
+    folder = Path(tempfile.mkdtemp(prefix="stardag-bench-"))
+    try:
+        report(measure(folder, "--quick" in sys.argv))
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] in (["watchers"], ["connections"]):
+        what, address, token, count = sys.argv[1:]
+        hold = hold_watchers if what == "watchers" else hold_connections
+        asyncio.run(hold(Server(address, token, 0), int(count)))
+    else:
+        main()

@@ -45,6 +45,7 @@ class Server:
 
     address: str
     token: str
+    pid: int = 0
 
 
 @contextlib.contextmanager
@@ -58,7 +59,7 @@ def serving(folder: Path, database_url: str | None = None) -> Generator[Server]:
     assert server.stdout
     try:
         address = server.stdout.readline().split()[-1]
-        yield Server(address, (folder / "token").read_text().strip())
+        yield Server(address, (folder / "token").read_text().strip(), server.pid)
     finally:
         server.terminate()
         server.wait()
