@@ -44,7 +44,7 @@ async def build_id(made: History) -> str:
 
 
 async def measure(made: History, tasks: int) -> list[Figure]:
-    let_in(Principal(made.workspace))
+    let_in(Principal(made.workspace, "default", "local", frozenset()))
     service = BuildService(made.store)
     id = await build_id(made)
 

@@ -17,11 +17,13 @@ from grpc_status import rpc_status
 from stardag.v1 import (
     admin_service_pb2_grpc,
     asset_service_pb2_grpc,
+    auth_service_pb2_grpc,
     build_service_pb2_grpc,
     event_service_pb2,
     event_service_pb2_grpc,
     lease_service_pb2_grpc,
     registry_service_pb2_grpc,
+    workspace_service_pb2_grpc,
 )
 from stardag.v1 import event_pb2 as pb
 from stardag_server import settings
@@ -39,10 +41,16 @@ class Client:
         # The stubs are made for both kinds of channels; their types only for one.
         self.admin: Any = admin_service_pb2_grpc.AdminServiceStub(self.channel)
         self.assets: Any = asset_service_pb2_grpc.AssetServiceStub(self.channel)
+        self.auth: Any = auth_service_pb2_grpc.AuthServiceStub(self.channel)
         self.events: Any = event_service_pb2_grpc.EventServiceStub(self.channel)
         self.builds: Any = build_service_pb2_grpc.BuildServiceStub(self.channel)
         self.leases: Any = lease_service_pb2_grpc.LeaseServiceStub(self.channel)
         self.registry: Any = registry_service_pb2_grpc.RegistryServiceStub(self.channel)
+        self.workspaces: Any = workspace_service_pb2_grpc.WorkspaceServiceStub(self.channel)
+
+    def with_key(self, secret: str) -> Client:
+        """Return a client on the same channel that calls with a key."""
+        return Client(self.channel, (("authorization", f"Bearer {secret}"),))
 
     async def publish(
         self, open: event_service_pb2.OpenEventStream, events: Sequence[pb.NewEvent], first: int = 1

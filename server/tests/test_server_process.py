@@ -218,3 +218,34 @@ def test_its_log_may_be_json(tmp_path: Path):
     entries = [json.loads(line) for line in lines]
     assert {"time", "level", "logger", "message"} <= entries[0].keys()
     assert "stopping" in [entry["message"] for entry in entries]
+
+
+async def test_the_first_key_is_made_on_the_servers_own_machine(tmp_path: Path):
+    folder = ("--data-dir", str(tmp_path / "data"))
+    made = run_command("keys", "create", "nightly", "--scope", "read", "--scope", "ingest", *folder)
+    assert made.returncode == 0, made.stderr
+    key = made.stdout.strip()
+    listed = run_command("keys", "list", *folder)
+    assert "ingest,read" in listed.stdout and "nightly" in listed.stdout
+    assert key not in listed.stdout
+    make = Producer()
+    with ServerProcess(tmp_path / "data") as server:
+        async with server.channel() as channel:
+            client = Client(channel, (("authorization", f"Bearer {key}"),))
+            await client.publish(make.open, [make.started(), make.completed()])
+            assert await recorded(client, make) == 2
+        ended = run_command("keys", "revoke", key.split("_")[1], *folder)
+        assert ended.returncode == 0 and "was revoked" in ended.stdout
+    assert run_command("keys", "list", *folder).stdout == ""
+    assert key.split("_")[2] not in (tmp_path / "data" / "stderr.log").read_text()
+
+
+def test_a_command_on_keys_that_cannot_be_done_says_why(tmp_path: Path):
+    folder = ("--data-dir", str(tmp_path / "data"))
+    for arguments, said in (
+        (("revoke", "none"), "none"),
+        (("list", "--workspace", "elsewhere"), "elsewhere"),
+    ):
+        ended = run_command("keys", *arguments, *folder)
+        assert ended.returncode in (2, 3)
+        assert said in ended.stderr and "Traceback" not in ended.stderr

@@ -8,6 +8,7 @@ from typing import NoReturn
 import cyclopts
 from sqlalchemy.exc import DBAPIError
 
+from stardag_server.commands.keys import keys
 from stardag_server.commands.migrate import migrate
 from stardag_server.commands.purge import purge
 from stardag_server.commands.serve import serve
@@ -23,6 +24,7 @@ _FAULT = 3
 
 app = cyclopts.App(name="stardag-server", help="The tracking service of Stardag.")
 app.default(serve)
+app.command(keys)
 app.command(migrate)
 app.command(purge)
 app.command(settings)

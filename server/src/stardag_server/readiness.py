@@ -57,8 +57,8 @@ class Readiness:
         if self.reason in (reason, DRAINING):
             return
         self.reason = reason
-        if reason:
+        if reason == AWAY:
             _log.warning("not ready: %s", reason)
         else:
-            _log.info("ready")
+            _log.info("%s", reason or "ready")
         await self._told(not reason)

@@ -18,9 +18,14 @@ from stardag.v1 import (
     registry_service_pb2,
     workspace_service_pb2,
 )
+from stardag.v1.auth_pb2 import SCOPE_OPERATOR
+from stardag_server.auth.authenticator import Authenticator
+from stardag_server.auth.issuing import Issuing
+from stardag_server.auth.oidc import verifier
 from stardag_server.auth.principal import Principal
-from stardag_server.auth.token import ensure_token
+from stardag_server.auth.secret_file import ensure_secret
 from stardag_server.domain.retention import RetentionPolicy
+from stardag_server.domain.scopes import held
 from stardag_server.heads import Heads
 from stardag_server.housekeeping import Housekeeping
 from stardag_server.http.app import application
@@ -39,7 +44,7 @@ from stardag_server.services.registry_service import RegistryService
 from stardag_server.services.workspace_service import WorkspaceService
 from stardag_server.settings import Settings
 from stardag_server.store.migration import migrate
-from stardag_server.store.store import Store
+from stardag_server.store.store import DEFAULT_WORKSPACE, Store
 from stardag_server.sweep import Sweep
 from stardag_server.transport.server import GrpcServer
 from stardag_server.watch import Watching
@@ -67,7 +72,7 @@ async def serving(loaded: Settings) -> AsyncGenerator[Ports]:
     What was delivered by then is committed and acknowledged, streams and
     watches end with SERVER_DRAINING, other calls get a few seconds to end.
     """
-    token = ensure_token(loaded.token_file)
+    token, pepper = ensure_secret(loaded.token_file), ensure_secret(loaded.pepper_file)
     _log.info("the database is at revision %s", await migrate(loaded.database_url))
     store = Store(loaded.database_url)
     metrics = Metrics()
@@ -83,13 +88,16 @@ async def serving(loaded: Settings) -> AsyncGenerator[Ports]:
         background.append(asyncio.create_task(Sweep(store, workspace, heads.announce).run()))
         policy = RetentionPolicy(loaded.retention_days)
         background.append(asyncio.create_task(Housekeeping(store, workspace, policy).run()))
+        local = Principal(workspace, DEFAULT_WORKSPACE, "local", held([SCOPE_OPERATOR]))
+        authenticator = Authenticator(token, local, store.keys, pepper, verifier(loaded, store))
+        issuing = Issuing(store.keys, pepper, authenticator.forget)
         server = GrpcServer(
-            _services(store, publishing, watching, policy),
-            Principal(workspace),
-            token,
+            _services(store, publishing, watching, policy, issuing),
+            authenticator,
             loaded.reflection,
             metrics,
         )
+        background.append(asyncio.create_task(server.watch_credentials()))
 
         async def tell(ready: bool) -> None:
             metrics.ready(ready)
@@ -120,13 +128,17 @@ async def _end(tasks: list[asyncio.Task[None]]) -> None:
 
 
 def _services(
-    store: Store, publishing: Publishing, watching: Watching, policy: RetentionPolicy
+    store: Store,
+    publishing: Publishing,
+    watching: Watching,
+    policy: RetentionPolicy,
+    issuing: Issuing,
 ) -> dict[ServiceDescriptor, object]:
     """Return the services of the contract, each with what serves it."""
     served = (
         (admin_service_pb2.DESCRIPTOR, AdminService(store, policy)),
         (asset_service_pb2.DESCRIPTOR, AssetService(store)),
-        (auth_service_pb2.DESCRIPTOR, AuthService(store)),
+        (auth_service_pb2.DESCRIPTOR, AuthService(store, issuing)),
         (build_service_pb2.DESCRIPTOR, BuildService(store)),
         (event_service_pb2.DESCRIPTOR, EventService(store, publishing, watching)),
         (lease_service_pb2.DESCRIPTOR, LeaseService(store)),

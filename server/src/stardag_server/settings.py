@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import platformdirs
 import sqlalchemy as sa
@@ -54,6 +55,11 @@ class Settings:
     data_dir: Path
     database_url: sa.URL
     token_file: Path
+    pepper_file: Path
+    oidc_issuer: str
+    oidc_audience: str
+    oidc_scopes_claim: str
+    oidc_workspace_claim: str
     reflection: bool
     retention_days: int
     drain_seconds: float
@@ -89,11 +95,7 @@ def load(options: Mapping[str, Any], environment: Mapping[str, str]) -> Settings
             given[name], sources[name] = environment[variable], "environment"
         elif name in in_file:
             given[name], sources[name] = in_file[name], str(file)
-    data_dir = (
-        Path(given.get("data_dir", platformdirs.user_data_path("stardag-server")))
-        .expanduser()
-        .absolute()
-    )
+    data_dir = _path(given.get("data_dir", platformdirs.user_data_path("stardag-server")))
     default_url = sa.URL.create(_DRIVERS["sqlite"], database=str(data_dir / "stardag.sqlite"))
     return Settings(
         host=_host(given.get("host", "127.0.0.1")),
@@ -104,7 +106,12 @@ def load(options: Mapping[str, Any], environment: Mapping[str, str]) -> Settings
         database_url=_database_url(given["database_url"])
         if "database_url" in given
         else default_url,
-        token_file=Path(given.get("token_file", data_dir / "token")).expanduser().absolute(),
+        token_file=_path(given.get("token_file", data_dir / "token")),
+        pepper_file=_path(given.get("pepper_file", data_dir / "pepper")),
+        oidc_issuer=_issuer(given.get("oidc_issuer", ""), given.get("oidc_audience", "")),
+        oidc_audience=str(given.get("oidc_audience", "")),
+        oidc_scopes_claim=str(given.get("oidc_scopes_claim", "scope")),
+        oidc_workspace_claim=str(given.get("oidc_workspace_claim", "stardag_workspace")),
         reflection=_flag("reflection", given.get("reflection", False)),
         retention_days=_days("retention_days", given.get("retention_days", DEFAULT_DAYS)),
         drain_seconds=_seconds("drain_seconds", given.get("drain_seconds", 0)),
@@ -119,14 +126,34 @@ def default_token_file() -> Path:
     return platformdirs.user_data_path("stardag-server") / "token"
 
 
+def _path(value: object) -> Path:
+    return Path(str(value)).expanduser().absolute()
+
+
+def _issuer(issuer: str, audience: str) -> str:
+    if not issuer:
+        return ""
+    if not audience:
+        raise SettingInvalid(
+            "oidc_audience: must be set with oidc_issuer, or tokens for other services would do"
+        )
+    parts = urlsplit(issuer)
+    if parts.scheme != "https" and not (parts.scheme == "http" and _is_loopback(parts.hostname)):
+        raise SettingInvalid(f"oidc_issuer = {issuer!r}: must be a URL with https")
+    return issuer
+
+
+def _is_loopback(host: str | None) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return host is not None and ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
 def _host(value: str) -> str:
-    loopback = value == "localhost"
-    if not loopback:
-        try:
-            loopback = ipaddress.ip_address(value).is_loopback
-        except ValueError:
-            loopback = False
-    if not loopback:
+    if not _is_loopback(value):
         raise SettingInvalid(
             f"host = {value!r}: this version listens on loopback only (127.0.0.1, ::1 or"
             " localhost), because it has no TLS; put a proxy that has in front of it"

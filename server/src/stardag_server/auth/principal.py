@@ -3,6 +3,8 @@
 from contextvars import ContextVar
 from dataclasses import dataclass
 
+from stardag.v1.auth_pb2 import Scope
+
 
 @dataclass(frozen=True, slots=True)
 class Principal:
@@ -10,6 +12,13 @@ class Principal:
 
     workspace: int
     """Key of the workspace it belongs to; it sees nothing else."""
+    workspace_name: str
+    name: str
+    """Such as "key:<key id>", "user:<subject>" or "local"."""
+    scopes: frozenset[Scope.ValueType]
+    """What it may do, those scopes included that others include."""
+    expire_time: int = 0
+    """When the credential stops working, in microseconds since the Unix epoch; 0 for never."""
 
 
 _current: ContextVar[Principal] = ContextVar("principal")

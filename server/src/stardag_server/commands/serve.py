@@ -28,6 +28,11 @@ def serve(
     data_dir: Path | None = None,
     database_url: str | None = None,
     token_file: Path | None = None,
+    pepper_file: Path | None = None,
+    oidc_issuer: str | None = None,
+    oidc_audience: str | None = None,
+    oidc_scopes_claim: str | None = None,
+    oidc_workspace_claim: str | None = None,
     reflection: bool | None = None,
     retention_days: int | None = None,
     drain_seconds: float | None = None,
@@ -57,6 +62,18 @@ def serve(
         postgresql+asyncpg://... or sqlite+aiosqlite:///...; default: SQLite in the data folder.
     token_file
         File with the token that callers must send; made if it is not there.
+    pepper_file
+        File with the secret that keys are hashed with, the same for all replicas; made if it is
+        not there. Without it no key works any more.
+    oidc_issuer
+        URL of an OpenID Connect issuer whose tokens are taken.
+    oidc_audience
+        Audience that those tokens must be for.
+    oidc_scopes_claim
+        Claim with what their owner may do: stardag:ingest, stardag:read, stardag:admin,
+        stardag:operator. Default scope.
+    oidc_workspace_claim
+        Claim with the name of their owner's workspace. Default stardag_workspace.
     reflection
         Serve gRPC reflection.
     retention_days

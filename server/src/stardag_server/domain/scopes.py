@@ -121,3 +121,9 @@ def allows(scopes: Iterable[Scope.ValueType], method: str) -> bool:
     if access is None:
         return False
     return access in (Access.PUBLIC, Access.CREDENTIAL) or access.value in held(scopes)
+
+
+def wanted(method: str) -> str:
+    """Return the name of the scope that the method wants; empty for a method without a row."""
+    access = ACCESS.get(method)
+    return access.name if access else ""

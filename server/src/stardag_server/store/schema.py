@@ -59,6 +59,25 @@ class Workspace(Base):
     name: Mapped[str] = mapped_column(unique=True)
 
 
+class ApiKey(Base):
+    """A credential for programs; `hash` is all that is kept of its secret. Times: 0 for never."""
+
+    __tablename__ = "api_keys"
+    __table_args__ = (sa.Index(None, "workspace_id", "id"),)
+
+    id: Mapped[int] = mapped_column(Key, primary_key=True)
+    workspace_id: Mapped[int] = mapped_column(sa.ForeignKey(Workspace.id))
+    key_id: Mapped[str] = mapped_column(unique=True)
+    hash: Mapped[bytes]
+    display_name: Mapped[str]
+    scopes: Mapped[list[int]] = mapped_column(Json)
+    created_by: Mapped[str]
+    create_time: Mapped[int]
+    expire_time: Mapped[int] = _zero()
+    last_used_time: Mapped[int] = _zero()
+    revoke_time: Mapped[int] = _zero()
+
+
 class Stream(Base):
     """A producer's stream and how far it is committed.
 

@@ -19,6 +19,7 @@ from stardag_server.store.commit import Commit
 from stardag_server.store.concurrency_limits import ConcurrencyLimits
 from stardag_server.store.database import Database, clock
 from stardag_server.store.history import History
+from stardag_server.store.keys import Keys
 from stardag_server.store.leases import Leases
 from stardag_server.store.listing import Listing
 from stardag_server.store.partitions import EventPartitions
@@ -72,6 +73,7 @@ class Store:
         self.listing = Listing(self._database)
         self.history = History(self._database, self._bulk)
         self.assets = Assets(self._database)
+        self.keys = Keys(self._database)
         self.leases = Leases(self._database)
         self.retention = Retention(self._database, self._bulk, self._partitions, self._memory)
         self.limits = ConcurrencyLimits(self._database)
@@ -95,6 +97,12 @@ class Store:
             )
             query = sa.select(Workspace.id).where(Workspace.name == name)
             return (await connection.execute(query)).scalar_one()
+
+    async def find_workspace(self, name: str) -> int | None:
+        """Return the key of the workspace with this name, None if there is none."""
+        query = sa.select(Workspace.id).where(Workspace.name == name)
+        async with self._database.read() as connection:
+            return (await connection.execute(query)).scalar_one_or_none()
 
     async def open_stream(self, workspace: int, stream: UUID, open: OpenEventStream) -> OpenStream:
         """Open a stream, new or known: whoever had it open can commit to it no longer."""

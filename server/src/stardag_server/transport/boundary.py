@@ -23,9 +23,19 @@ from grpc_status import rpc_status
 from stardag_server.domain.refusals import Refusal, RequestInvalid
 from stardag_server.metrics import Metrics
 from stardag_server.transport.observed import ObservedCall
+from stardag_server.transport.open_calls import Authorization, OpenCalls
 from stardag_server.transport.status import fault_status, refusal_status
 
 _log = logging.getLogger(__name__)
+
+
+Admit = Callable[[grpc.HandlerCallDetails], Awaitable[None]]
+
+
+def authorization(details: grpc.HandlerCallDetails) -> Authorization:
+    """Return the values of a call's `authorization` metadata."""
+    metadata: Any = details.invocation_metadata or ()
+    return tuple(value for key, value in metadata if key == "authorization")
 
 
 @dataclass(frozen=True)
@@ -36,17 +46,19 @@ class _Unparsable:
 class Boundary(ServerInterceptor):
     """Lets a call in or not, and turns what it raises into a status with details.
 
-    `admit` raises the Refusal of a call that may not be made.
+    `admit` raises the Refusal of a call that may not be made. `open_calls` ends streams whose
+    credential does not work any more.
     """
 
-    def __init__(self, admit: Callable[[grpc.HandlerCallDetails], None], metrics: Metrics) -> None:
-        self._admit = admit
+    def __init__(self, admit: Admit, open_calls: OpenCalls, metrics: Metrics) -> None:
+        self.admit = admit
+        self.open_calls = open_calls
+        self.traffic = Traffic()
         self._metrics = metrics
-        self._traffic = _Traffic()
 
     async def quiet(self) -> None:
         """Wait until no call is under way, not even one that is cancelled and cleans up."""
-        await self._traffic.quiet()
+        await self.traffic.quiet()
 
     async def intercept_service(
         self,
@@ -60,9 +72,7 @@ class Boundary(ServerInterceptor):
         if handler is None:
             return None
         observed = ObservedCall(self._metrics, handler_call_details, not handler.response_streaming)
-        call = _Call(
-            self._admit, handler_call_details, _behaviour(handler), self._traffic, observed
-        )
+        call = _Call(self, handler_call_details, _behaviour(handler), observed)
         serve = call.serve_stream if handler.response_streaming else call.serve_one
         make: Any = {
             (False, False): grpc.unary_unary_rpc_method_handler,
@@ -73,7 +83,7 @@ class Boundary(ServerInterceptor):
         return make(serve, _lenient(handler.request_deserializer), handler.response_serializer)
 
 
-class _Traffic:
+class Traffic:
     """Counts the calls under way."""
 
     def __init__(self) -> None:
@@ -83,6 +93,7 @@ class _Traffic:
 
     @contextlib.contextmanager
     def call(self) -> Generator[None]:
+        """Count a call during the block."""
         self._calls += 1
         self._quiet.clear()
         try:
@@ -93,6 +104,7 @@ class _Traffic:
                 self._quiet.set()
 
     async def quiet(self) -> None:
+        """Wait until there is none."""
         await self._quiet.wait()
 
 
@@ -101,22 +113,20 @@ class _Call:
 
     def __init__(
         self,
-        admit: Callable[[grpc.HandlerCallDetails], None],
+        boundary: Boundary,
         details: grpc.HandlerCallDetails,
         behaviour: Any,
-        traffic: _Traffic,
         observed: ObservedCall,
     ) -> None:
-        self._admit = admit
+        self._boundary = boundary
         self._details = details
         self._behaviour = behaviour
-        self._traffic = traffic
         self._observed = observed
 
     async def serve_one(self, request: Any, context: ServicerContext[Any, Any]) -> Any:
-        with self._traffic.call(), self._observed:
+        with self._boundary.traffic.call(), self._observed:
             try:
-                self._admit(self._details)
+                await self._boundary.admit(self._details)
                 return await self._behaviour(_parsed(request), context)
             # Nothing of a fault may reach the client; see `_fail`.
             except Exception as error:
@@ -125,17 +135,18 @@ class _Call:
     async def serve_stream(
         self, request: Any, context: ServicerContext[Any, Any]
     ) -> AsyncIterator[Any]:
-        with self._traffic.call(), self._observed:
+        with self._boundary.traffic.call(), self._observed:
             try:
-                self._admit(self._details)
+                await self._boundary.admit(self._details)
                 responses = self._behaviour(_parsed(request), context)
                 # grpc's own health service writes its responses by itself.
                 if inspect.isawaitable(responses):
                     await responses
                     return
-                async with contextlib.aclosing(responses):
-                    async for response in responses:
-                        yield response
+                with self._boundary.open_calls.open(authorization(self._details)):
+                    async with contextlib.aclosing(responses):
+                        async for response in responses:
+                            yield response
             # As above.
             except Exception as error:
                 await self._fail(error, context)

@@ -12,13 +12,15 @@ from grpc_health.v1.health import aio as health
 from grpc_health.v1.health_pb2_grpc import add_HealthServicer_to_server
 from grpc_reflection.v1alpha import reflection
 
-from stardag_server.auth.principal import Principal, let_in
-from stardag_server.auth.token import check_token
+from stardag_server.auth.authenticator import Authenticator
+from stardag_server.auth.principal import let_in
 from stardag_server.domain import scopes
 from stardag_server.domain.limits import MAX_MESSAGE_BYTES
+from stardag_server.domain.refusals import ScopeMissing
 from stardag_server.metrics import Metrics
-from stardag_server.transport.boundary import Boundary
+from stardag_server.transport.boundary import Boundary, authorization
 from stardag_server.transport.handlers import service_handler
+from stardag_server.transport.open_calls import OpenCalls
 
 OPEN_METHODS = frozenset(
     method for method, access in scopes.ACCESS.items() if access is scopes.Access.PUBLIC
@@ -48,25 +50,25 @@ class PortTaken(Exception):
 
 
 class GrpcServer:
-    """Serves services on one address, to callers who have the token."""
+    """Serves services on one address, to callers whom the authenticator knows."""
 
     def __init__(
         self,
         services: dict[ServiceDescriptor, object],
-        principal: Principal,
-        token: str,
+        authenticator: Authenticator,
         reflect: bool,
         metrics: Metrics,
     ) -> None:
-        def admit(details: grpc.HandlerCallDetails) -> None:
-            if details.method not in OPEN_METHODS:
-                check_token(
-                    token,
-                    [value for key, value in details.invocation_metadata if key == "authorization"],
-                )
+        async def admit(details: grpc.HandlerCallDetails) -> None:
+            if details.method in OPEN_METHODS:
+                return
+            principal = await authenticator.authenticate(authorization(details))
+            if not scopes.allows(principal.scopes, details.method):
+                raise ScopeMissing(scopes.wanted(details.method))
             let_in(principal)
 
-        self._boundary = Boundary(admit, metrics)
+        self._open_calls = OpenCalls(authenticator.authenticate)
+        self._boundary = Boundary(admit, self._open_calls, metrics)
         self._server = grpc.aio.server(options=_OPTIONS, interceptors=[self._boundary])
         self._server.add_generic_rpc_handlers(
             [service_handler(descriptor, service) for descriptor, service in services.items()]
@@ -91,6 +93,10 @@ class GrpcServer:
             raise PortTaken(address, "--port") from error
         await self._server.start()
         return port
+
+    async def watch_credentials(self) -> None:
+        """End streams whose credentials do not work any more, until cancelled."""
+        await self._open_calls.run()
 
     async def announce(self, ready: bool) -> None:
         """Answer health checks, and tell those who watch, whether this server can serve."""

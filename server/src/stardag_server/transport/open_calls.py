@@ -1,0 +1,72 @@
+"""Calls that stay open are let in again and again, as long as their credential works."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Generator
+
+from stardag_server.domain.refusals import CredentialInvalid, CredentialMissing, StorageUnavailable
+
+_log = logging.getLogger(__name__)
+
+_INTERVAL = 10.0
+
+Authorization = tuple[str | bytes, ...]
+
+
+class OpenCalls:
+    """The streams under way, by the credential they came with.
+
+    `check` raises CredentialInvalid for one that does not work any more.
+    """
+
+    def __init__(self, check: Callable[[Authorization], Awaitable[object]]) -> None:
+        self._check = check
+        self._calls: defaultdict[Authorization, set[asyncio.Task[object]]] = defaultdict(set)
+        self._ended: set[asyncio.Task[object]] = set()
+
+    @contextlib.contextmanager
+    def open(self, authorization: Authorization) -> Generator[None]:
+        """Let a stream go on during the block, unless its credential ends.
+
+        Then what awaits within is cancelled, and the block raises CredentialInvalid.
+        """
+        task: asyncio.Task[object] | None = asyncio.current_task()
+        assert task is not None
+        self._calls[authorization].add(task)
+        try:
+            yield
+        except asyncio.CancelledError:
+            if task in self._ended:
+                task.uncancel()
+                raise CredentialInvalid from None
+            raise
+        finally:
+            self._ended.discard(task)
+            self._calls[authorization].discard(task)
+            if not self._calls[authorization]:
+                del self._calls[authorization]
+
+    async def run(self) -> None:
+        """Look at the credentials of all streams every ten seconds, until cancelled."""
+        while True:
+            await asyncio.sleep(_INTERVAL)
+            await self.look()
+
+    async def look(self) -> None:
+        """End the streams whose credentials do not work any more."""
+        for authorization in [*self._calls]:
+            try:
+                await self._check(authorization)
+            except (CredentialInvalid, CredentialMissing):
+                for task in [*self._calls.get(authorization, ())]:
+                    self._ended.add(task)
+                    task.cancel()
+            except StorageUnavailable:
+                _log.warning("can't look whether credentials still work")
+            # Nobody would notice that this ended, and what was revoked would go on.
+            except Exception:
+                _log.exception("can't look whether credentials still work")
