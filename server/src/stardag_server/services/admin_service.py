@@ -1,7 +1,9 @@
 """stardag.v1.AdminService."""
 
+import tempfile
 from collections.abc import AsyncIterator
 from importlib.metadata import version
+from typing import BinaryIO, cast
 
 from stardag.v1.admin_service_pb2 import (
     DeletionProgress,
@@ -16,12 +18,18 @@ from stardag.v1.admin_service_pb2 import (
     RunRetentionRequest,
     RunRetentionResponse,
 )
+from stardag_server.archive_file import write_part
 from stardag_server.auth.principal import caller
+from stardag_server.build_archive import export_build, import_build
 from stardag_server.domain import limits
+from stardag_server.domain.ids import parse_id
 from stardag_server.domain.refusals import NotImplementedHere
 from stardag_server.domain.retention import Deleted, RetentionPolicy
-from stardag_server.services.messages import timestamp
+from stardag_server.services.messages import build_message, timestamp
 from stardag_server.store.store import Store
+
+_ARCHIVE_IN_MEMORY = 8 << 20
+"""Bytes above which an archive waits on disk until it is whole."""
 
 
 class AdminService:
@@ -62,16 +70,25 @@ class AdminService:
         """Delete the builds that match a filter; tell as it goes."""
         raise NotImplementedHere("PurgeBuilds")
 
-    def export_build(self, request: ExportBuildRequest) -> AsyncIterator[ExportBuildResponse]:
+    async def export_build(self, request: ExportBuildRequest) -> AsyncIterator[ExportBuildResponse]:
         """Yield a build as the parts of an archive."""
-        raise NotImplementedHere("ExportBuild")
+        build = parse_id("build_id", request.build_id)
+        async for part in export_build(self._store, caller().workspace, build):
+            yield ExportBuildResponse(part=part)
 
     async def import_build(
         self, requests: AsyncIterator[ImportBuildRequest]
     ) -> ImportBuildResponse:
         """Store the build of an archive."""
-        await anext(requests, None)
-        raise NotImplementedHere("ImportBuild")
+        workspace = caller().workspace
+        # Nobody's transaction is to wait for a client that sends slowly.
+        with tempfile.SpooledTemporaryFile(_ARCHIVE_IN_MEMORY) as file:
+            archive = cast(BinaryIO, file)
+            async for request in requests:
+                write_part(archive, request.part)
+            id = await import_build(self._store, workspace, archive)
+        row = await self._store.queries.build(workspace, id)
+        return ImportBuildResponse(build=build_message(row, row.root_task_ids))
 
 
 def _progress(deleted: Deleted) -> RunRetentionResponse:

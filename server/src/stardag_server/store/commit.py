@@ -24,7 +24,7 @@ from stardag_server.store.fencing import newest_tokens
 from stardag_server.store.schema import Event, StrayEvent, Stream, plain
 from stardag_server.store.task_keys import TaskKeys
 
-_EVENT_COLUMNS = (
+EVENT_COLUMNS = (
     "build_id",
     "position",
     "commit_time",
@@ -148,7 +148,7 @@ class Commit:
         for part in parts:
             self._fold(part, folds, tasks, events, strays)
         if events:
-            writes.append(Append(Event, _EVENT_COLUMNS, events))
+            writes.append(Append(Event, EVENT_COLUMNS, events))
             writes += self.rows.writes()
         if strays:
             writes.append(Append(StrayEvent, _STRAY_COLUMNS, strays))

@@ -103,6 +103,7 @@ class Queries:
                 Event.type,
                 Event.attempt,
                 Event.event_time,
+                Event.monotonic,
                 Event.commit_time,
                 Stream.uuid.label("stream_uuid"),
                 Event.sequence,

@@ -11,6 +11,7 @@ from stardag.v1.event_service_pb2 import OpenEventStream
 from stardag.v1.task_pb2 import TaskDefinition
 from stardag_server.domain.batch import Batch, Committed, OpenStream
 from stardag_server.domain.refusals import Refusal, StorageUnavailable, TaskConflict
+from stardag_server.store.archives import Archives
 from stardag_server.store.assets import Assets
 from stardag_server.store.build_memory import BuildMemory
 from stardag_server.store.build_rows import BuildRows
@@ -72,6 +73,7 @@ class Store:
         self.listing = Listing(self._database)
         self.history = History(self._database, self._bulk)
         self.assets = Assets(self._database)
+        self.archives = Archives(self._database, self._bulk, self._partitions)
         self.leases = Leases(self._database)
         self.retention = Retention(self._database, self._bulk, self._partitions, self._memory)
         self.limits = ConcurrencyLimits(self._database)
