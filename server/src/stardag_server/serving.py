@@ -19,6 +19,7 @@ from stardag.v1 import (
 )
 from stardag_server.auth.principal import Principal
 from stardag_server.auth.token import ensure_token
+from stardag_server.cancels import Cancels
 from stardag_server.domain.retention import RetentionPolicy
 from stardag_server.heads import Heads
 from stardag_server.housekeeping import Housekeeping
@@ -57,16 +58,18 @@ async def serving(loaded: Settings) -> AsyncGenerator[int]:
     store = Store(loaded.database_url)
     heads = Heads(store.queries)
     ingest = Ingest(store, heads.announce)
-    publishing = Publishing(store, ingest)
+    cancels = Cancels(store, heads.announce)
+    publishing = Publishing(store, ingest, cancels)
     watching = Watching(store.queries, heads)
-    background = [asyncio.create_task(ingest.run()), asyncio.create_task(heads.poll())]
+    running = (ingest.run(), heads.poll(), cancels.poll())
+    background = [asyncio.create_task(each) for each in running]
     try:
         workspace = await store.workspace()
         background.append(asyncio.create_task(Sweep(store, workspace, heads.announce).run()))
         policy = RetentionPolicy(loaded.retention_days)
         background.append(asyncio.create_task(Housekeeping(store, workspace, policy).run()))
         server = GrpcServer(
-            _services(store, publishing, watching, policy),
+            _services(store, publishing, watching, cancels, policy),
             Principal(workspace),
             token,
             loaded.reflection,
@@ -84,14 +87,18 @@ async def serving(loaded: Settings) -> AsyncGenerator[int]:
 
 
 def _services(
-    store: Store, publishing: Publishing, watching: Watching, policy: RetentionPolicy
+    store: Store,
+    publishing: Publishing,
+    watching: Watching,
+    cancels: Cancels,
+    policy: RetentionPolicy,
 ) -> dict[ServiceDescriptor, object]:
     """Return the services of the contract, each with what serves it."""
     served = (
         (admin_service_pb2.DESCRIPTOR, AdminService(store, policy)),
         (asset_service_pb2.DESCRIPTOR, AssetService(store)),
         (auth_service_pb2.DESCRIPTOR, AuthService(store)),
-        (build_service_pb2.DESCRIPTOR, BuildService(store)),
+        (build_service_pb2.DESCRIPTOR, BuildService(store, cancels)),
         (event_service_pb2.DESCRIPTOR, EventService(store, publishing, watching)),
         (lease_service_pb2.DESCRIPTOR, LeaseService(store)),
         (registry_service_pb2.DESCRIPTOR, RegistryService(store)),

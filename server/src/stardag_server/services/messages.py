@@ -40,6 +40,8 @@ def build_message(row: AnyRow, root_task_ids: list[str] | None = None) -> Build:
         duration_us=row.duration,
         update_time=timestamp(row.update_time),
         reason=row.reason,
+        cancel_time=timestamp(row.cancel_time),
+        cancel_reason=row.cancel_reason,
         task_counts=[
             TaskStatusCount(status=TaskStatus.ValueType(status), count=count)
             for status, count in enumerate(row.task_counts)

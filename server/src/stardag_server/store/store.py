@@ -167,6 +167,20 @@ class Store:
         rows.remember()
         return CommitResult(outcomes, commit.heads)
 
+    async def request_cancel(self, workspace: int, build: UUID, reason: str) -> dict[int, int]:
+        """Write into a build's log that it is asked to stop; return its new head, by key.
+
+        Nothing is written, and nothing returned, if it has ended or was asked before.
+        Raises BuildNotFound.
+        """
+        await self._partitions.ensure()
+        async with self._database.write() as connection:
+            # With a memory of its own, as that of `commit` serves one transaction at a time.
+            rows = BuildRows(connection, self._bulk, workspace, BuildMemory())
+            commit = Commit(connection, self._bulk, workspace, rows)
+            await commit.request_cancel(build, reason)
+        return commit.heads
+
     async def has_silent_build(self, workspace: int) -> bool:
         """Tell whether a build runs of whose producer nothing is heard any more."""
         async with self._database.read() as connection:
