@@ -22,8 +22,10 @@ from stardag_server.archive_file import write_part
 from stardag_server.auth.principal import caller
 from stardag_server.build_archive import export_build, import_build
 from stardag_server.domain import limits
+from stardag_server.domain.filter_fields import BUILD_FIELDS
+from stardag_server.domain.filters import parse
 from stardag_server.domain.ids import parse_id
-from stardag_server.domain.refusals import NotImplementedHere
+from stardag_server.domain.refusals import RequestInvalid
 from stardag_server.domain.retention import Deleted, RetentionPolicy
 from stardag_server.services.messages import build_message, timestamp
 from stardag_server.store.store import Store
@@ -58,17 +60,30 @@ class AdminService:
         """Delete what is older than the retention of the workspace says; tell as it goes."""
         workspace, retention = caller().workspace, self._store.retention
         if request.dry_run:
-            yield _progress(await retention.due(workspace, self._policy))
+            due = await retention.due(workspace, self._policy)
+            yield RunRetentionResponse(progress=_progress(due))
             return
         deleted = Deleted()
         async for deleted in retention.run(workspace, self._policy):
-            yield _progress(deleted)
+            yield RunRetentionResponse(progress=_progress(deleted))
         if not deleted.builds:
-            yield _progress(deleted)
+            yield RunRetentionResponse(progress=_progress(deleted))
 
-    def purge_builds(self, request: PurgeBuildsRequest) -> AsyncIterator[PurgeBuildsResponse]:
+    async def purge_builds(self, request: PurgeBuildsRequest) -> AsyncIterator[PurgeBuildsResponse]:
         """Delete the builds that match a filter; tell as it goes."""
-        raise NotImplementedHere("PurgeBuilds")
+        condition = parse(request.filter, BUILD_FIELDS)
+        if condition is None:
+            raise RequestInvalid.of("filter", "must not be empty: say which builds")
+        workspace, retention = caller().workspace, self._store.retention
+        builds = await retention.matching(workspace, condition)
+        matched = len(builds)
+        deleted = Deleted()
+        if request.dry_run:
+            deleted = await retention.extent(workspace, builds)
+        yield PurgeBuildsResponse(progress=_progress(deleted), matched_builds=matched)
+        if not request.dry_run:
+            async for deleted in retention.purge(workspace, builds):
+                yield PurgeBuildsResponse(progress=_progress(deleted), matched_builds=matched)
 
     async def export_build(self, request: ExportBuildRequest) -> AsyncIterator[ExportBuildResponse]:
         """Yield a build as the parts of an archive."""
@@ -91,7 +106,10 @@ class AdminService:
         return ImportBuildResponse(build=build_message(row, row.root_task_ids))
 
 
-def _progress(deleted: Deleted) -> RunRetentionResponse:
-    return RunRetentionResponse(
-        progress=DeletionProgress(builds=deleted.builds, events=deleted.events, tasks=deleted.tasks)
+def _progress(deleted: Deleted) -> DeletionProgress:
+    return DeletionProgress(
+        builds=deleted.builds,
+        events=deleted.events,
+        tasks=deleted.tasks,
+        asset_revisions=deleted.asset_revisions,
     )
