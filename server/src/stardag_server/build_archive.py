@@ -6,7 +6,6 @@ from importlib.metadata import version
 from typing import BinaryIO
 from uuid import UUID
 
-from stardag.v1 import event_pb2 as pb
 from stardag.v1.build_archive_pb2 import (
     ArchivedEvent,
     BuildArchiveEnd,
@@ -21,6 +20,7 @@ from stardag_server.domain import limits
 from stardag_server.domain.archive import FORMAT, ArchiveCheck
 from stardag_server.domain.pages import parts
 from stardag_server.services.messages import asset_message, timestamp
+from stardag_server.store.event_rows import restored
 from stardag_server.store.queries import AnyRow
 from stardag_server.store.store import Store
 
@@ -106,16 +106,8 @@ def _definition(row: AnyRow, upstreams: list[UUID]) -> TaskDefinition:
 
 
 def _archived(row: AnyRow, build: UUID, indexes: dict[UUID, int]) -> ArchivedEvent:
-    event = pb.NewEvent.FromString(row.detail or b"")
-    event.build_id = build.bytes
-    if row.task_uuid:
-        event.task_id = row.task_uuid.bytes
-    event.type = row.type
-    event.attempt = row.attempt
-    event.event_time_us = row.event_time
-    event.monotonic_us = row.monotonic
     return ArchivedEvent(
-        event=event,
+        event=restored(row, build),
         position=row.position,
         stream_index=indexes[row.stream_uuid],
         sequence=row.sequence,

@@ -8,6 +8,8 @@ from typing import NoReturn
 import cyclopts
 from sqlalchemy.exc import DBAPIError
 
+from stardag_server.commands.backup import backup
+from stardag_server.commands.check import check
 from stardag_server.commands.export import export
 from stardag_server.commands.import_ import import_
 from stardag_server.commands.migrate import migrate
@@ -25,6 +27,8 @@ _FAULT = 3
 
 app = cyclopts.App(name="stardag-server", help="The tracking service of Stardag.")
 app.default(serve)
+app.command(backup)
+app.command(check)
 app.command(export)
 app.command(import_, name="import")
 app.command(migrate)
