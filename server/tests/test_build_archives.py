@@ -26,6 +26,7 @@ from stardag.v1.build_service_pb2 import (
 from stardag.v1.event_service_pb2 import WATCH_MODE_EVENTS, WatchBuildRequest
 from stardag.v1.registry_service_pb2 import GetTaskRequest, RegisterTasksRequest
 from stardag.v1.task_pb2 import TaskFailure, TaskOutput, TaskProgress, TaskWait
+from stardag_server.store.inspection import Inspection
 
 TASKS = ("source", "loader", "trainer", "late")
 ASSET_BYTES = 600_000
@@ -150,12 +151,17 @@ async def refusal(client: Client, parts: Sequence[BuildArchivePart]) -> Refused:
     return Refused.of(caught.value)
 
 
-async def test_an_imported_build_reads_as_the_exported_one(client: Client, other: Client):
+async def test_an_imported_build_reads_as_the_exported_one(
+    client: Client, other: Client, other_url: sa.URL
+):
     make = await eventful_build(client)
     parts = await export(client, make.build_id)
     build = await import_(other, parts)
     assert build.build_id == make.build_id
     assert await reads(other, make.build_id) == await reads(client, make.build_id)
+    inspection = Inspection(other_url)
+    assert [problem async for problem in inspection.problems()] == []
+    await inspection.close()
     again = await export(other, make.build_id)
     for part in (parts[0], again[0]):
         part.header.ClearField("export_time")

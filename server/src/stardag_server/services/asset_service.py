@@ -23,19 +23,22 @@ from stardag.v1.asset_service_pb2 import (
 from stardag_server.auth.principal import caller
 from stardag_server.domain import limits
 from stardag_server.domain.asset_content import ContentInvalid, check_content, media_type
+from stardag_server.domain.filter_fields import ASSET_FIELDS
+from stardag_server.domain.filters import parse
 from stardag_server.domain.ids import parse_id
+from stardag_server.domain.ordering import parse_order
 from stardag_server.domain.pages import PageTokens, page_size, parts
 from stardag_server.domain.refusals import (
     AssetInvalid,
     AssetTooLarge,
     DigestMismatch,
     MessageTooLarge,
-    NotImplementedHere,
     RequestInvalid,
     StreamProtocol,
 )
 from stardag_server.services.messages import asset_message
 from stardag_server.store.assets import AnyRow, NewAsset
+from stardag_server.store.listing import ASSET_ORDERS
 from stardag_server.store.store import Store
 
 _DEFAULT_ASSETS = 50
@@ -47,6 +50,7 @@ class AssetService:
 
     def __init__(self, store: Store) -> None:
         self._assets = store.assets
+        self._listing = store.listing
 
     async def put_asset(self, request: PutAssetRequest) -> PutAssetResponse:
         """Write one asset whose content is in the request."""
@@ -93,13 +97,16 @@ class AssetService:
             yield DownloadAssetResponse(chunk=part)
 
     async def list_assets(self, request: ListAssetsRequest) -> ListAssetsResponse:
-        """List the latest revision of assets."""
-        if request.filter or request.order_by:
-            raise NotImplementedHere("filter and order_by")
+        """List the latest revision of assets that match a filter."""
         size = page_size(request.page_size, _DEFAULT_ASSETS)
         tokens = PageTokens(request)
-        before = tokens.parse(request.page_token)
-        rows = await self._assets.latest(caller().workspace, before, size + 1)
+        rows = await self._listing.assets(
+            caller().workspace,
+            tokens.parse(request.page_token),
+            size + 1,
+            condition=parse(request.filter, ASSET_FIELDS),
+            order=parse_order(request.order_by, ASSET_ORDERS),
+        )
         assets = next(parts(asset_message(row) for row in rows[:size]), list[Asset]())
         more = len(assets) < len(rows)
         return ListAssetsResponse(

@@ -26,6 +26,7 @@ from stardag_server.store.partitions import EventPartitions
 from stardag_server.store.postgres_bulk import PostgresBulk
 from stardag_server.store.queries import Queries
 from stardag_server.store.retention import Retention
+from stardag_server.store.samples import Samples
 from stardag_server.store.schema import Stream, Workspace, plain
 from stardag_server.store.silent_builds import silent_builds
 from stardag_server.store.sqlite_bulk import SqliteBulk
@@ -71,6 +72,7 @@ class Store:
         self._memory = BuildMemory()
         self.queries = Queries(self._database, self._bulk)
         self.listing = Listing(self._database)
+        self.samples = Samples(self._database)
         self.history = History(self._database, self._bulk)
         self.assets = Assets(self._database)
         self.archives = Archives(self._database, self._bulk, self._partitions)
