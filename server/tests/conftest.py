@@ -76,21 +76,38 @@ def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.fixture
-def postgres_url(postgres: sa.URL, migrated_postgres: sa.URL) -> Iterator[sa.URL]:
-    """A fresh, migrated PostgreSQL database."""
+def _postgres_copy(postgres: sa.URL, migrated_postgres: sa.URL) -> Iterator[sa.URL]:
     name = f"test_{uuid4().hex}"
     _execute(postgres, f"CREATE DATABASE {name} TEMPLATE {migrated_postgres.database}")
     yield postgres.set(database=name)
     _execute(postgres, f"DROP DATABASE {name} WITH (FORCE)")
 
 
+def _sqlite_copy(path: Path, migrated_sqlite: Path) -> sa.URL:
+    shutil.copy(migrated_sqlite, path)
+    return sa.make_url(f"sqlite+aiosqlite:///{path}")
+
+
+@pytest.fixture
+def postgres_url(postgres: sa.URL, migrated_postgres: sa.URL) -> Iterator[sa.URL]:
+    """A fresh, migrated PostgreSQL database."""
+    yield from _postgres_copy(postgres, migrated_postgres)
+
+
 @pytest.fixture
 def sqlite_url(tmp_path: Path, migrated_sqlite: Path) -> sa.URL:
     """A fresh, migrated SQLite database."""
-    path = tmp_path / "stardag.sqlite"
-    shutil.copy(migrated_sqlite, path)
-    return sa.make_url(f"sqlite+aiosqlite:///{path}")
+    return _sqlite_copy(tmp_path / "stardag.sqlite", migrated_sqlite)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def other_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[sa.URL]:
+    """A second fresh, migrated database of each kind."""
+    fixture = request.getfixturevalue
+    if request.param == "sqlite":
+        yield _sqlite_copy(tmp_path / "other.sqlite", fixture("migrated_sqlite"))
+    else:
+        yield from _postgres_copy(fixture("postgres"), fixture("migrated_postgres"))
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

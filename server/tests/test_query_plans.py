@@ -51,6 +51,11 @@ QUERIES: dict[str, Query] = {
     "tasks by type": tasks("name = a AND namespace = n"),
     "tasks by parameter": tasks("params.lr = 0.1"),
     "tasks by latest state": tasks("status = FAILED"),
+    "suggested texts": lambda store: store.samples.texts(
+        WORKSPACE, "tasks", "name", prefix="a", longest=9, limit=9
+    ),
+    "suggested parameters": lambda store: store.samples.documents(WORKSPACE, "tasks", "params"),
+    "requests to stop": lambda store: store.queries.cancels(WORKSPACE, [TASK]),
     "states": lambda store: store.listing.task_states(BUILD, None, 50),
     "graph": lambda store: store.queries.edges(BUILD, 10),
     "analysis": lambda store: store.history.nodes(BUILD),

@@ -8,23 +8,32 @@ from typing import NoReturn
 import cyclopts
 from sqlalchemy.exc import DBAPIError
 
+from stardag_server.commands.backup import backup
+from stardag_server.commands.check import check
+from stardag_server.commands.export import export
+from stardag_server.commands.import_ import import_
 from stardag_server.commands.keys import keys
 from stardag_server.commands.migrate import migrate
 from stardag_server.commands.purge import purge
 from stardag_server.commands.serve import serve
 from stardag_server.commands.settings import settings
-from stardag_server.domain.refusals import StorageUnavailable
+from stardag_server.domain.refusals import Refusal, StorageUnavailable
 from stardag_server.settings import SettingInvalid
 from stardag_server.store.database import sqlstate
 from stardag_server.store.migration import DatabaseNewer
 from stardag_server.transport.server import PortTaken
 
+_REFUSED = 1
 _USAGE = 2
 _FAULT = 3
 
 app = cyclopts.App(name="stardag-server", help="The tracking service of Stardag.")
 app.default(serve)
 app.command(keys)
+app.command(backup)
+app.command(check)
+app.command(export)
+app.command(import_, name="import")
 app.command(migrate)
 app.command(purge)
 app.command(settings)
@@ -33,7 +42,8 @@ app.command(settings)
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command, with the arguments of this process by default.
 
-    Exit codes: 2 if a setting can't be used, 3 if the server can't serve.
+    Exit codes: 1 if what was asked for is refused, 2 if a setting can't be used, 3 if the
+    server can't serve.
     """
     try:
         code = app(sys.argv[1:] if arguments is None else arguments, result_action="return_value")
@@ -41,6 +51,8 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         code = _say(error, _USAGE)
     except StorageUnavailable as error:
         code = _say(_storage_fault(error.__cause__), _FAULT)
+    except Refusal as error:
+        code = _say(error.message, _REFUSED)
     except DBAPIError as error:
         code = _say(_storage_fault(error), _FAULT)
     except (PortTaken, DatabaseNewer, OSError, ValueError) as error:

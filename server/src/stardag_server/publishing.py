@@ -9,6 +9,7 @@ from uuid import UUID
 from google.protobuf.duration_pb2 import Duration
 
 from stardag.v1.event_service_pb2 import (
+    CancelNotice,
     EventAck,
     EventStreamOpened,
     OpenEventStream,
@@ -17,6 +18,7 @@ from stardag.v1.event_service_pb2 import (
     PublishEventsRequest,
     PublishEventsResponse,
 )
+from stardag_server.cancels import Cancels
 from stardag_server.domain import limits
 from stardag_server.domain.batch import Batch, Committed, OpenStream
 from stardag_server.domain.ids import parse_id
@@ -38,8 +40,9 @@ HEARTBEAT_INTERVAL = 15
 class Publishing:
     """All streams that are open in this process."""
 
-    def __init__(self, store: Store, ingest: Ingest) -> None:
+    def __init__(self, store: Store, ingest: Ingest, cancels: Cancels) -> None:
         self._store = store
+        self._cancels = cancels
         self._ingest = ingest
         self._open: dict[UUID, _Session] = {}
         self._draining = asyncio.Event()
@@ -66,9 +69,10 @@ class Publishing:
             session.end(ServerDraining())
         try:
             yield PublishEventsResponse(opened=_opened(opened))
-            async with contextlib.aclosing(session.acknowledgements(first, requests)) as acks:
-                async for ack in acks:
-                    yield PublishEventsResponse(ack=ack)
+            with self._cancels.listening(workspace, opened.uuid, session.tell):
+                async with contextlib.aclosing(session.responses(first, requests)) as responses:
+                    async for response in responses:
+                        yield response
         finally:
             if self._open.get(opened.uuid) is session:
                 del self._open[opened.uuid]
@@ -99,14 +103,19 @@ class Publishing:
         stream = parse_id("stream.stream_id", request.stream.stream_id)
         if not request.events:
             committed = await self._store.queries.watermark(workspace, stream)
-            return PublishEventBatchResponse(ack=EventAck(committed_sequence=committed))
+            return PublishEventBatchResponse(
+                ack=EventAck(committed_sequence=committed),
+                cancels=await self._cancels.notices(workspace, stream),
+            )
         _check_size(request)
         opened = await self._open_stream(workspace, request.stream)
         if older := self._open.get(opened.uuid):
             older.end(StreamSuperseded(opened.uuid))
         batch = Batch(workspace, opened, request.first_sequence, request.events)
         outcome = await (await self._ingest.submit(batch))
-        return PublishEventBatchResponse(ack=_ack([outcome]))
+        return PublishEventBatchResponse(
+            ack=_ack([outcome]), cancels=await self._cancels.notices(workspace, stream)
+        )
 
     async def _open_stream(self, workspace: int, request: OpenEventStream) -> OpenStream:
         stream = parse_id("open.stream_id", request.stream_id)
@@ -128,6 +137,7 @@ class _Session:
         self._stream = stream
         self._ingest = ingest
         self._outcomes: deque[asyncio.Future[Committed]] = deque()
+        self._notices: deque[CancelNotice] = deque()
         self._changed = asyncio.Event()
         self._reader: asyncio.Task[None] | None = None
         self._ending: Refusal | None = None
@@ -138,24 +148,32 @@ class _Session:
         if self._reader:
             self._reader.cancel()
 
-    async def acknowledgements(
+    def tell(self, notice: CancelNotice) -> None:
+        """Have the client told that a build was asked to stop."""
+        self._notices.append(notice)
+        self._changed.set()
+
+    async def responses(
         self, first: PublishEventsRequest, requests: AsyncIterator[PublishEventsRequest]
-    ) -> AsyncGenerator[EventAck]:
-        """Read requests and yield what is committed of them."""
+    ) -> AsyncGenerator[PublishEventsResponse]:
+        """Read requests and yield what is committed of them, and what is to be told."""
         reader = self._reader = asyncio.create_task(self._read(first, requests))
         reader.add_done_callback(lambda _: self._changed.set())
         if self._ending:
             reader.cancel()
         try:
-            while self._outcomes or not reader.done():
+            while self._outcomes or self._notices or not reader.done():
+                while self._notices:
+                    yield PublishEventsResponse(cancel=self._notices.popleft())
                 if not self._outcomes:
                     self._changed.clear()
-                    await self._changed.wait()
+                    if not reader.done():
+                        await self._changed.wait()
                     continue
                 committed = [await self._outcomes.popleft()]
                 while self._outcomes and _succeeded(self._outcomes[0]):
                     committed.append(self._outcomes.popleft().result())
-                yield _ack(committed)
+                yield PublishEventsResponse(ack=_ack(committed))
         finally:
             reader.cancel()
         if self._ending:

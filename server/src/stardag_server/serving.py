@@ -24,6 +24,7 @@ from stardag_server.auth.issuing import Issuing
 from stardag_server.auth.oidc import verifier
 from stardag_server.auth.principal import Principal
 from stardag_server.auth.secret_file import ensure_secret
+from stardag_server.cancels import Cancels
 from stardag_server.domain.retention import RetentionPolicy
 from stardag_server.domain.scopes import held
 from stardag_server.heads import Heads
@@ -78,9 +79,11 @@ async def serving(loaded: Settings) -> AsyncGenerator[Ports]:
     metrics = Metrics()
     heads = Heads(store.queries)
     ingest = Ingest(store, heads.announce, metrics)
-    publishing = Publishing(store, ingest)
+    cancels = Cancels(store, heads.announce)
+    publishing = Publishing(store, ingest, cancels)
     watching = Watching(store.queries, heads)
-    background = [asyncio.create_task(ingest.run()), asyncio.create_task(heads.poll())]
+    running = (ingest.run(), heads.poll(), cancels.poll())
+    background = [asyncio.create_task(each) for each in running]
     async with contextlib.AsyncExitStack() as stack:
         stack.push_async_callback(store.close)
         stack.push_async_callback(_end, background)
@@ -92,7 +95,14 @@ async def serving(loaded: Settings) -> AsyncGenerator[Ports]:
         authenticator = Authenticator(token, local, store.keys, pepper, verifier(loaded, store))
         issuing = Issuing(store.keys, pepper, authenticator.forget)
         server = GrpcServer(
-            _services(store, publishing, watching, policy, issuing),
+            _services(
+                store,
+                publishing=publishing,
+                watching=watching,
+                cancels=cancels,
+                policy=policy,
+                issuing=issuing,
+            ),
             authenticator,
             loaded.reflection,
             metrics,
@@ -129,8 +139,10 @@ async def _end(tasks: list[asyncio.Task[None]]) -> None:
 
 def _services(
     store: Store,
+    *,
     publishing: Publishing,
     watching: Watching,
+    cancels: Cancels,
     policy: RetentionPolicy,
     issuing: Issuing,
 ) -> dict[ServiceDescriptor, object]:
@@ -139,7 +151,7 @@ def _services(
         (admin_service_pb2.DESCRIPTOR, AdminService(store, policy)),
         (asset_service_pb2.DESCRIPTOR, AssetService(store)),
         (auth_service_pb2.DESCRIPTOR, AuthService(store, issuing)),
-        (build_service_pb2.DESCRIPTOR, BuildService(store)),
+        (build_service_pb2.DESCRIPTOR, BuildService(store, cancels)),
         (event_service_pb2.DESCRIPTOR, EventService(store, publishing, watching)),
         (lease_service_pb2.DESCRIPTOR, LeaseService(store)),
         (registry_service_pb2.DESCRIPTOR, RegistryService(store)),

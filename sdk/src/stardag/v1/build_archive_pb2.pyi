@@ -212,7 +212,7 @@ class ArchivedEvent(_message.Message):
     """The same for people."""
     @_builtins.property
     def event(self) -> _event_pb2.NewEvent:
-        """The event as received, with its definition if it brought one."""
+        """The event as received, but for a definition that is among the tasks."""
 
     def __init__(
         self,

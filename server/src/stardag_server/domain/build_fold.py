@@ -50,7 +50,7 @@ class BuildFold:
             return None
         if kind == pb.EVENT_TYPE_PRODUCER_DIED:
             self._cancel_tasks(event, stream, now)
-        elif rejection is None:
+        elif rejection is None and kind != pb.EVENT_TYPE_BUILD_CANCEL_REQUESTED:
             self.build.hear(stream)
         return rejection
 

@@ -5,7 +5,7 @@ how, whenever it comes, and the first one is kept. The first end is kept too: a
 second one is refused. The stream that sent BUILD_STARTED owns the build: when
 its producer died the build is ABANDONED, until the owner speaks again after
 all, another stream starts the build anew, or anybody reports its end. Of other
-streams' deaths the build takes no notice.
+streams' deaths the build takes no notice. To ask a build to stop does not end it.
 """
 
 from dataclasses import dataclass, field
@@ -56,6 +56,9 @@ class BuildState:
     root_task_ids: list[str] = field(default_factory=list[str])
     task_counts: list[int] = field(default_factory=lambda: [0] * STATUS_COUNT)
     """Number of tasks by the number of their status."""
+    cancel_time: int = 0
+    """When it was first asked to stop, as committed."""
+    cancel_reason: str = ""
     lost_events: int = 0
     rejected_events: int = 0
 
@@ -88,6 +91,10 @@ class BuildState:
         elif kind == pb.EVENT_TYPE_PRODUCER_DIED:
             if self.status == build_pb2.BUILD_STATUS_RUNNING and stream == self.start_stream:
                 self._end(build_pb2.BUILD_STATUS_ABANDONED, event, stream)
+        elif kind == pb.EVENT_TYPE_BUILD_CANCEL_REQUESTED:
+            if not self.cancel_time:
+                self.cancel_time = now
+                self.cancel_reason = event.build_end.reason
         elif kind == pb.EVENT_TYPE_EVENTS_LOST:
             self.lost_events = min(self.lost_events + event.events_lost.count, limits.MAX_INT64)
         return None

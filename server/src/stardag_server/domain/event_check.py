@@ -203,7 +203,9 @@ _FAILURE_TEXTS = (
     ("stack_trace", limits.MAX_STACK_TRACE),
 )
 
-BUILD_TYPES = frozenset(range(pb.EVENT_TYPE_BUILD_STARTED, pb.EVENT_TYPE_EVENTS_LOST + 1))
+BUILD_TYPES = frozenset(
+    range(pb.EVENT_TYPE_BUILD_STARTED, pb.EVENT_TYPE_BUILD_CANCEL_REQUESTED + 1)
+)
 """Known types of events about a build."""
 TASK_TYPES = frozenset(range(pb.EVENT_TYPE_TASK_PENDING, pb.EVENT_TYPE_TASK_CANCELLED + 1))
 """Known types of events about a task."""

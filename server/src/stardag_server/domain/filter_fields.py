@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
 
+from stardag.v1.asset_pb2 import AssetKind
 from stardag.v1.build_pb2 import BuildStatus
 from stardag.v1.task_pb2 import TaskStatus
 from stardag_server.domain.patterns import portable
@@ -49,6 +50,8 @@ class Field:
     read: Callable[[Word], Operand]
     parts: bool = False
     """Whether it has parts, to which a path leads."""
+    names: tuple[str, ...] = ()
+    """All its values, if they are names."""
 
     def operand(self, name: str, path: tuple[Step, ...], operator: str, word: Word) -> Operand:
         """Return what the field is compared with.
@@ -136,17 +139,27 @@ def _enum(numbers: Mapping[str, int], prefix: str) -> Field:
             raise ValueError(f"there is no value {word.text}")
         return known[word.text]
 
-    return Field(("=",), ", ".join(known), read)
+    return Field(("=",), ", ".join(known), read, names=tuple(known))
 
 
 TEXT = Field(_TEXTUAL, "a text", _text)
 NUMBER = Field(_ORDERED, "a number", _number)
 SECONDS = Field(_ORDERED, "a number of seconds", _seconds)
 TIME = Field(_ORDERED, "a quoted RFC 3339 time with a zone", _time)
-BOOLEAN = Field(("=",), "true or false", _boolean)
+BOOLEAN = Field(("=",), "true or false", _boolean, names=("false", "true"))
 ID = Field(("=",), "a quoted UUID", _id)
 LABELS = Field(_TEXTUAL, "a text", _text, parts=True)
 PARAMS = Field(_TEXTUAL, "a value of JSON", _json, parts=True)
+
+ASSET_FIELDS: Mapping[str, Field] = {
+    "task_id": ID,
+    "build_id": ID,
+    "name": TEXT,
+    "kind": _enum(dict(AssetKind.items()), "ASSET_KIND_"),
+    "media_type": TEXT,
+    "size_bytes": NUMBER,
+    "create_time": TIME,
+}
 
 BUILD_FIELDS: Mapping[str, Field] = {
     "build_id": ID,

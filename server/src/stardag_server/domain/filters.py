@@ -44,7 +44,7 @@ INDEX: /[0-9]{1,9}/
 %import common.WS
 %ignore WS
 """
-_PARSER = Lark(_GRAMMAR, parser="lalr", start="start")
+_PARSER = Lark(_GRAMMAR, parser="lalr", start=["start", "field"])
 _EXPECTED = {
     "_OR": "OR",
     "_AND": "AND",
@@ -110,7 +110,7 @@ def parse(text: str, fields: Mapping[str, Field]) -> Condition | None:
         return None
     try:
         _check_depth(text)
-        tree = _PARSER.parse(text)
+        tree = _PARSER.parse(text, start="start")
     except UnexpectedInput as error:
         raise _unexpected(text, error) from None
     comparisons = list(tree.find_data("comparison"))
@@ -118,6 +118,20 @@ def parse(text: str, fields: Mapping[str, Field]) -> Condition | None:
         first = next(comparisons[MAX_COMPARISONS].scan_values(lambda _: True))
         raise FilterInvalid(f"at most {MAX_COMPARISONS} comparisons", _position(first))
     return _condition(tree, fields)
+
+
+def parse_field(text: str, fields: Mapping[str, Field]) -> tuple[str, tuple[Step, ...]]:
+    """Return the field that the text names, and the path within it. Raises FilterInvalid."""
+    if len(text.encode()) > MAX_BYTES:
+        raise FilterInvalid(f"at most {MAX_BYTES} bytes", MAX_BYTES)
+    try:
+        place = _PARSER.parse(text, start="field")
+    except UnexpectedInput as error:
+        raise _unexpected(text, error) from None
+    name, path, begin = _resolve(place, fields)
+    if path and not fields[name].parts:
+        raise FilterInvalid(f"{name} has no parts", begin)
+    return name, path
 
 
 def _check_depth(text: str) -> None:

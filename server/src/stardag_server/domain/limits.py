@@ -19,6 +19,8 @@ MAX_LABEL_KEY = 63
 MAX_LABEL_VALUE = 255
 MAX_COMMIT_HASH = 64
 MAX_FINGERPRINT = 64
+MAX_ASSET_BYTES = 64 << 20
+MAX_ASSET_DESCRIPTION = 1_024
 
 MAX_PART_ITEMS = 1_000
 """Most items in a page or in a message of a stream."""

@@ -33,3 +33,4 @@ class Deleted:
     builds: int = 0
     events: int = 0
     tasks: int = 0
+    asset_revisions: int = 0

@@ -1,7 +1,9 @@
 """stardag.v1.AdminService."""
 
+import tempfile
 from collections.abc import AsyncIterator
 from importlib.metadata import version
+from typing import BinaryIO, cast
 
 from stardag.v1.admin_service_pb2 import (
     DeletionProgress,
@@ -16,12 +18,20 @@ from stardag.v1.admin_service_pb2 import (
     RunRetentionRequest,
     RunRetentionResponse,
 )
+from stardag_server.archive_file import write_part
 from stardag_server.auth.principal import caller
+from stardag_server.build_archive import export_build, import_build
 from stardag_server.domain import limits
-from stardag_server.domain.refusals import NotImplementedHere
+from stardag_server.domain.filter_fields import BUILD_FIELDS
+from stardag_server.domain.filters import parse
+from stardag_server.domain.ids import parse_id
+from stardag_server.domain.refusals import RequestInvalid
 from stardag_server.domain.retention import Deleted, RetentionPolicy
-from stardag_server.services.messages import timestamp
+from stardag_server.services.messages import build_message, timestamp
 from stardag_server.store.store import Store
+
+_ARCHIVE_IN_MEMORY = 8 << 20
+"""Bytes above which an archive waits on disk until it is whole."""
 
 
 class AdminService:
@@ -50,31 +60,56 @@ class AdminService:
         """Delete what is older than the retention of the workspace says; tell as it goes."""
         workspace, retention = caller().workspace, self._store.retention
         if request.dry_run:
-            yield _progress(await retention.due(workspace, self._policy))
+            due = await retention.due(workspace, self._policy)
+            yield RunRetentionResponse(progress=_progress(due))
             return
         deleted = Deleted()
         async for deleted in retention.run(workspace, self._policy):
-            yield _progress(deleted)
+            yield RunRetentionResponse(progress=_progress(deleted))
         if not deleted.builds:
-            yield _progress(deleted)
+            yield RunRetentionResponse(progress=_progress(deleted))
 
-    def purge_builds(self, request: PurgeBuildsRequest) -> AsyncIterator[PurgeBuildsResponse]:
+    async def purge_builds(self, request: PurgeBuildsRequest) -> AsyncIterator[PurgeBuildsResponse]:
         """Delete the builds that match a filter; tell as it goes."""
-        raise NotImplementedHere("PurgeBuilds")
+        condition = parse(request.filter, BUILD_FIELDS)
+        if condition is None:
+            raise RequestInvalid.of("filter", "must not be empty: say which builds")
+        workspace, retention = caller().workspace, self._store.retention
+        builds = await retention.matching(workspace, condition)
+        matched = len(builds)
+        deleted = Deleted()
+        if request.dry_run:
+            deleted = await retention.extent(workspace, builds)
+        yield PurgeBuildsResponse(progress=_progress(deleted), matched_builds=matched)
+        if not request.dry_run:
+            async for deleted in retention.purge(workspace, builds):
+                yield PurgeBuildsResponse(progress=_progress(deleted), matched_builds=matched)
 
-    def export_build(self, request: ExportBuildRequest) -> AsyncIterator[ExportBuildResponse]:
+    async def export_build(self, request: ExportBuildRequest) -> AsyncIterator[ExportBuildResponse]:
         """Yield a build as the parts of an archive."""
-        raise NotImplementedHere("ExportBuild")
+        build = parse_id("build_id", request.build_id)
+        async for part in export_build(self._store, caller().workspace, build):
+            yield ExportBuildResponse(part=part)
 
     async def import_build(
         self, requests: AsyncIterator[ImportBuildRequest]
     ) -> ImportBuildResponse:
         """Store the build of an archive."""
-        await anext(requests, None)
-        raise NotImplementedHere("ImportBuild")
+        workspace = caller().workspace
+        # Nobody's transaction is to wait for a client that sends slowly.
+        with tempfile.SpooledTemporaryFile(_ARCHIVE_IN_MEMORY) as file:
+            archive = cast(BinaryIO, file)
+            async for request in requests:
+                write_part(archive, request.part)
+            id = await import_build(self._store, workspace, archive)
+        row = await self._store.queries.build(workspace, id)
+        return ImportBuildResponse(build=build_message(row, row.root_task_ids))
 
 
-def _progress(deleted: Deleted) -> RunRetentionResponse:
-    return RunRetentionResponse(
-        progress=DeletionProgress(builds=deleted.builds, events=deleted.events, tasks=deleted.tasks)
+def _progress(deleted: Deleted) -> DeletionProgress:
+    return DeletionProgress(
+        builds=deleted.builds,
+        events=deleted.events,
+        tasks=deleted.tasks,
+        asset_revisions=deleted.asset_revisions,
     )

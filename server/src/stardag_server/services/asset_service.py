@@ -23,25 +23,26 @@ from stardag.v1.asset_service_pb2 import (
 from stardag_server.auth.principal import caller
 from stardag_server.domain import limits
 from stardag_server.domain.asset_content import ContentInvalid, check_content, media_type
+from stardag_server.domain.filter_fields import ASSET_FIELDS
+from stardag_server.domain.filters import parse
 from stardag_server.domain.ids import parse_id
+from stardag_server.domain.ordering import parse_order
 from stardag_server.domain.pages import PageTokens, page_size, parts
 from stardag_server.domain.refusals import (
     AssetInvalid,
     AssetTooLarge,
     DigestMismatch,
     MessageTooLarge,
-    NotImplementedHere,
     RequestInvalid,
     StreamProtocol,
 )
-from stardag_server.services.messages import timestamp
+from stardag_server.services.messages import asset_message
 from stardag_server.store.assets import AnyRow, NewAsset
+from stardag_server.store.listing import ASSET_ORDERS
 from stardag_server.store.store import Store
 
 _DEFAULT_ASSETS = 50
 _MAX_INLINE_BYTES = 1 << 20
-_MAX_BYTES = 64 << 20
-_MAX_DESCRIPTION = 1_024
 
 
 class AssetService:
@@ -49,6 +50,7 @@ class AssetService:
 
     def __init__(self, store: Store) -> None:
         self._assets = store.assets
+        self._listing = store.listing
 
     async def put_asset(self, request: PutAssetRequest) -> PutAssetResponse:
         """Write one asset whose content is in the request."""
@@ -71,8 +73,8 @@ class AssetService:
             if len(request.chunk) > _MAX_INLINE_BYTES:
                 raise MessageTooLarge("bytes of a chunk", _MAX_INLINE_BYTES, len(request.chunk))
             content += request.chunk
-            if len(content) > _MAX_BYTES:
-                raise AssetTooLarge(_MAX_BYTES)
+            if len(content) > limits.MAX_ASSET_BYTES:
+                raise AssetTooLarge(limits.MAX_ASSET_BYTES)
         return UploadAssetResponse(asset=await self._write(first.draft, bytes(content)))
 
     async def get_asset(self, request: GetAssetRequest) -> GetAssetResponse:
@@ -81,7 +83,7 @@ class AssetService:
         content = b""
         if row.size <= _MAX_INLINE_BYTES:
             content = b"".join([part async for part in self._assets.content(row)])
-        return GetAssetResponse(asset=_message(row), content=content)
+        return GetAssetResponse(asset=asset_message(row), content=content)
 
     async def download_asset(
         self, request: DownloadAssetRequest
@@ -90,19 +92,22 @@ class AssetService:
         row = await self._find(request)
         if not 0 <= request.offset <= row.size:
             raise RequestInvalid.of("offset", f"must be 0 to {row.size}, the size of the content")
-        yield DownloadAssetResponse(asset=_message(row))
+        yield DownloadAssetResponse(asset=asset_message(row))
         async for part in self._assets.content(row, request.offset):
             yield DownloadAssetResponse(chunk=part)
 
     async def list_assets(self, request: ListAssetsRequest) -> ListAssetsResponse:
-        """List the latest revision of assets."""
-        if request.filter or request.order_by:
-            raise NotImplementedHere("filter and order_by")
+        """List the latest revision of assets that match a filter."""
         size = page_size(request.page_size, _DEFAULT_ASSETS)
         tokens = PageTokens(request)
-        before = tokens.parse(request.page_token)
-        rows = await self._assets.latest(caller().workspace, before, size + 1)
-        assets = next(parts(_message(row) for row in rows[:size]), list[Asset]())
+        rows = await self._listing.assets(
+            caller().workspace,
+            tokens.parse(request.page_token),
+            size + 1,
+            condition=parse(request.filter, ASSET_FIELDS),
+            order=parse_order(request.order_by, ASSET_ORDERS),
+        )
+        assets = next(parts(asset_message(row) for row in rows[:size]), list[Asset]())
         more = len(assets) < len(rows)
         return ListAssetsResponse(
             assets=assets, next_page_token=tokens.make(rows[len(assets) - 1].id) if more else ""
@@ -135,7 +140,7 @@ class AssetService:
             build=parse_id("draft.build_id", draft.build_id) if draft.build_id else None,
             content=content,
         )
-        return _message(await self._assets.put(caller().workspace, new))
+        return asset_message(await self._assets.put(caller().workspace, new))
 
 
 def _check_draft(draft: AssetDraft) -> str:
@@ -144,9 +149,10 @@ def _check_draft(draft: AssetDraft) -> str:
     _name("draft.name", draft.name)
     if draft.build_id:
         parse_id("draft.build_id", draft.build_id)
-    if len(draft.description) > _MAX_DESCRIPTION or "\x00" in draft.description:
+    if len(draft.description) > limits.MAX_ASSET_DESCRIPTION or "\x00" in draft.description:
         raise RequestInvalid.of(
-            "draft.description", f"must be at most {_MAX_DESCRIPTION} characters, none NUL"
+            "draft.description",
+            f"must be at most {limits.MAX_ASSET_DESCRIPTION} characters, none NUL",
         )
     try:
         return media_type(draft.kind, draft.media_type)
@@ -168,18 +174,3 @@ def _name(field: str, name: str) -> str:
     if not 1 <= len(name) <= limits.MAX_NAME or "\x00" in name:
         raise RequestInvalid.of(field, f"must be 1 to {limits.MAX_NAME} characters, none NUL")
     return name
-
-
-def _message(row: AnyRow) -> Asset:
-    return Asset(
-        task_id=str(row.task_uuid),
-        name=row.name,
-        kind=row.kind,
-        media_type=row.media_type,
-        description=row.description,
-        size_bytes=row.size,
-        sha256=row.sha256.hex(),
-        revision=row.revision,
-        build_id=str(row.build_uuid or ""),
-        create_time=timestamp(row.create_time),
-    )

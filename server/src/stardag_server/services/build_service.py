@@ -32,6 +32,7 @@ from stardag.v1.build_service_pb2 import (
 )
 from stardag.v1.task_pb2 import TaskState
 from stardag_server.auth.principal import caller
+from stardag_server.cancels import Cancels
 from stardag_server.domain import limits
 from stardag_server.domain.build_comparison import Change, changes
 from stardag_server.domain.filter_fields import BUILD_FIELDS, STATE_FIELDS
@@ -39,7 +40,7 @@ from stardag_server.domain.filters import parse
 from stardag_server.domain.ids import parse_id
 from stardag_server.domain.ordering import parse_order
 from stardag_server.domain.pages import PageTokens, page_size, parts
-from stardag_server.domain.refusals import NotImplementedHere
+from stardag_server.domain.refusals import RequestInvalid
 from stardag_server.services.build_report import BuildReport, lease_name
 from stardag_server.services.messages import build_message, task_state_message
 from stardag_server.store.listing import BUILD_ORDERS, STATE_ORDERS
@@ -54,10 +55,11 @@ _EDGES_IN_PART = 50_000
 
 
 class BuildService:
-    """Reads builds. The contract is in the proto file."""
+    """Reads builds, and asks them to stop. The contract is in the proto file."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, cancels: Cancels) -> None:
         self._store = store
+        self._cancels = cancels
 
     async def get_build(self, request: GetBuildRequest) -> GetBuildResponse:
         """Return one build."""
@@ -84,7 +86,12 @@ class BuildService:
 
     async def cancel_build(self, request: CancelBuildRequest) -> CancelBuildResponse:
         """Ask a build to stop."""
-        raise NotImplementedHere("CancelBuild")
+        id = parse_id("build_id", request.build_id)
+        if len(request.reason) > limits.MAX_TEXT:
+            raise RequestInvalid.of("reason", f"at most {limits.MAX_TEXT} characters")
+        await self._cancels.request(caller().workspace, id, request.reason)
+        row = await self._build("build_id", request.build_id)
+        return CancelBuildResponse(build=build_message(row, row.root_task_ids))
 
     async def list_task_states(self, request: ListTaskStatesRequest) -> ListTaskStatesResponse:
         """List the states of a build's tasks that match a filter."""

@@ -5,6 +5,7 @@ from uuid import UUID
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from stardag.v1 import event_pb2
+from stardag.v1.asset_pb2 import Asset
 from stardag.v1.build_pb2 import Build, SourceRevision
 from stardag.v1.registry_service_pb2 import LineageDirection, LineageNode
 from stardag.v1.task_pb2 import Task, TaskState, TaskStatus
@@ -44,10 +45,12 @@ def build_message(row: AnyRow, root_task_ids: list[str] | None = None) -> Build:
         trace_id=row.uuid.hex,
         duration_us=row.duration,
         reason=row.reason,
+        cancel_reason=row.cancel_reason,
     )
     set_moment(build.start_time, row.start_time)
     set_moment(build.end_time, row.end_time)
     set_moment(build.update_time, row.update_time)
+    set_moment(build.cancel_time, row.cancel_time)
     for status, count in enumerate(row.task_counts):
         if count:
             build.task_counts.add(status=TaskStatus.ValueType(status), count=count)
@@ -169,3 +172,19 @@ def event_message(row: AnyRow, build_id: str) -> event_pb2.Event:
         if detail in _READ_DETAILS:
             getattr(event, detail).CopyFrom(getattr(rest, detail))
     return event
+
+
+def asset_message(row: AnyRow) -> Asset:
+    """Return the revision of an asset of a row with all columns of assets."""
+    return Asset(
+        task_id=str(row.task_uuid),
+        name=row.name,
+        kind=row.kind,
+        media_type=row.media_type,
+        description=row.description,
+        size_bytes=row.size,
+        sha256=row.sha256.hex(),
+        revision=row.revision,
+        build_id=str(row.build_uuid or ""),
+        create_time=timestamp(row.create_time),
+    )

@@ -33,8 +33,9 @@ from stardag_server.domain.filters import parse
 from stardag_server.domain.ids import parse_id
 from stardag_server.domain.ordering import parse_order
 from stardag_server.domain.pages import PageTokens, page_size, parts
-from stardag_server.domain.refusals import MessageTooLarge, NotImplementedHere, RequestInvalid
+from stardag_server.domain.refusals import MessageTooLarge, RequestInvalid
 from stardag_server.domain.registration import definitions_by_task
+from stardag_server.services.filter_suggestions import suggest
 from stardag_server.services.messages import (
     lineage_node,
     listed_task_message,
@@ -121,7 +122,7 @@ class RegistryService:
         self, request: SuggestFilterValuesRequest
     ) -> SuggestFilterValuesResponse:
         """Suggest fields, or values of a field, to complete a filter with."""
-        raise NotImplementedHere("SuggestFilterValues")
+        return await suggest(self._store.samples, caller().workspace, request)
 
     async def get_lineage(self, request: GetLineageRequest) -> AsyncIterator[GetLineageResponse]:
         """Yield what a task depends on, or what depends on it: all nodes, then all edges."""

@@ -1,7 +1,7 @@
 """Assets: written as revisions, read in chunks, deleted with all revisions."""
 
 import hashlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -100,19 +100,6 @@ class Assets:
                 raise AssetNotFound(asset.task_uuid, asset.name, asset.revision)
             if part := chunk[max(0, offset - ordinal * CHUNK_BYTES) :]:
                 yield part
-
-    async def latest(self, workspace: int, before: int | None, limit: int) -> Sequence[AnyRow]:
-        """Return latest revisions, those written last first: those with a key below `before`."""
-        query = (
-            sa.select(*_ASSET)
-            .where(Asset.workspace_id == workspace, Asset.latest)
-            .order_by(Asset.id.desc())
-            .limit(limit)
-        )
-        if before is not None:
-            query = query.where(Asset.id < before)
-        async with self._database.read() as connection:
-            return (await connection.execute(query)).all()
 
     async def delete(self, workspace: int, task: UUID, name: str) -> None:
         """Delete all revisions of an asset, if there are any."""

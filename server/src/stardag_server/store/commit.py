@@ -15,17 +15,18 @@ from stardag_server.domain import limits
 from stardag_server.domain.admission import Part, StreamState, admit
 from stardag_server.domain.batch import Batch, Committed, leftover
 from stardag_server.domain.build_fold import BuildFold
+from stardag_server.domain.build_state import OPEN
 from stardag_server.domain.event_check import DEFINING_TYPES, Rejection
-from stardag_server.domain.refusals import Refusal
+from stardag_server.domain.refusals import BuildNotFound, Refusal
 from stardag_server.domain.silence import inferred_death
 from stardag_server.store.build_rows import BuildRows
 from stardag_server.store.bulk import Append, Bulk, Change, Row, Write
 from stardag_server.store.database import clock_of
 from stardag_server.store.fencing import newest_tokens
-from stardag_server.store.schema import Event, StrayEvent, Stream, plain
+from stardag_server.store.schema import Build, Event, StrayEvent, Stream, plain
 from stardag_server.store.task_keys import TaskKeys
 
-_EVENT_COLUMNS = (
+EVENT_COLUMNS = (
     "build_id",
     "position",
     "commit_time",
@@ -102,6 +103,39 @@ class Commit:
         if writes := await self._fold_all(parts):
             await self.bulk.write(self.connection, writes)
 
+    async def request_cancel(self, build: UUID, reason: str) -> None:
+        """Ask a build to stop, by the server's own event; see Store.request_cancel."""
+        opener = (
+            sa.select(Event.stream_id)
+            .where(Event.build_id == Build.id, Event.position == 1)
+            .scalar_subquery()
+        )
+        query = (
+            sa.select(
+                clock_of(self.connection.dialect.name),
+                Build.status,
+                Build.cancel_time,
+                # One that nobody started has no owner, but somebody named it.
+                sa.case((Build.start_stream_id > 0, Build.start_stream_id), else_=opener),
+            )
+            .where(Build.workspace_id == self.workspace, Build.uuid == build)
+            .with_for_update(of=Build)
+        )
+        row = (await self.connection.execute(query)).one_or_none()
+        if row is None:
+            raise BuildNotFound(build)
+        self.now, status, asked, stream = row
+        if status not in OPEN or asked:
+            return
+        request = pb.NewEvent(
+            build_id=build.bytes,
+            type=pb.EVENT_TYPE_BUILD_CANCEL_REQUESTED,
+            event_time_us=self.now,
+            build_end=pb.BuildEnd(reason=reason),
+        )
+        part = Part(stream, 0, [request], [None], Committed(0))
+        await self.bulk.write(self.connection, await self._fold_all([part]))
+
     async def _lock_streams(self, uuids: set[UUID]) -> dict[UUID, StreamState]:
         given = {"workspace": self.workspace, "streams": self.bulk.given(uuids)}
         query = _lock_streams(self.bulk, self.connection.dialect.name)
@@ -144,7 +178,7 @@ class Commit:
         for part in parts:
             self._fold(part, folds, tasks, events, strays)
         if events:
-            writes.append(Append(Event, _EVENT_COLUMNS, events))
+            writes.append(Append(Event, EVENT_COLUMNS, events))
             writes += self.rows.writes()
         if strays:
             writes.append(Append(StrayEvent, _STRAY_COLUMNS, strays))

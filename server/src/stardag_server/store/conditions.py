@@ -13,7 +13,7 @@ from stardag_server.domain.filter_fields import Operand, Step
 from stardag_server.domain.filters import All, Condition, Not
 from stardag_server.domain.filters import Any as Either
 from stardag_server.store.json_conditions import JsonCondition, postgres_json, sqlite_json
-from stardag_server.store.schema import Build, BuildTask, Task, plain
+from stardag_server.store.schema import Asset, Build, BuildTask, Task, plain
 
 Compare = Callable[[tuple[Step, ...], str, Operand], sa.ColumnElement[bool]]
 """Compares what is at a path within a field, by an operator, with an operand."""
@@ -96,6 +96,18 @@ class FieldColumns:
             "create_time": _known(Task.create_time),
             "params": self._in_json(Task.params),
             "build_id": in_build,
+        }
+
+    def assets(self) -> dict[str, Compare]:
+        """Fields of assets."""
+        return {
+            "task_id": _equal(Asset.task_uuid),
+            "build_id": _equal(Asset.build_uuid),
+            "name": self._text(Asset.name),
+            "kind": _equal(Asset.kind),
+            "media_type": self._text(Asset.media_type),
+            "size_bytes": _number(Asset.size),
+            "create_time": _known(Asset.create_time),
         }
 
     def text(self, column: Any) -> sa.ColumnElement[str]:

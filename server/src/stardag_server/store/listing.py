@@ -15,9 +15,10 @@ from stardag_server.domain.ordering import Order
 from stardag_server.store.conditions import FieldColumns, compiled
 from stardag_server.store.database import Database
 from stardag_server.store.queries import BUILD_COLUMNS, STATE_COLUMNS, AnyRow, state_columns
-from stardag_server.store.schema import Build, BuildTask, Task
+from stardag_server.store.schema import Asset, Build, BuildTask, Task
 
 BUILD_ORDERS = ("start_time", "end_time", "duration", "name")
+ASSET_ORDERS = ("create_time", "name", "size_bytes")
 STATE_ORDERS = ("start_time", "end_time", "duration", "name")
 TASK_ORDERS = (
     "create_time",
@@ -153,6 +154,28 @@ class Listing:
         build = sa.select(newest.build_id).where(newest.task_id == Task.id).order_by(*by_age)
         newest_build = build.limit(1).scalar_subquery()
         return latest, sa.and_(latest.task_id == Task.id, latest.build_id == newest_build)
+
+    async def assets(
+        self,
+        workspace: int,
+        after: int | None,
+        limit: int,
+        *,
+        condition: Condition | None = None,
+        order: Order | None = None,
+    ) -> Sequence[AnyRow]:
+        """Return latest revisions, by default those written last first; their key is `id`."""
+        query = sa.select(*Asset.__table__.c).where(Asset.workspace_id == workspace, Asset.latest)
+        conditions: list[sa.ColumnElement[bool]] = []
+        if condition:
+            conditions.append(compiled(condition, self._fields.assets()))
+        columns = {
+            "create_time": Asset.create_time,
+            "name": self._fields.text(Asset.name),
+            "size_bytes": Asset.size,
+        }
+        pages = _pages(Asset.id, True, columns, order)
+        return await self._read(query, conditions, pages, after, limit)
 
     async def _read(
         self,

@@ -47,12 +47,29 @@ async def migrate(url: sa.URL) -> str:
         await database.close()
 
 
-def _upgrade(connection: sa.Connection) -> str:
-    if connection.dialect.name == "postgresql":
-        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))
+def schema_problem(connection: sa.Connection) -> str | None:
+    """Return in what the schema is not the one that this code knows, if it isn't."""
+    current = MigrationContext.configure(connection).get_current_revision()
+    newest = ScriptDirectory.from_config(_config(connection)).get_current_head()
+    if current == newest:
+        return None
+    return (
+        f"its schema is at revision {current}, that of this version is {newest};"
+        " bring it there by `stardag-server migrate`"
+    )
+
+
+def _config(connection: sa.Connection) -> Config:
     config = Config()
     config.set_main_option("script_location", str(scripts()).replace("%", "%%"))
     config.attributes["connection"] = connection
+    return config
+
+
+def _upgrade(connection: sa.Connection) -> str:
+    if connection.dialect.name == "postgresql":
+        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))
+    config = _config(connection)
     known = ScriptDirectory.from_config(config)
     current = MigrationContext.configure(connection).get_current_revision()
     if current is not None and current not in {

@@ -1,6 +1,7 @@
 """The monthly partitions of the log on PostgreSQL."""
 
 import re
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
 import sqlalchemy as sa
@@ -31,18 +32,23 @@ class EventPartitions:
 
         The day covers clocks that differ between this process and the database.
         """
-        if not self._database.postgres:
-            return
         now = datetime.now(UTC)
-        months = {(at.year, at.month) for at in (now - _MARGIN, now, now + _MARGIN)}
-        missing = months - self._present
-        if not missing:
+        missing = {_month(at) for at in (now - _MARGIN, now, now + _MARGIN)} - self._present
+        if missing:
+            await self._create(missing)
+            self._present |= missing
+
+    async def ensure_for(self, moments: Iterable[datetime]) -> None:
+        """Create what is missing for what was committed at these moments, long ago perhaps."""
+        await self._create({_month(at) for at in moments})
+
+    async def _create(self, months: set[tuple[int, int]]) -> None:
+        if not self._database.postgres:
             return
         async with self._database.write() as connection:
             await connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))
-            for year, month in sorted(missing):
-                await connection.execute(sa.text(_create(year, month)))
-        self._present |= missing
+            for year, month in sorted(months):
+                await connection.execute(sa.text(_creation(year, month)))
 
     async def drop_before(self, moment: int) -> None:
         """Drop the months that ended before this moment, and are not of these days.
@@ -63,7 +69,11 @@ class EventPartitions:
                     await connection.execute(sa.text(f"DROP TABLE {table}"))
 
 
-def _create(year: int, month: int) -> str:
+def _month(moment: datetime) -> tuple[int, int]:
+    return moment.year, moment.month
+
+
+def _creation(year: int, month: int) -> str:
     begin = datetime(year, month, 1, tzinfo=UTC)
     end = datetime(year + month // 12, month % 12 + 1, 1, tzinfo=UTC)
     low, high = (int(at.timestamp()) * 1_000_000 for at in (begin, end))

@@ -13,12 +13,15 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.orm import aliased
 
 from stardag.v1 import event_pb2 as pb
+from stardag.v1.build_pb2 import BUILD_STATUS_RUNNING
 from stardag_server.domain.refusals import BuildNotFound, TaskNotFound
 from stardag_server.store.bulk import Bulk
 from stardag_server.store.database import Database
 from stardag_server.store.schema import Build, BuildTask, Event, Stream, Task, TaskDependency
 
 AnyRow = sa.Row[*tuple[Any, ...]]
+
+_MAX_CANCELS = 100
 
 BUILD_COLUMNS = tuple(column for column in Build.__table__.c if column.name != "root_task_ids")
 
@@ -110,6 +113,7 @@ class Queries:
                 Event.type,
                 Event.attempt,
                 Event.event_time,
+                Event.monotonic,
                 Event.commit_time,
                 Stream.uuid.label("stream_uuid"),
                 Event.sequence,
@@ -172,6 +176,26 @@ class Queries:
             )
             state = (await connection.execute(latest)).one_or_none()
         return row, upstreams, state
+
+    async def cancels(self, workspace: int, streams: Sequence[UUID]) -> Sequence[AnyRow]:
+        """Return the builds that run, were asked to stop, and were started by these streams.
+
+        Of each its id, `cancel_reason` and the `stream_uuid`; at most 100 of a stream.
+        """
+        query = (
+            sa.select(Build.uuid, Build.cancel_reason, Stream.uuid.label("stream_uuid"))
+            .join(Stream, Stream.id == Build.start_stream_id)
+            .where(
+                Build.workspace_id == workspace,
+                Build.status == BUILD_STATUS_RUNNING,
+                Build.cancel_time > 0,
+                self._bulk.among(Stream.uuid, streams),
+            )
+            .order_by(Build.id)
+            .limit(_MAX_CANCELS * len(streams))
+        )
+        async with self._database.read() as connection:
+            return (await connection.execute(query)).all()
 
     async def watermark(self, workspace: int, stream: UUID) -> int:
         """Return the last committed sequence number of a stream; 0 for one never seen."""

@@ -1,4 +1,4 @@
-"""Builds whose time is over are deleted, one after the other.
+"""Builds whose time is over, or that somebody chose, are deleted, one after the other.
 
 The events of whole months go with their partition on PostgreSQL. What is left
 of a build's events is deleted in portions, each a transaction of its own, so
@@ -8,7 +8,6 @@ last, in one. Whoever is interrupted can begin again.
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
-from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -16,11 +15,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.orm import aliased
 
 from stardag.v1.build_pb2 import BUILD_STATUS_RUNNING
+from stardag_server.domain.filters import Condition
 from stardag_server.domain.retention import Deleted, RetentionPolicy
 from stardag_server.store.build_memory import BuildMemory
 from stardag_server.store.bulk import Bulk
+from stardag_server.store.conditions import FieldColumns, compiled
 from stardag_server.store.database import Database, clock
 from stardag_server.store.partitions import EventPartitions
+from stardag_server.store.queries import AnyRow
 from stardag_server.store.schema import (
     Asset,
     Build,
@@ -37,7 +39,7 @@ _LEASES_KEPT_US = 24 * 3600 * 1_000_000
 
 
 class Retention:
-    """What a workspace's policy says is deleted."""
+    """Deletes what a workspace's policy says, or a filter."""
 
     def __init__(
         self, database: Database, bulk: Bulk, partitions: EventPartitions, memory: BuildMemory
@@ -50,7 +52,24 @@ class Retention:
     async def due(self, workspace: int, policy: RetentionPolicy) -> Deleted:
         """Return how much would be deleted now."""
         async with self._database.read() as connection:
-            keys = [row.id for row in await self._expired(connection, workspace, policy)]
+            expired = await self._expired(connection, workspace, policy)
+        return await self.extent(workspace, expired)
+
+    async def matching(self, workspace: int, condition: Condition) -> Sequence[AnyRow]:
+        """Return the builds that match a filter, and do not run: id, uuid and head."""
+        matches = compiled(condition, FieldColumns(self._database.postgres).builds(workspace))
+        query = (
+            sa.select(Build.id, Build.uuid, Build.head)
+            .where(Build.workspace_id == workspace, _is_idle(), matches)
+            .order_by(Build.id)
+        )
+        async with self._database.read() as connection:
+            return (await connection.execute(query)).all()
+
+    async def extent(self, workspace: int, builds: Sequence[AnyRow]) -> Deleted:
+        """Return how much would be deleted with these builds."""
+        keys = [build.id for build in builds]
+        async with self._database.read() as connection:
             events = sa.select(sa.func.coalesce(sa.func.sum(Build.head), 0)).where(
                 self._bulk.among(Build.id, keys)
             )
@@ -58,13 +77,19 @@ class Retention:
             elsewhere = sa.select(other.build_id).where(
                 other.task_id == BuildTask.task_id, ~self._bulk.among(other.build_id, keys)
             )
-            tasks = sa.select(sa.func.count(BuildTask.task_id.distinct())).where(
-                self._bulk.among(BuildTask.build_id, keys), ~elsewhere.exists()
+            alone = (self._bulk.among(BuildTask.build_id, keys), ~elsewhere.exists())
+            tasks = sa.select(sa.func.count(BuildTask.task_id.distinct())).where(*alone)
+            uuids = sa.select(Task.uuid).where(
+                Task.id.in_(sa.select(BuildTask.task_id).where(*alone))
+            )
+            assets = sa.select(sa.func.count()).where(
+                Asset.workspace_id == workspace, Asset.task_uuid.in_(uuids)
             )
             return Deleted(
                 len(keys),
                 int((await connection.execute(events)).scalar_one()),
                 (await connection.execute(tasks)).scalar_one(),
+                (await connection.execute(assets)).scalar_one(),
             )
 
     async def run(self, workspace: int, policy: RetentionPolicy) -> AsyncIterator[Deleted]:
@@ -72,22 +97,36 @@ class Retention:
         await self._forget_leases(workspace)
         async with self._database.read() as connection:
             expired = await self._expired(connection, workspace, policy)
+            still = _is_over(connection, policy)
+        async for deleted in self._delete(workspace, expired, still):
+            yield deleted
+
+    async def purge(self, workspace: int, builds: Sequence[AnyRow]) -> AsyncIterator[Deleted]:
+        """Delete these builds, but those that run again; yield how much so far, after each."""
+        async for deleted in self._delete(workspace, builds, _is_idle()):
+            yield deleted
+
+    async def _delete(
+        self, workspace: int, builds: Sequence[AnyRow], still: sa.ColumnElement[bool]
+    ) -> AsyncIterator[Deleted]:
+        """Delete those of the builds of which `still` is true when it is their turn."""
         total = Deleted()
-        if not expired:
+        if not builds:
             return
-        await self._partitions.drop_before(await self._oldest_kept([row.id for row in expired]))
-        for row in expired:
+        await self._partitions.drop_before(await self._oldest_kept([row.id for row in builds]))
+        for row in builds:
             await self._delete_events(row.id, row.head)
-            tasks = await self._delete_build(workspace, row.id, row.uuid, policy)
-            if tasks is not None:
+            gone = await self._delete_build(workspace, row.id, row.uuid, still)
+            if gone is not None:
                 total.builds += 1
                 total.events += row.head
-                total.tasks += tasks
+                total.tasks += gone.tasks
+                total.asset_revisions += gone.asset_revisions
             yield replace(total)
 
     async def _expired(
         self, connection: AsyncConnection, workspace: int, policy: RetentionPolicy
-    ) -> Sequence[sa.Row[*tuple[Any, ...]]]:
+    ) -> Sequence[AnyRow]:
         if not policy.age_us:
             return ()
         newer = sa.func.row_number().over(partition_by=Build.name, order_by=Build.id.desc())
@@ -130,11 +169,11 @@ class Retention:
                 )
 
     async def _delete_build(
-        self, workspace: int, build: int, uuid: UUID, policy: RetentionPolicy
-    ) -> int | None:
-        """Delete a build and the tasks that no other has; return their number.
+        self, workspace: int, build: int, uuid: UUID, still: sa.ColumnElement[bool]
+    ) -> Deleted | None:
+        """Delete a build and the tasks that no other has; return how much went with it.
 
-        None if it was written to meanwhile, or somebody else has deleted it.
+        None if it is `still` no more, or somebody else has deleted it.
         """
         async with self._database.write() as connection:
             if self._database.postgres:
@@ -143,7 +182,7 @@ class Retention:
                 await connection.execute(
                     sa.text(f"LOCK TABLE {Stream.__tablename__} IN EXCLUSIVE MODE")
                 )
-            delete = sa.delete(Build).where(Build.id == build, _is_over(connection, policy))
+            delete = sa.delete(Build).where(Build.id == build, still)
             if not (await connection.execute(delete)).rowcount:
                 return None
             had = sa.delete(BuildTask).where(BuildTask.build_id == build)
@@ -151,21 +190,22 @@ class Retention:
             elsewhere = sa.select(BuildTask.task_id).where(BuildTask.task_id == Task.id).exists()
             orphans = sa.delete(Task).where(self._bulk.among(Task.id, tasks), ~elsewhere)
             gone = (await connection.execute(orphans.returning(Task.id, Task.uuid))).all()
-            await self._delete_with_tasks(connection, workspace, gone)
+            assets = await self._delete_with_tasks(connection, workspace, gone)
         self._memory.forget(uuid.bytes)
-        return len(gone)
+        return Deleted(tasks=len(gone), asset_revisions=assets)
 
     async def _delete_with_tasks(
         self,
         connection: AsyncConnection,
         workspace: int,
-        tasks: Sequence[sa.Row[*tuple[Any, ...]]],
-    ) -> None:
-        """Delete what belongs to tasks that were deleted, given by their keys and ids."""
+        tasks: Sequence[AnyRow],
+    ) -> int:
+        """Delete what belongs to deleted tasks; return the number of assets' revisions."""
         edges = self._bulk.among(TaskDependency.task_id, [task.id for task in tasks])
         await connection.execute(sa.delete(TaskDependency).where(edges))
         assets = self._bulk.among(Asset.task_uuid, [task.uuid for task in tasks])
-        await connection.execute(sa.delete(Asset).where(Asset.workspace_id == workspace, assets))
+        delete = sa.delete(Asset).where(Asset.workspace_id == workspace, assets)
+        return (await connection.execute(delete)).rowcount
 
     async def _forget_leases(self, workspace: int) -> None:
         """Delete leases that ended long ago, but the newest token: the next is above it."""
@@ -182,5 +222,9 @@ class Retention:
 
 def _is_over(connection: AsyncConnection, policy: RetentionPolicy) -> sa.ColumnElement[bool]:
     """Return whether a build has ended, or was never begun, and is as old as that."""
-    ended = sa.or_(Build.status != BUILD_STATUS_RUNNING, Build.start_stream_id == 0)
-    return sa.and_(ended, Build.update_time < clock(connection) - policy.age_us)
+    return sa.and_(_is_idle(), Build.update_time < clock(connection) - policy.age_us)
+
+
+def _is_idle() -> sa.ColumnElement[bool]:
+    """Return whether a build has ended, or was never begun."""
+    return sa.or_(Build.status != BUILD_STATUS_RUNNING, Build.start_stream_id == 0)

@@ -129,6 +129,8 @@ class Build(Base):
     end_commit_time: Mapped[int] = _zero()
     duration: Mapped[int] = _zero()
     reason: Mapped[str] = mapped_column(server_default="")
+    cancel_time: Mapped[int] = _zero()
+    cancel_reason: Mapped[str] = mapped_column(server_default="")
     name: Mapped[str] = mapped_column(server_default="")
     description: Mapped[str] = mapped_column(server_default="")
     client: Mapped[str] = mapped_column(server_default="")

@@ -11,6 +11,7 @@ from stardag.v1.event_service_pb2 import OpenEventStream
 from stardag.v1.task_pb2 import TaskDefinition
 from stardag_server.domain.batch import Batch, Committed, OpenStream
 from stardag_server.domain.refusals import Refusal, StorageUnavailable, TaskConflict
+from stardag_server.store.archives import Archives
 from stardag_server.store.assets import Assets
 from stardag_server.store.build_memory import BuildMemory
 from stardag_server.store.build_rows import BuildRows
@@ -26,6 +27,7 @@ from stardag_server.store.partitions import EventPartitions
 from stardag_server.store.postgres_bulk import PostgresBulk
 from stardag_server.store.queries import Queries
 from stardag_server.store.retention import Retention
+from stardag_server.store.samples import Samples
 from stardag_server.store.schema import Stream, Workspace, plain
 from stardag_server.store.silent_builds import silent_builds
 from stardag_server.store.sqlite_bulk import SqliteBulk
@@ -71,9 +73,11 @@ class Store:
         self._memory = BuildMemory()
         self.queries = Queries(self._database, self._bulk)
         self.listing = Listing(self._database)
+        self.samples = Samples(self._database)
         self.history = History(self._database, self._bulk)
         self.assets = Assets(self._database)
         self.keys = Keys(self._database)
+        self.archives = Archives(self._database, self._bulk, self._partitions)
         self.leases = Leases(self._database)
         self.retention = Retention(self._database, self._bulk, self._partitions, self._memory)
         self.limits = ConcurrencyLimits(self._database)
@@ -172,6 +176,20 @@ class Store:
             outcomes = await commit.run(batches)
         rows.remember()
         return CommitResult(outcomes, commit.heads)
+
+    async def request_cancel(self, workspace: int, build: UUID, reason: str) -> dict[int, int]:
+        """Write into a build's log that it is asked to stop; return its new head, by key.
+
+        Nothing is written, and nothing returned, if it has ended or was asked before.
+        Raises BuildNotFound.
+        """
+        await self._partitions.ensure()
+        async with self._database.write() as connection:
+            # With a memory of its own, as that of `commit` serves one transaction at a time.
+            rows = BuildRows(connection, self._bulk, workspace, BuildMemory())
+            commit = Commit(connection, self._bulk, workspace, rows)
+            await commit.request_cancel(build, reason)
+        return commit.heads
 
     async def has_silent_build(self, workspace: int) -> bool:
         """Tell whether a build runs of whose producer nothing is heard any more."""

@@ -1,7 +1,7 @@
 """keys
 
-Revision ID: c8f9b8755c6d
-Revises: 40c108742003
+Revision ID: ca27ac49d715
+Revises: 6701ae9361eb
 """
 
 from collections.abc import Sequence
@@ -11,8 +11,8 @@ from alembic import op
 from sqlalchemy import Text  # types of JSON columns are written with it
 from sqlalchemy.dialects import postgresql
 
-revision: str = 'c8f9b8755c6d'
-down_revision: str | Sequence[str] | None = '40c108742003'
+revision: str = 'ca27ac49d715'
+down_revision: str | Sequence[str] | None = '6701ae9361eb'
 branch_labels: str | Sequence[str] | None = None
 depends_on: str | Sequence[str] | None = None
 

@@ -1,0 +1,57 @@
+"""`stardag-server export`: one build as one file."""
+
+import asyncio
+import os
+from pathlib import Path
+from uuid import UUID
+
+from stardag_server import log, settings
+from stardag_server.archive_file import write_part
+from stardag_server.build_archive import export_build
+from stardag_server.settings import Settings
+from stardag_server.store.migration import migrate
+from stardag_server.store.store import Store
+
+
+def export(
+    build_id: UUID,
+    *,
+    output: Path,
+    data_dir: Path | None = None,
+    database_url: str | None = None,
+) -> int:
+    """Write a build with its tasks, events and assets to a file, for `stardag-server import`.
+
+    The server may run meanwhile. The file is there when it is whole.
+
+    Parameters
+    ----------
+    build_id
+        Build.
+    output
+        File to write; one that is there is replaced.
+    data_dir
+        Folder of the SQLite database.
+    database_url
+        Database to read from.
+    """
+    loaded = settings.load({"data_dir": data_dir, "database_url": database_url}, os.environ)
+    log.set_up(loaded.log_level)
+    asyncio.run(_export(loaded, build_id, output))
+    print(f"build {build_id} is in {output}")
+    return 0
+
+
+async def _export(loaded: Settings, build_id: UUID, output: Path) -> None:
+    await migrate(loaded.database_url)
+    store = Store(loaded.database_url)
+    partial = output.with_name(f"{output.name}.partial")
+    try:
+        workspace = await store.workspace()
+        with partial.open("wb") as file:
+            async for part in export_build(store, workspace, build_id):
+                write_part(file, part)
+        partial.replace(output)
+    finally:
+        partial.unlink(missing_ok=True)
+        await store.close()
