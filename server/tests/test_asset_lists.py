@@ -8,7 +8,12 @@ from producer import task_id
 from running_server import Client, Refused
 
 from stardag.v1.asset_pb2 import ASSET_KIND_JSON, ASSET_KIND_MARKDOWN
-from stardag.v1.asset_service_pb2 import AssetDraft, ListAssetsRequest, PutAssetRequest
+from stardag.v1.asset_service_pb2 import (
+    AssetDraft,
+    DeleteAssetRequest,
+    ListAssetsRequest,
+    PutAssetRequest,
+)
 
 BUILD = "0199d3a2-5b1c-7cc1-9a04-2f6d3c1e8b70"
 
@@ -93,3 +98,22 @@ async def test_a_token_belongs_to_its_filter_and_order(filled: Client):
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await assets(filled, page_token=first.next_page_token, filter="name = report")
     assert Refused.of(caught.value).reason == "PAGE_TOKEN_INVALID"
+
+
+async def test_a_list_whose_last_row_was_deleted_goes_on_or_says_that_it_can_not(filled: Client):
+    request = ListAssetsRequest(page_size=1)
+    first = await filled.assets.ListAssets(request, metadata=filled.metadata)
+    ordered = ListAssetsRequest(page_size=1, order_by="size_bytes")
+    other = await filled.assets.ListAssets(ordered, metadata=filled.metadata)
+    for task in ("a", "b"):
+        gone = DeleteAssetRequest(task_id=str(task_id(task)), name="report")
+        await filled.assets.DeleteAsset(gone, metadata=filled.metadata)
+    token = first.next_page_token
+    assert await assets(filled, page_size=1, page_token=token) == ["metrics 9"]
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await assets(filled, page_size=1, order_by="size_bytes", page_token=other.next_page_token)
+    refused = Refused.of(caught.value)
+    assert (refused.code, refused.reason) == (
+        grpc.StatusCode.INVALID_ARGUMENT,
+        "PAGE_TOKEN_INVALID",
+    )

@@ -168,6 +168,30 @@ async def test_an_imported_build_reads_as_the_exported_one(
     assert again == parts
 
 
+async def test_a_large_build_is_imported_part_by_part(
+    client: Client, other: Client, other_url: sa.URL
+):
+    make = Producer()
+    # Each depends on two that come later, most of them in another part.
+    names = [f"t{number}" for number in range(2_500)]
+    pending = [
+        make.pending(name, [names[(index + 700) % 2_500], names[index - 1]])
+        for index, name in enumerate(names)
+    ]
+    await client.publish(make.open, [make.started(), *pending])
+    ends = [make.event(pb.EVENT_TYPE_TASK_REUSED, name) for name in names]
+    await client.publish(make.open, [*ends, make.completed()], 2_502)
+    parts = await export(client, make.build_id)
+    assert sum(part.HasField("tasks") for part in parts) > 2
+    assert sum(part.HasField("events") for part in parts) > 2
+    await import_(other, parts)
+    again = await export(other, make.build_id)
+    assert again[1:] == parts[1:]
+    inspection = Inspection(other_url)
+    assert [problem async for problem in inspection.problems()] == []
+    await inspection.close()
+
+
 async def test_a_build_that_is_there_is_not_imported_again(client: Client):
     make = await eventful_build(client)
     before = await reads(client, make.build_id)

@@ -46,11 +46,14 @@ class ArchivedBuild:
 
     async def take(self, parts: Iterable[BuildArchivePart]) -> None:
         """Write what is in the parts. Raises TaskConflict, ArchiveInvalid."""
+        named: dict[bytes, TaskDefinition] = {}
         for number, part in enumerate(parts):
             match part.WhichOneof("part"):
                 case "tasks":
-                    await self._take_tasks(part.tasks.tasks)
+                    named |= {UUID(task.task_id).bytes: task for task in part.tasks.tasks}
                 case "events":
+                    await self._define(named)
+                    named = {}
                     await self._take_events(part.events.events, number)
                 case "asset_chunk":
                     self._content += part.asset_chunk
@@ -60,8 +63,10 @@ class ArchivedBuild:
                 case _:
                     await self._end_asset()
 
-    async def _take_tasks(self, tasks: Sequence[TaskDefinition]) -> None:
-        named = {UUID(task.task_id).bytes: task for task in tasks}
+    async def _define(self, named: dict[bytes, TaskDefinition]) -> None:
+        """Write all tasks at once, as ingest does: locked in one order, and each once."""
+        if not named:
+            return
         defined = {id: task for id, task in named.items() if is_defined(task)}
         writes = await self.keys.resolve(named, defined, {})
         for id, definition in defined.items():

@@ -12,6 +12,7 @@ from stardag.v1.build_pb2 import BuildStatus
 from stardag.v1.task_pb2 import TaskStatus
 from stardag_server.domain.filters import Condition
 from stardag_server.domain.ordering import Order
+from stardag_server.domain.refusals import PageTokenInvalid
 from stardag_server.store.conditions import FieldColumns, compiled
 from stardag_server.store.database import Database
 from stardag_server.store.queries import BUILD_COLUMNS, STATE_COLUMNS, AnyRow, state_columns
@@ -223,13 +224,19 @@ class _Pages:
     async def beyond(
         self, connection: AsyncConnection, query: _AnySelect, after: int
     ) -> sa.ColumnElement[bool]:
-        """Return what is true of the query's rows that come after the one with this key."""
+        """Return what is true of the query's rows that come after the one with this key.
+
+        Raises PageTokenInvalid if that one is gone, and with it the place where it stood.
+        """
         later_key = self.key < after if self.descending else self.key > after
         column = self.column
         if column is None:
             return later_key
         found = query.with_only_columns(column).where(self.key == after)
-        last = (await connection.execute(found)).scalar_one_or_none()
+        row = (await connection.execute(found)).one_or_none()
+        if row is None:
+            raise PageTokenInvalid
+        [last] = row
         if last is None:
             return sa.and_(column.is_(None), later_key)
         later = column < last if self.greatest_first else column > last
