@@ -22,6 +22,7 @@ from stardag.v1 import (
     event_service_pb2_grpc,
     lease_service_pb2_grpc,
     registry_service_pb2_grpc,
+    workspace_service_pb2_grpc,
 )
 from stardag.v1 import event_pb2 as pb
 from stardag_server import settings
@@ -43,6 +44,7 @@ class Client:
         self.builds: Any = build_service_pb2_grpc.BuildServiceStub(self.channel)
         self.leases: Any = lease_service_pb2_grpc.LeaseServiceStub(self.channel)
         self.registry: Any = registry_service_pb2_grpc.RegistryServiceStub(self.channel)
+        self.workspaces: Any = workspace_service_pb2_grpc.WorkspaceServiceStub(self.channel)
 
     async def publish(
         self, open: event_service_pb2.OpenEventStream, events: Sequence[pb.NewEvent], first: int = 1

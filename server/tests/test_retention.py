@@ -67,7 +67,7 @@ class Kept:
             return (await connection.execute(sa.text(f"SELECT count(*) FROM {table}"))).scalar_one()
 
     async def delete(self, days: int = 30, min_builds: int = 0) -> Deleted:
-        policy = RetentionPolicy(days, min_builds)
+        policy = RetentionPolicy.of_days(days, min_builds)
         due = await self.store.retention.due(self.workspace, policy)
         deleted = await Housekeeping(self.store, self.workspace, policy).delete()
         assert due == deleted
@@ -158,7 +158,7 @@ async def test_replicas_that_delete_at_once_delete_each_build_once(kept: Kept):
     for number in range(6):
         await kept.build(f"t{number}", "shared", age_days=50)
     other = Store(kept.url)
-    policy = RetentionPolicy(30, 0)
+    policy = RetentionPolicy.of_days(30, 0)
     deleted = await asyncio.gather(
         *(Housekeeping(store, kept.workspace, policy).delete() for store in (kept.store, other))
     )
@@ -173,7 +173,7 @@ async def test_no_task_that_a_build_gets_meanwhile_is_deleted(kept: Kept):
         await kept.build("shared", age_days=50)
     other = Store(kept.url)
     builders = Kept(other, kept.url, kept.workspace)
-    housekeeping = Housekeeping(kept.store, kept.workspace, RetentionPolicy(30, 0))
+    housekeeping = Housekeeping(kept.store, kept.workspace, RetentionPolicy.of_days(30, 0))
     deleted, new = await asyncio.gather(housekeeping.delete(), one_by_one(builders))
     await other.close()
     assert deleted.builds == 10

@@ -45,10 +45,9 @@ class Housekeeping:
             deleted = so_far
         if deleted.builds:
             _log.info(
-                "deleted %d builds with %d events and %d tasks: older than %d days",
+                "deleted %d builds with %d events and %d tasks",
                 deleted.builds,
                 deleted.events,
                 deleted.tasks,
-                self._policy.days,
             )
         return deleted

@@ -63,7 +63,7 @@ async def serving(loaded: Settings) -> AsyncGenerator[int]:
     try:
         workspace = await store.workspace()
         background.append(asyncio.create_task(Sweep(store, workspace, heads.announce).run()))
-        policy = RetentionPolicy(loaded.retention_days)
+        policy = RetentionPolicy.of_days(loaded.retention_days)
         background.append(asyncio.create_task(Housekeeping(store, workspace, policy).run()))
         server = GrpcServer(
             _services(store, publishing, watching, policy),
@@ -95,6 +95,6 @@ def _services(
         (event_service_pb2.DESCRIPTOR, EventService(store, publishing, watching)),
         (lease_service_pb2.DESCRIPTOR, LeaseService(store)),
         (registry_service_pb2.DESCRIPTOR, RegistryService(store)),
-        (workspace_service_pb2.DESCRIPTOR, WorkspaceService(store)),
+        (workspace_service_pb2.DESCRIPTOR, WorkspaceService(store, policy)),
     )
     return {file.services_by_name[type(service).__name__]: service for file, service in served}

@@ -3,6 +3,8 @@
 from contextvars import ContextVar
 from dataclasses import dataclass
 
+from stardag.v1.auth_pb2 import SCOPE_OPERATOR, Scope
+
 
 @dataclass(frozen=True, slots=True)
 class Principal:
@@ -10,6 +12,8 @@ class Principal:
 
     workspace: int
     """Key of the workspace it belongs to; it sees nothing else."""
+    scopes: frozenset[Scope.ValueType] = frozenset({SCOPE_OPERATOR})
+    """What it may do. The token of a local server may do everything."""
 
 
 _current: ContextVar[Principal] = ContextVar("principal")

@@ -53,7 +53,7 @@ def purge(
 async def _purge(loaded: Settings, dry_run: bool) -> Deleted:
     await migrate(loaded.database_url)
     store = Store(loaded.database_url)
-    policy = RetentionPolicy(loaded.retention_days)
+    policy = RetentionPolicy.of_days(loaded.retention_days)
     try:
         workspace = await store.workspace()
         if dry_run:

@@ -88,7 +88,7 @@ class Retention:
     async def _expired(
         self, connection: AsyncConnection, workspace: int, policy: RetentionPolicy
     ) -> Sequence[sa.Row[*tuple[Any, ...]]]:
-        if not policy.age_us:
+        if not policy.builds:
             return ()
         newer = sa.func.row_number().over(partition_by=Build.name, order_by=Build.id.desc())
         builds = (
@@ -183,4 +183,4 @@ class Retention:
 def _is_over(connection: AsyncConnection, policy: RetentionPolicy) -> sa.ColumnElement[bool]:
     """Return whether a build has ended, or was never begun, and is as old as that."""
     ended = sa.or_(Build.status != BUILD_STATUS_RUNNING, Build.start_stream_id == 0)
-    return sa.and_(ended, Build.update_time < clock(connection) - policy.age_us)
+    return sa.and_(ended, Build.update_time < clock(connection) - policy.builds)

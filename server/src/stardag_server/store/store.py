@@ -25,10 +25,11 @@ from stardag_server.store.partitions import EventPartitions
 from stardag_server.store.postgres_bulk import PostgresBulk
 from stardag_server.store.queries import Queries
 from stardag_server.store.retention import Retention
-from stardag_server.store.schema import Stream, Workspace, plain
+from stardag_server.store.schema import Stream, plain
 from stardag_server.store.silent_builds import silent_builds
 from stardag_server.store.sqlite_bulk import SqliteBulk
 from stardag_server.store.task_keys import TaskKeys
+from stardag_server.store.workspaces import Workspaces
 
 DEFAULT_WORKSPACE = "default"
 
@@ -75,6 +76,7 @@ class Store:
         self.leases = Leases(self._database)
         self.retention = Retention(self._database, self._bulk, self._partitions, self._memory)
         self.limits = ConcurrencyLimits(self._database)
+        self.workspaces = Workspaces(self._database)
 
     async def info(self) -> StoreInfo:
         """Return what database this is, and its clock."""
@@ -89,12 +91,7 @@ class Store:
 
     async def workspace(self, name: str = DEFAULT_WORKSPACE) -> int:
         """Return the key of the workspace with this name; create it if it is not there."""
-        async with self._database.write() as connection:
-            await connection.execute(
-                self._insert(Workspace).values(name=name).on_conflict_do_nothing()
-            )
-            query = sa.select(Workspace.id).where(Workspace.name == name)
-            return (await connection.execute(query)).scalar_one()
+        return (await self.workspaces.ensure(name)).id
 
     async def open_stream(self, workspace: int, stream: UUID, open: OpenEventStream) -> OpenStream:
         """Open a stream, new or known: whoever had it open can commit to it no longer."""
