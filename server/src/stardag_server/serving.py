@@ -62,9 +62,9 @@ async def serving(loaded: Settings) -> AsyncGenerator[int]:
     background = [asyncio.create_task(ingest.run()), asyncio.create_task(heads.poll())]
     try:
         workspace = await store.workspace()
-        background.append(asyncio.create_task(Sweep(store, workspace, heads.announce).run()))
+        background.append(asyncio.create_task(Sweep(store, heads.announce).run()))
         policy = RetentionPolicy.of_days(loaded.retention_days)
-        background.append(asyncio.create_task(Housekeeping(store, workspace, policy).run()))
+        background.append(asyncio.create_task(Housekeeping(store, policy).run()))
         server = GrpcServer(
             _services(store, publishing, watching, policy),
             Principal(workspace),

@@ -55,9 +55,7 @@ async def _purge(loaded: Settings, dry_run: bool) -> Deleted:
     store = Store(loaded.database_url)
     policy = RetentionPolicy.of_days(loaded.retention_days)
     try:
-        workspace = await store.workspace()
-        if dry_run:
-            return await store.retention.due(workspace, policy)
-        return await Housekeeping(store, workspace, policy).delete()
+        housekeeping = Housekeeping(store, policy)
+        return await (housekeeping.due() if dry_run else housekeeping.delete())
     finally:
         await store.close()

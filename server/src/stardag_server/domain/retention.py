@@ -37,3 +37,10 @@ class Deleted:
     events: int = 0
     tasks: int = 0
     asset_revisions: int = 0
+
+    def __iadd__(self, other: "Deleted") -> "Deleted":
+        self.builds += other.builds
+        self.events += other.events
+        self.tasks += other.tasks
+        self.asset_revisions += other.asset_revisions
+        return self

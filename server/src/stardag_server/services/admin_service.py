@@ -49,13 +49,14 @@ class AdminService:
     ) -> AsyncIterator[RunRetentionResponse]:
         """Delete what is older than the retention of the workspace says; tell as it goes."""
         workspace, retention = caller().workspace, self._store.retention
+        policy = await self._store.workspaces.policy(workspace, self._policy)
         if request.dry_run:
-            yield _progress(await retention.due(workspace, self._policy))
+            yield _progress(await retention.due(workspace, policy))
             return
         deleted = Deleted()
-        async for deleted in retention.run(workspace, self._policy):
+        async for deleted in retention.run(workspace, policy):
             yield _progress(deleted)
-        if not deleted.builds:
+        if deleted == Deleted():
             yield _progress(deleted)
 
     def purge_builds(self, request: PurgeBuildsRequest) -> AsyncIterator[PurgeBuildsResponse]:
@@ -76,5 +77,10 @@ class AdminService:
 
 def _progress(deleted: Deleted) -> RunRetentionResponse:
     return RunRetentionResponse(
-        progress=DeletionProgress(builds=deleted.builds, events=deleted.events, tasks=deleted.tasks)
+        progress=DeletionProgress(
+            builds=deleted.builds,
+            events=deleted.events,
+            tasks=deleted.tasks,
+            asset_revisions=deleted.asset_revisions,
+        )
     )

@@ -1,4 +1,4 @@
-"""Builds whose time is over are deleted, one after the other.
+"""What is older than a workspace keeps it is deleted, builds one after the other.
 
 The events of whole months go with their partition on PostgreSQL. What is left
 of a build's events is deleted in portions, each a transaction of its own, so
@@ -33,6 +33,7 @@ from stardag_server.store.schema import (
 )
 
 _PORTION = 20_000
+_REVISIONS = 100
 _LEASES_KEPT_US = 24 * 3600 * 1_000_000
 
 
@@ -50,10 +51,14 @@ class Retention:
     async def due(self, workspace: int, policy: RetentionPolicy) -> Deleted:
         """Return how much would be deleted now."""
         async with self._database.read() as connection:
-            keys = [row.id for row in await self._expired(connection, workspace, policy)]
-            events = sa.select(sa.func.coalesce(sa.func.sum(Build.head), 0)).where(
-                self._bulk.among(Build.id, keys)
-            )
+            expired = await self._expired(connection, workspace, policy)
+            keys = [row.id for row in expired]
+            events = sum(row.head - row.trimmed for row in expired)
+            going = frozenset(keys)
+            for build, trimmed in await _with_old_events(connection, workspace, policy):
+                if build not in going:
+                    until = await _last_old_event(connection, build, trimmed, policy)
+                    events += until - trimmed
             other = aliased(BuildTask)
             elsewhere = sa.select(other.build_id).where(
                 other.task_id == BuildTask.task_id, ~self._bulk.among(other.build_id, keys)
@@ -61,29 +66,67 @@ class Retention:
             tasks = sa.select(sa.func.count(BuildTask.task_id.distinct())).where(
                 self._bulk.among(BuildTask.build_id, keys), ~elsewhere.exists()
             )
+            revisions = sa.select(sa.func.count()).where(
+                *_old_revisions(connection, workspace, policy)
+            )
             return Deleted(
                 len(keys),
-                int((await connection.execute(events)).scalar_one()),
+                events,
                 (await connection.execute(tasks)).scalar_one(),
+                (await connection.execute(revisions)).scalar_one(),
             )
 
     async def run(self, workspace: int, policy: RetentionPolicy) -> AsyncIterator[Deleted]:
-        """Delete what is due; yield how much was deleted so far, after each build."""
+        """Delete what is due; yield how much was deleted so far, after each build and at the end.
+
+        Yields nothing if nothing was due.
+        """
         await self._forget_leases(workspace)
         async with self._database.read() as connection:
             expired = await self._expired(connection, workspace, policy)
         total = Deleted()
-        if not expired:
-            return
-        await self._partitions.drop_before(await self._oldest_kept([row.id for row in expired]))
+        if expired:
+            await self._partitions.drop_before(await self._oldest_kept([row.id for row in expired]))
         for row in expired:
-            await self._delete_events(row.id, row.head)
+            await self._delete_events(row.id, row.trimmed, row.head)
             tasks = await self._delete_build(workspace, row.id, row.uuid, policy)
             if tasks is not None:
                 total.builds += 1
-                total.events += row.head
+                total.events += row.head - row.trimmed
                 total.tasks += tasks
             yield replace(total)
+        events = await self._trim(workspace, policy)
+        revisions = await self._delete_old_revisions(workspace, policy)
+        if events or revisions:
+            total.events += events
+            total.asset_revisions = revisions
+            yield replace(total)
+
+    async def _trim(self, workspace: int, policy: RetentionPolicy) -> int:
+        """Delete the events of builds that stay; return how many."""
+        async with self._database.read() as connection:
+            builds = await _with_old_events(connection, workspace, policy)
+        deleted = 0
+        for build, trimmed in builds:
+            async with self._database.read() as connection:
+                until = await _last_old_event(connection, build, trimmed, policy)
+            await self._delete_events(build, trimmed, until)
+            deleted += until - trimmed
+        if deleted:
+            await self._partitions.drop_empty()
+        return deleted
+
+    async def _delete_old_revisions(self, workspace: int, policy: RetentionPolicy) -> int:
+        """Delete revisions of assets that are not the latest; return how many."""
+        deleted = 0
+        while True:
+            async with self._database.write() as connection:
+                old = sa.select(Asset.id).where(*_old_revisions(connection, workspace, policy))
+                delete = sa.delete(Asset).where(Asset.id.in_(old.limit(_REVISIONS)))
+                count = (await connection.execute(delete)).rowcount
+            deleted += count
+            if count < _REVISIONS:
+                return deleted
 
     async def _expired(
         self, connection: AsyncConnection, workspace: int, policy: RetentionPolicy
@@ -96,6 +139,7 @@ class Retention:
                 Build.id,
                 Build.uuid,
                 Build.head,
+                Build.trimmed,
                 newer.label("newer"),
                 _is_over(connection, policy).label("over"),
             )
@@ -103,7 +147,7 @@ class Retention:
             .subquery()
         )
         query = (
-            sa.select(builds.c.id, builds.c.uuid, builds.c.head)
+            sa.select(builds.c.id, builds.c.uuid, builds.c.head, builds.c.trimmed)
             .where(builds.c.newer > policy.min_builds, builds.c.over)
             .order_by(builds.c.id)
         )
@@ -118,14 +162,16 @@ class Retention:
             found = (await connection.execute(oldest)).scalar_one()
             return found or (await connection.execute(sa.select(clock(connection)))).scalar_one()
 
-    async def _delete_events(self, build: int, head: int) -> None:
-        for begin in range(0, head, _PORTION):
+    async def _delete_events(self, build: int, after: int, until: int) -> None:
+        """Delete a build's events after one position up to another, and note that."""
+        for begin in range(after, until, _PORTION):
+            end = min(begin + _PORTION, until)
             async with self._database.write() as connection:
+                note = sa.update(Build).where(Build.id == build, Build.trimmed < end)
+                await connection.execute(note.values(trimmed=end))
                 await connection.execute(
                     sa.delete(Event).where(
-                        Event.build_id == build,
-                        Event.position > begin,
-                        Event.position <= begin + _PORTION,
+                        Event.build_id == build, Event.position > begin, Event.position <= end
                     )
                 )
 
@@ -184,3 +230,41 @@ def _is_over(connection: AsyncConnection, policy: RetentionPolicy) -> sa.ColumnE
     """Return whether a build has ended, or was never begun, and is as old as that."""
     ended = sa.or_(Build.status != BUILD_STATUS_RUNNING, Build.start_stream_id == 0)
     return sa.and_(ended, Build.update_time < clock(connection) - policy.builds)
+
+
+async def _with_old_events(
+    connection: AsyncConnection, workspace: int, policy: RetentionPolicy
+) -> Sequence[sa.Row[int, int]]:
+    """Return the builds that may have events to be deleted, and how far theirs are."""
+    if not policy.events:
+        return ()
+    query = sa.select(Build.id, Build.trimmed).where(
+        Build.workspace_id == workspace,
+        Build.create_time < clock(connection) - policy.events,
+        Build.trimmed < Build.head,
+    )
+    return (await connection.execute(query)).all()
+
+
+async def _last_old_event(
+    connection: AsyncConnection, build: int, trimmed: int, policy: RetentionPolicy
+) -> int:
+    """Return the position up to which a build's events are to be deleted."""
+    query = sa.select(sa.func.max(Event.position)).where(
+        Event.build_id == build,
+        Event.position > trimmed,
+        Event.commit_time < clock(connection) - policy.events,
+    )
+    return (await connection.execute(query)).scalar_one() or trimmed
+
+
+def _old_revisions(
+    connection: AsyncConnection, workspace: int, policy: RetentionPolicy
+) -> tuple[sa.ColumnElement[bool], ...]:
+    if not policy.asset_revisions:
+        return (sa.false(),)
+    return (
+        Asset.workspace_id == workspace,
+        ~Asset.latest,
+        Asset.create_time < clock(connection) - policy.asset_revisions,
+    )

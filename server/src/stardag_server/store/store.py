@@ -26,7 +26,7 @@ from stardag_server.store.postgres_bulk import PostgresBulk
 from stardag_server.store.queries import Queries
 from stardag_server.store.retention import Retention
 from stardag_server.store.schema import Stream, plain
-from stardag_server.store.silent_builds import silent_builds
+from stardag_server.store.silent_builds import silent_builds, silent_workspaces
 from stardag_server.store.sqlite_bulk import SqliteBulk
 from stardag_server.store.task_keys import TaskKeys
 from stardag_server.store.workspaces import Workspaces
@@ -162,11 +162,10 @@ class Store:
         rows.remember()
         return CommitResult(outcomes, commit.heads)
 
-    async def has_silent_build(self, workspace: int) -> bool:
-        """Tell whether a build runs of whose producer nothing is heard any more."""
+    async def silent_workspaces(self) -> Sequence[int]:
+        """Return the keys of workspaces where a build runs of whose producer nothing is heard."""
         async with self._database.read() as connection:
-            row = await connection.execute(silent_builds(connection, workspace).limit(1))
-            return row.first() is not None
+            return (await connection.execute(silent_workspaces(connection))).scalars().all()
 
     async def give_up_silent_builds(self, workspace: int) -> dict[int, int]:
         """Make builds ABANDONED of whose producers nothing is heard, the oldest first.

@@ -7,7 +7,10 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from stardag.v1.workspace_pb2 import WorkspaceLimits
 from stardag_server.domain.refusals import EtagMismatch
+from stardag_server.domain.retention import RetentionPolicy
+from stardag_server.domain.workspace import limits_that_hold, retention_that_holds
 from stardag_server.store.database import Database, clock
 from stardag_server.store.schema import Workspace
 
@@ -64,11 +67,23 @@ class Workspaces:
         async with self._database.read() as connection:
             return (await connection.execute(query)).all()
 
-    async def all(self) -> Sequence[AnyRow]:
-        """Return the key, limits and retention of every workspace."""
-        query = sa.select(Workspace.id, Workspace.limits, Workspace.retention)
+    async def policies(self, default: RetentionPolicy) -> list[tuple[int, RetentionPolicy]]:
+        """Return the key of each workspace, and the retention that holds for it."""
+        query = sa.select(Workspace.id, Workspace.retention).order_by(Workspace.id)
         async with self._database.read() as connection:
-            return (await connection.execute(query.order_by(Workspace.id))).all()
+            rows = (await connection.execute(query)).all()
+        return [(row.id, retention_that_holds(row.retention, default)) for row in rows]
+
+    async def policy(self, key: int, default: RetentionPolicy) -> RetentionPolicy:
+        """Return the retention that holds for the workspace with this key."""
+        return retention_that_holds((await self.get(key)).retention, default)
+
+    async def limits(self) -> dict[int, WorkspaceLimits]:
+        """Return the limits that hold for each workspace, by key."""
+        query = sa.select(Workspace.id, Workspace.limits)
+        async with self._database.read() as connection:
+            rows = (await connection.execute(query)).all()
+        return {row.id: limits_that_hold(row.limits) for row in rows}
 
 
 async def _get(connection: AsyncConnection, query: sa.Select[*tuple[Any, ...]], key: int) -> AnyRow:
