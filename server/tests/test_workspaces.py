@@ -23,6 +23,7 @@ from stardag_server.domain.retention import RetentionPolicy
 from stardag_server.domain.workspace import DEFAULT_LIMITS
 from stardag_server.services.workspace_service import WorkspaceService
 from stardag_server.store.store import Store
+from stardag_server.usage import Usage
 
 
 async def get(client: Client) -> Workspace:
@@ -137,7 +138,7 @@ async def test_a_change_that_breaks_a_rule_is_refused(
 
 
 async def test_limits_are_changed_by_an_operator_alone(store: Store):
-    service = WorkspaceService(store, RetentionPolicy())
+    service = WorkspaceService(store, RetentionPolicy(), Usage(store))
     let_in(Principal(await store.workspace(), frozenset({SCOPE_ADMIN})))
     for path, allowed in (("description", True), ("limits", False), ("limits.max_streams", False)):
         request = UpdateWorkspaceRequest(update_mask=FieldMask(paths=[path]))

@@ -37,6 +37,7 @@ from stardag_server.store.migration import migrate
 from stardag_server.store.store import Store
 from stardag_server.sweep import Sweep
 from stardag_server.transport.server import GrpcServer
+from stardag_server.usage import Usage
 from stardag_server.watch import Watching
 
 _log = logging.getLogger(__name__)
@@ -56,20 +57,24 @@ async def serving(loaded: Settings) -> AsyncGenerator[int]:
     _log.info("the database is at revision %s", await migrate(loaded.database_url))
     store = Store(loaded.database_url)
     heads = Heads(store.queries)
+    usage = Usage(store)
     ingest = Ingest(store, heads.announce)
-    publishing = Publishing(store, ingest)
+    publishing = Publishing(store, ingest, usage)
     watching = Watching(store.queries, heads)
     background = [asyncio.create_task(ingest.run()), asyncio.create_task(heads.poll())]
     try:
         workspace = await store.workspace()
+        await usage.refresh()
+        background.append(asyncio.create_task(usage.run()))
         background.append(asyncio.create_task(Sweep(store, heads.announce).run()))
         policy = RetentionPolicy.of_days(loaded.retention_days)
         background.append(asyncio.create_task(Housekeeping(store, policy).run()))
         server = GrpcServer(
-            _services(store, publishing, watching, policy),
+            _services(store, publishing, watching, policy, usage),
             Principal(workspace),
             token,
             loaded.reflection,
+            usage.count_call,
         )
         yield await server.start(loaded.host, loaded.port)
         await server.announce_end()
@@ -84,17 +89,21 @@ async def serving(loaded: Settings) -> AsyncGenerator[int]:
 
 
 def _services(
-    store: Store, publishing: Publishing, watching: Watching, policy: RetentionPolicy
+    store: Store,
+    publishing: Publishing,
+    watching: Watching,
+    policy: RetentionPolicy,
+    usage: Usage,
 ) -> dict[ServiceDescriptor, object]:
     """Return the services of the contract, each with what serves it."""
     served = (
         (admin_service_pb2.DESCRIPTOR, AdminService(store, policy)),
-        (asset_service_pb2.DESCRIPTOR, AssetService(store)),
+        (asset_service_pb2.DESCRIPTOR, AssetService(store, usage)),
         (auth_service_pb2.DESCRIPTOR, AuthService(store)),
         (build_service_pb2.DESCRIPTOR, BuildService(store)),
-        (event_service_pb2.DESCRIPTOR, EventService(store, publishing, watching)),
+        (event_service_pb2.DESCRIPTOR, EventService(store, publishing, watching, usage)),
         (lease_service_pb2.DESCRIPTOR, LeaseService(store)),
         (registry_service_pb2.DESCRIPTOR, RegistryService(store)),
-        (workspace_service_pb2.DESCRIPTOR, WorkspaceService(store, policy)),
+        (workspace_service_pb2.DESCRIPTOR, WorkspaceService(store, policy, usage)),
     )
     return {file.services_by_name[type(service).__name__]: service for file, service in served}

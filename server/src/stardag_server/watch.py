@@ -6,7 +6,7 @@ wake-up that is lost costs time and nothing else.
 """
 
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import dataclass, replace
 from uuid import UUID
 
@@ -75,7 +75,7 @@ class Watching:
 
     async def watch(
         self, workspace: int, request: WatchBuildRequest
-    ) -> AsyncIterator[WatchBuildResponse]:
+    ) -> AsyncGenerator[WatchBuildResponse]:
         """Serve one watch until the build has ended and all of it is delivered."""
         id = parse_id("build_id", request.build_id)
         if request.mode not in (WATCH_MODE_UNSPECIFIED, WATCH_MODE_STATE, WATCH_MODE_EVENTS):

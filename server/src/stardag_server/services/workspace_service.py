@@ -31,6 +31,7 @@ from stardag_server.domain.workspace import (
 from stardag_server.services.messages import timestamp
 from stardag_server.store.store import Store
 from stardag_server.store.workspaces import AnyRow
+from stardag_server.usage import Usage
 
 _DEFAULT_WORKSPACES = 50
 
@@ -38,9 +39,10 @@ _DEFAULT_WORKSPACES = 50
 class WorkspaceService:
     """The workspace of the caller, and the list of all. The contract is in the proto file."""
 
-    def __init__(self, store: Store, policy: RetentionPolicy) -> None:
+    def __init__(self, store: Store, policy: RetentionPolicy, usage: Usage) -> None:
         self._workspaces = store.workspaces
         self._policy = policy
+        self._usage = usage
 
     async def get_workspace(self, request: GetWorkspaceRequest) -> GetWorkspaceResponse:
         """Return the workspace of the caller."""
@@ -62,6 +64,7 @@ class WorkspaceService:
             return _columns(workspace)
 
         row = await self._workspaces.update(caller().workspace, given.etag, change)
+        await self._usage.refresh()
         return UpdateWorkspaceResponse(workspace=self._message(row))
 
     async def list_workspaces(self, request: ListWorkspacesRequest) -> ListWorkspacesResponse:
@@ -81,6 +84,7 @@ class WorkspaceService:
         check_workspace(request.workspace)
         columns = _columns(request.workspace)
         row = await self._workspaces.ensure(request.workspace.name, **columns)
+        await self._usage.refresh()
         if any(getattr(row, column) != value for column, value in columns.items()):
             raise WorkspaceExists(row.name)
         return CreateWorkspaceResponse(workspace=self._message(row))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Callable
 
 import grpc
 from google.protobuf.descriptor import ServiceDescriptor
@@ -42,7 +43,10 @@ class PortTaken(Exception):
 
 
 class GrpcServer:
-    """Serves services on one address, to callers who have the token."""
+    """Serves services on one address, to callers who have the token.
+
+    `count_call` is called with the workspace of each caller, and raises RateLimited.
+    """
 
     def __init__(
         self,
@@ -50,6 +54,7 @@ class GrpcServer:
         principal: Principal,
         token: str,
         reflect: bool,
+        count_call: Callable[[int], None],
     ) -> None:
         def admit(details: grpc.HandlerCallDetails) -> None:
             if details.method not in OPEN_METHODS:
@@ -57,6 +62,7 @@ class GrpcServer:
                     token,
                     [value for key, value in details.invocation_metadata if key == "authorization"],
                 )
+                count_call(principal.workspace)
             let_in(principal)
 
         self._boundary = Boundary(admit)
