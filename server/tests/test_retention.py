@@ -378,3 +378,15 @@ async def test_a_command_does_it_too(kept: Kept):
     )
     assert await asyncio.to_thread(said) == "deleted 1 builds, 4 events, 0 tasks\n"
     assert await asyncio.to_thread(said) == "deleted 0 builds, 0 events, 0 tasks\n"
+
+
+async def test_a_workspace_that_fails_does_not_keep_the_others_from_their_turn(kept: Kept):
+    broken = await kept.store.workspace("broken")
+    last = Kept(kept.store, kept.url, await kept.store.workspace("last"))
+    old = await last.build("t", age_days=31)
+    # A duration that no clock reaches overflows in the database, and in its driver.
+    beyond = {"builds": 1 << 62, "events": 1 << 70}
+    await kept.store.workspaces.update(broken, "", lambda row: {"retention": beyond})
+    with pytest.raises(ExceptionGroup):
+        await Housekeeping(kept.store, RetentionPolicy.of_days(30, 0)).delete()
+    assert await last.there([old]) == [False]
