@@ -1,4 +1,4 @@
-"""What is older than a workspace keeps it is deleted, builds one after the other.
+"""Builds whose time is over are deleted, one after the other; then what others need no longer.
 
 The events of whole months go with their partition on PostgreSQL. What is left
 of a build's events is deleted in portions, each a transaction of its own, so
@@ -25,15 +25,13 @@ from stardag_server.store.schema import (
     Asset,
     Build,
     BuildTask,
-    Event,
     Lease,
     Stream,
     Task,
     TaskDependency,
 )
+from stardag_server.store.trimming import Trimming
 
-_PORTION = 20_000
-_REVISIONS = 100
 _LEASES_KEPT_US = 24 * 3600 * 1_000_000
 
 
@@ -47,6 +45,7 @@ class Retention:
         self._bulk = bulk
         self._partitions = partitions
         self._memory = memory
+        self._trimming = Trimming(database, partitions)
 
     async def due(self, workspace: int, policy: RetentionPolicy) -> Deleted:
         """Return how much would be deleted now."""
@@ -54,11 +53,7 @@ class Retention:
             expired = await self._expired(connection, workspace, policy)
             keys = [row.id for row in expired]
             events = sum(row.head - row.trimmed for row in expired)
-            going = frozenset(keys)
-            for build, trimmed in await _with_old_events(connection, workspace, policy):
-                if build not in going:
-                    until = await _last_old_event(connection, build, trimmed, policy)
-                    events += until - trimmed
+            events += await self._trimming.due_events(connection, workspace, policy, keys)
             other = aliased(BuildTask)
             elsewhere = sa.select(other.build_id).where(
                 other.task_id == BuildTask.task_id, ~self._bulk.among(other.build_id, keys)
@@ -66,14 +61,11 @@ class Retention:
             tasks = sa.select(sa.func.count(BuildTask.task_id.distinct())).where(
                 self._bulk.among(BuildTask.build_id, keys), ~elsewhere.exists()
             )
-            revisions = sa.select(sa.func.count()).where(
-                *_old_revisions(connection, workspace, policy)
-            )
             return Deleted(
                 len(keys),
                 events,
                 (await connection.execute(tasks)).scalar_one(),
-                (await connection.execute(revisions)).scalar_one(),
+                await self._trimming.due_revisions(connection, workspace, policy),
             )
 
     async def run(self, workspace: int, policy: RetentionPolicy) -> AsyncIterator[Deleted]:
@@ -88,45 +80,19 @@ class Retention:
         if expired:
             await self._partitions.drop_before(await self._oldest_kept([row.id for row in expired]))
         for row in expired:
-            await self._delete_events(row.id, row.trimmed, row.head)
+            await self._trimming.delete_events(row.id, row.trimmed, row.head)
             tasks = await self._delete_build(workspace, row.id, row.uuid, policy)
             if tasks is not None:
                 total.builds += 1
                 total.events += row.head - row.trimmed
                 total.tasks += tasks
             yield replace(total)
-        events = await self._trim(workspace, policy)
-        revisions = await self._delete_old_revisions(workspace, policy)
+        events = await self._trimming.trim(workspace, policy)
+        revisions = await self._trimming.delete_revisions(workspace, policy)
         if events or revisions:
             total.events += events
             total.asset_revisions = revisions
             yield replace(total)
-
-    async def _trim(self, workspace: int, policy: RetentionPolicy) -> int:
-        """Delete the events of builds that stay; return how many."""
-        async with self._database.read() as connection:
-            builds = await _with_old_events(connection, workspace, policy)
-        deleted = 0
-        for build, trimmed in builds:
-            async with self._database.read() as connection:
-                until = await _last_old_event(connection, build, trimmed, policy)
-            await self._delete_events(build, trimmed, until)
-            deleted += until - trimmed
-        if deleted:
-            await self._partitions.drop_empty()
-        return deleted
-
-    async def _delete_old_revisions(self, workspace: int, policy: RetentionPolicy) -> int:
-        """Delete revisions of assets that are not the latest; return how many."""
-        deleted = 0
-        while True:
-            async with self._database.write() as connection:
-                old = sa.select(Asset.id).where(*_old_revisions(connection, workspace, policy))
-                delete = sa.delete(Asset).where(Asset.id.in_(old.limit(_REVISIONS)))
-                count = (await connection.execute(delete)).rowcount
-            deleted += count
-            if count < _REVISIONS:
-                return deleted
 
     async def _expired(
         self, connection: AsyncConnection, workspace: int, policy: RetentionPolicy
@@ -161,19 +127,6 @@ class Retention:
             )
             found = (await connection.execute(oldest)).scalar_one()
             return found or (await connection.execute(sa.select(clock(connection)))).scalar_one()
-
-    async def _delete_events(self, build: int, after: int, until: int) -> None:
-        """Delete a build's events after one position up to another, and note that."""
-        for begin in range(after, until, _PORTION):
-            end = min(begin + _PORTION, until)
-            async with self._database.write() as connection:
-                note = sa.update(Build).where(Build.id == build, Build.trimmed < end)
-                await connection.execute(note.values(trimmed=end))
-                await connection.execute(
-                    sa.delete(Event).where(
-                        Event.build_id == build, Event.position > begin, Event.position <= end
-                    )
-                )
 
     async def _delete_build(
         self, workspace: int, build: int, uuid: UUID, policy: RetentionPolicy
@@ -230,41 +183,3 @@ def _is_over(connection: AsyncConnection, policy: RetentionPolicy) -> sa.ColumnE
     """Return whether a build has ended, or was never begun, and is as old as that."""
     ended = sa.or_(Build.status != BUILD_STATUS_RUNNING, Build.start_stream_id == 0)
     return sa.and_(ended, Build.update_time < clock(connection) - policy.builds)
-
-
-async def _with_old_events(
-    connection: AsyncConnection, workspace: int, policy: RetentionPolicy
-) -> Sequence[sa.Row[int, int]]:
-    """Return the builds that may have events to be deleted, and how far theirs are."""
-    if not policy.events:
-        return ()
-    query = sa.select(Build.id, Build.trimmed).where(
-        Build.workspace_id == workspace,
-        Build.create_time < clock(connection) - policy.events,
-        Build.trimmed < Build.head,
-    )
-    return (await connection.execute(query)).all()
-
-
-async def _last_old_event(
-    connection: AsyncConnection, build: int, trimmed: int, policy: RetentionPolicy
-) -> int:
-    """Return the position up to which a build's events are to be deleted."""
-    query = sa.select(sa.func.max(Event.position)).where(
-        Event.build_id == build,
-        Event.position > trimmed,
-        Event.commit_time < clock(connection) - policy.events,
-    )
-    return (await connection.execute(query)).scalar_one() or trimmed
-
-
-def _old_revisions(
-    connection: AsyncConnection, workspace: int, policy: RetentionPolicy
-) -> tuple[sa.ColumnElement[bool], ...]:
-    if not policy.asset_revisions:
-        return (sa.false(),)
-    return (
-        Asset.workspace_id == workspace,
-        ~Asset.latest,
-        Asset.create_time < clock(connection) - policy.asset_revisions,
-    )
