@@ -16,6 +16,7 @@ from histories import History, history, milliseconds, scratch, urls
 
 from stardag.v1.build_service_pb2 import GetBuildGraphRequest, ListTaskStatesRequest
 from stardag_server.auth.principal import Principal, let_in
+from stardag_server.cancels import Cancels
 from stardag_server.garbage import collect_seldom
 from stardag_server.services.build_service import BuildService
 
@@ -45,7 +46,7 @@ async def build_id(made: History) -> str:
 
 async def measure(made: History, tasks: int) -> list[Figure]:
     let_in(Principal(made.workspace, "default", "local", frozenset()))
-    service = BuildService(made.store)
+    service = BuildService(made.store, Cancels(made.store, lambda _: None))
     id = await build_id(made)
 
     async def states() -> None:

@@ -2,18 +2,21 @@
 
 import asyncio
 from collections.abc import Sequence
+from typing import Any
 from uuid import UUID
 
+import grpc
 import pytest
 import sqlalchemy as sa
 from producer import Producer, task_id
-from running_server import Client
+from running_server import Client, Refused
 from server_process import run_command
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
 from stardag.v1 import build_service_pb2
 from stardag.v1 import event_pb2 as pb
 from stardag.v1.admin_service_pb2 import DeletionProgress, RunRetentionRequest
+from stardag.v1.event_service_pb2 import WATCH_MODE_EVENTS, WatchBuildRequest
 from stardag_server.domain.batch import Batch
 from stardag_server.domain.refusals import BuildNotFound, TaskNotFound
 from stardag_server.domain.retention import Deleted, RetentionPolicy
@@ -59,6 +62,24 @@ class Kept:
                 sa.text(f"UPDATE builds {set_back} - {moved} WHERE id = {key}")
             )
 
+    async def age_events(self, build: UUID, days: float) -> None:
+        """Make the events of a build so much older."""
+        key = (await self.store.queries.build(self.workspace, build)).id
+        moved = f"UPDATE events SET commit_time = commit_time - {round(days * DAY_US)}"
+        async with self.database() as connection:
+            if connection.dialect.name == "postgresql":
+                await connection.execute(
+                    sa.text("CREATE TABLE IF NOT EXISTS events_old PARTITION OF events DEFAULT")
+                )
+            await connection.execute(sa.text(f"{moved} WHERE build_id = {key}"))
+
+    async def append(self, build: UUID, count: int) -> None:
+        """Write so many more events into a build."""
+        make = Producer(build)
+        stream = await self.store.open_stream(self.workspace, make.stream, make.open)
+        events = [make.pending(f"more {number}") for number in range(count)]
+        await self.store.commit([Batch(self.workspace, stream, 1, events)])
+
     def database(self) -> "Database":
         return Database(self.url)
 
@@ -67,11 +88,17 @@ class Kept:
             return (await connection.execute(sa.text(f"SELECT count(*) FROM {table}"))).scalar_one()
 
     async def delete(self, days: int = 30, min_builds: int = 0) -> Deleted:
-        policy = RetentionPolicy(days, min_builds)
-        due = await self.store.retention.due(self.workspace, policy)
-        deleted = await Housekeeping(self.store, self.workspace, policy).delete()
+        policy = RetentionPolicy.of_days(days, min_builds)
+        housekeeping = Housekeeping(self.store, policy)
+        due = await housekeeping.due()
+        deleted = await housekeeping.delete()
         assert due == deleted
         return deleted
+
+    async def keep(self, **retention: int) -> None:
+        """Give the workspace a policy of its own, in days."""
+        stored = {name: days * DAY_US for name, days in retention.items()}
+        await self.store.workspaces.update(self.workspace, "", lambda row: {"retention": stored})
 
     async def there(self, builds: Sequence[UUID]) -> list[bool]:
         found: list[bool] = []
@@ -149,18 +176,102 @@ async def test_zero_days_are_for_ever(kept: Kept):
 
 async def test_another_workspace_keeps_what_it_has(kept: Kept):
     other = Kept(kept.store, kept.url, await kept.store.workspace("other"))
-    theirs = await other.build("t", age_days=99)
-    assert await kept.delete() == Deleted()
+    await other.keep(builds=0)
+    ours, theirs = await kept.build("t", age_days=99), await other.build("t", age_days=99)
+    assert (await kept.delete()).builds == 1
+    assert await kept.there([ours]) == [False]
     assert await other.there([theirs]) == [True]
+
+
+async def test_events_go_before_their_build_where_the_workspace_says_so(kept: Kept):
+    old, new = await kept.build("t", age_days=20), await kept.build("t", age_days=2)
+    await kept.age_events(old, 20)
+    await kept.keep(events=7)
+    assert await kept.delete() == Deleted(events=4)
+    assert await kept.there([old, new]) == [True, True]
+    row = await kept.store.queries.build(kept.workspace, old)
+    assert (row.head, row.trimmed) == (4, 4)
+    [state] = await kept.store.queries.task_states(row.id, 0, 10)
+    assert state.task_uuid == task_id("t")
+    assert await kept.count("events") == 4
+    assert await kept.delete() == Deleted()
+    # What went before is not counted again with the build.
+    await kept.age(old, 20)
+    assert await kept.delete() == Deleted(builds=1)
+
+
+async def test_revisions_of_assets_that_are_not_the_latest_go_by_age(kept: Kept):
+    await kept.build("t")
+    for content in (b"1", b"2", b"3"):
+        new = NewAsset(task_id("t"), "a", 1, "text/markdown", "", None, content)
+        await kept.store.assets.put(kept.workspace, new)
+    async with kept.database() as connection:
+        aged = f"UPDATE assets SET create_time = create_time - {8 * DAY_US} WHERE revision != 2"
+        await connection.execute(sa.text(aged))
+    await kept.keep(asset_revisions=7)
+    assert await kept.delete() == Deleted(asset_revisions=1)
+    assert await kept.count("assets") == await kept.count("asset_chunks") == 2
+    assert (await kept.store.assets.asset(kept.workspace, task_id("t"), "a", 0)).revision == 3
+
+
+async def test_a_watch_whose_events_are_gone_begins_anew(
+    client: Client, store: Store, database_url: sa.URL
+):
+    kept = Kept(store, database_url, await store.workspace())
+    build = await kept.build("t", age_days=20, ended=False)
+
+    def watch(cursor: str = "") -> Any:
+        request = WatchBuildRequest(build_id=str(build), mode=WATCH_MODE_EVENTS, cursor=cursor)
+        return client.events.WatchBuild(request, metadata=client.metadata)
+
+    first = watch()
+    delivered = await anext(aiter(first))
+    first.cancel()
+    row = await store.queries.build(kept.workspace, build)
+    assert [event.position for event in delivered.events] == [1, 2, 3]
+    await kept.append(build, 2)
+    await kept.age_events(build, 20)
+    await kept.keep(events=7)
+    assert (await kept.delete()).events == row.head + 2
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await anext(aiter(watch(delivered.cursor)))
+    refused = Refused.of(caught.value)
+    assert (refused.code, refused.reason) == (grpc.StatusCode.OUT_OF_RANGE, "CURSOR_EXPIRED")
+    anew = watch()
+    assert (await anext(aiter(anew))).build.build_id == str(build)
+    anew.cancel()
+
+
+async def test_a_month_goes_when_no_workspace_has_events_in_it(postgres_url: sa.URL):
+    store = Store(postgres_url)
+    kept = Kept(store, postgres_url, await store.workspace())
+    other = Kept(store, postgres_url, await store.workspace("other"))
+    for each in (kept, other):
+        await each.build("t", age_days=20)
+    async with kept.database() as connection:
+        for statement in (
+            "CREATE TABLE events_2020_01 PARTITION OF events"
+            " FOR VALUES FROM (1577836800000000) TO (1580515200000000)",
+            "UPDATE events SET commit_time = 1577836800000000",
+        ):
+            await connection.execute(sa.text(statement))
+    there = "pg_tables WHERE tablename = 'events_2020_01'"
+    await kept.keep(events=7)
+    assert (await kept.delete()).events == 4
+    assert await kept.count(there) == 1
+    await other.keep(events=7)
+    assert (await kept.delete()).events == 4
+    assert await kept.count(there) == 0
+    await store.close()
 
 
 async def test_replicas_that_delete_at_once_delete_each_build_once(kept: Kept):
     for number in range(6):
         await kept.build(f"t{number}", "shared", age_days=50)
     other = Store(kept.url)
-    policy = RetentionPolicy(30, 0)
+    policy = RetentionPolicy.of_days(30, 0)
     deleted = await asyncio.gather(
-        *(Housekeeping(store, kept.workspace, policy).delete() for store in (kept.store, other))
+        *(Housekeeping(store, policy).delete() for store in (kept.store, other))
     )
     await other.close()
     assert sum(one.builds for one in deleted) == 6
@@ -173,7 +284,7 @@ async def test_no_task_that_a_build_gets_meanwhile_is_deleted(kept: Kept):
         await kept.build("shared", age_days=50)
     other = Store(kept.url)
     builders = Kept(other, kept.url, kept.workspace)
-    housekeeping = Housekeeping(kept.store, kept.workspace, RetentionPolicy(30, 0))
+    housekeeping = Housekeeping(kept.store, RetentionPolicy.of_days(30, 0))
     deleted, new = await asyncio.gather(housekeeping.delete(), one_by_one(builders))
     await other.close()
     assert deleted.builds == 10
@@ -267,3 +378,15 @@ async def test_a_command_does_it_too(kept: Kept):
     )
     assert await asyncio.to_thread(said) == "deleted 1 builds, 4 events, 0 tasks\n"
     assert await asyncio.to_thread(said) == "deleted 0 builds, 0 events, 0 tasks\n"
+
+
+async def test_a_workspace_that_fails_does_not_keep_the_others_from_their_turn(kept: Kept):
+    broken = await kept.store.workspace("broken")
+    last = Kept(kept.store, kept.url, await kept.store.workspace("last"))
+    old = await last.build("t", age_days=31)
+    # A duration that no clock reaches overflows in the database, and in its driver.
+    beyond = {"builds": 1 << 62, "events": 1 << 70}
+    await kept.store.workspaces.update(broken, "", lambda row: {"retention": beyond})
+    with pytest.raises(ExceptionGroup):
+        await Housekeeping(kept.store, RetentionPolicy.of_days(30, 0)).delete()
+    assert await last.there([old]) == [False]

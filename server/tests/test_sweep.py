@@ -49,7 +49,7 @@ class Swept:
         return (await self.store.queries.build(self.workspace, self.make.build)).status
 
     async def give_up(self) -> dict[int, int]:
-        assert await self.store.has_silent_build(self.workspace)
+        assert await self.store.silent_workspaces() == [self.workspace]
         return await self.store.give_up_silent_builds(self.workspace)
 
 
@@ -65,7 +65,7 @@ async def swept(store: Store, database_url: sa.URL) -> Swept:
 
 async def test_a_build_is_given_up_after_ninety_seconds_of_silence_and_not_before(swept: Swept):
     await swept.pass_time(85)
-    assert not await swept.store.has_silent_build(swept.workspace)
+    assert await swept.store.silent_workspaces() == []
     assert await swept.store.give_up_silent_builds(swept.workspace) == {}
     await swept.pass_time(6)
     assert list((await swept.give_up()).values()) == [3]
@@ -76,7 +76,7 @@ async def test_a_build_is_given_up_after_ninety_seconds_of_silence_and_not_befor
     events = await swept.store.queries.events(row.id, 2, 3, 10)
     [event] = [event_message(row, swept.make.build_id) for row in events]
     assert (event.type, event.sequence) == (pb.EVENT_TYPE_PRODUCER_DIED, 0)
-    assert not await swept.store.has_silent_build(swept.workspace)
+    assert await swept.store.silent_workspaces() == []
 
 
 async def test_a_sign_of_life_keeps_a_build(swept: Swept):
@@ -86,7 +86,7 @@ async def test_a_sign_of_life_keeps_a_build(swept: Swept):
     await swept.pass_time(91)
     again = await swept.store.open_stream(swept.workspace, swept.stream.uuid, swept.make.open)
     assert again.committed_sequence == 2
-    assert not await swept.store.has_silent_build(swept.workspace)
+    assert await swept.store.silent_workspaces() == []
 
 
 async def test_a_later_event_of_the_owner_takes_it_back(swept: Swept):
@@ -103,7 +103,7 @@ async def test_a_later_event_of_the_owner_takes_it_back(swept: Swept):
 async def test_what_has_ended_is_left_alone(swept: Swept):
     await swept.send(swept.make.completed())
     await swept.pass_time(91)
-    assert not await swept.store.has_silent_build(swept.workspace)
+    assert await swept.store.silent_workspaces() == []
     assert await swept.store.give_up_silent_builds(swept.workspace) == {}
 
 
@@ -121,7 +121,7 @@ async def test_sweeps_that_meet_give_a_build_up_once(swept: Swept):
 
 async def test_nobody_is_given_up_who_could_not_be_heard(swept: Swept):
     announced: dict[int, int] = {}
-    sweep = Sweep(swept.store, swept.workspace, announced.update)
+    sweep = Sweep(swept.store, announced.update)
     begin = asyncio.get_running_loop().time()
     await swept.pass_time(91)
     await sweep.look(begin + 30)
@@ -133,7 +133,22 @@ async def test_nobody_is_given_up_who_could_not_be_heard(swept: Swept):
 
 async def test_an_outage_of_the_database_is_no_silence():
     store = Store(sa.make_url("postgresql+asyncpg://nobody@127.0.0.1:1/none"))
-    sweep = Sweep(store, 1, lambda heads: None)
+    sweep = Sweep(store, lambda heads: None)
     with pytest.raises(StorageUnavailable):
         await sweep.look(asyncio.get_running_loop().time() + 1_000)
     await store.close()
+
+
+async def test_builds_of_every_workspace_are_given_up(swept: Swept):
+    other = await swept.store.workspace("other")
+    make = Producer()
+    stream = await swept.store.open_stream(other, make.stream, make.open)
+    await swept.store.commit([Batch(other, stream, 1, [make.started()])])
+    await swept.pass_time(91)
+    announced: dict[int, int] = {}
+    sweep = Sweep(swept.store, announced.update)
+    await sweep.look(asyncio.get_running_loop().time() + 100)
+    assert await swept.status() == build_pb2.BUILD_STATUS_ABANDONED
+    theirs = await swept.store.queries.build(other, make.build)
+    assert theirs.status == build_pb2.BUILD_STATUS_ABANDONED
+    assert len(announced) == 2

@@ -14,14 +14,14 @@ _FIRST = 60.0
 
 
 class Housekeeping:
-    """Deletes what the retention of one workspace says, every hour.
+    """Deletes what the retention of each workspace says, every hour.
 
-    Several replicas may do so at once: each build is deleted by one of them.
+    `policy` is that of workspaces that set none. Several replicas may do so at
+    once: each build is deleted by one of them.
     """
 
-    def __init__(self, store: Store, workspace: int, policy: RetentionPolicy) -> None:
+    def __init__(self, store: Store, policy: RetentionPolicy) -> None:
         self._store = store
-        self._workspace = workspace
         self._policy = policy
 
     async def run(self) -> None:
@@ -38,17 +38,36 @@ class Housekeeping:
             except Exception:
                 _log.exception("can't delete what is too old")
 
+    async def due(self) -> Deleted:
+        """Return how much would be deleted now. Raises StorageUnavailable."""
+        total = Deleted()
+        for workspace, policy in await self._store.workspaces.policies(self._policy):
+            total += await self._store.retention.due(workspace, policy)
+        return total
+
     async def delete(self) -> Deleted:
-        """Delete what is due now; return how much that was. Raises StorageUnavailable."""
-        deleted = Deleted()
-        async for so_far in self._store.retention.run(self._workspace, self._policy):
-            deleted = so_far
-        if deleted.builds:
+        """Delete what is due now; return how much that was. Raises StorageUnavailable.
+
+        What one workspace fails by does not keep the others from their turn: it
+        is raised after them, as an ExceptionGroup.
+        """
+        total = Deleted()
+        faults: list[Exception] = []
+        for workspace, policy in await self._store.workspaces.policies(self._policy):
+            deleted = Deleted()
+            try:
+                async for so_far in self._store.retention.run(workspace, policy):
+                    deleted = so_far
+            except StorageUnavailable:
+                raise
+            except Exception as error:
+                faults.append(error)
+            total += deleted
+        if total != Deleted():
             _log.info(
-                "deleted %d builds with %d events and %d tasks: older than %d days",
-                deleted.builds,
-                deleted.events,
-                deleted.tasks,
-                self._policy.days,
+                "deleted %d builds, %d events, %d tasks and %d revisions of assets",
+                *(total.builds, total.events, total.tasks, total.asset_revisions),
             )
-        return deleted
+        if faults:
+            raise ExceptionGroup("deleting what is too old failed", faults)
+        return total

@@ -8,7 +8,7 @@ under way, so that one is folded while the other is stored.
 import asyncio
 import logging
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -17,7 +17,7 @@ from opentelemetry import trace
 from stardag.v1 import event_pb2 as pb
 from stardag_server.domain.batch import Batch, Committed
 from stardag_server.domain.event_check import Rejection
-from stardag_server.domain.refusals import Refusal, StorageUnavailable
+from stardag_server.domain.refusals import Refusal, ServerOverloaded, StorageUnavailable
 from stardag_server.metrics import Metrics
 from stardag_server.store.database import may_be_poison, sqlstate
 from stardag_server.store.store import Store
@@ -27,6 +27,8 @@ _tracer = trace.get_tracer("stardag_server")
 
 _GROUP_EVENTS = 10_000
 _QUEUE_EVENTS = 50_000
+"""Most events of one workspace that wait to be committed."""
+_ALL_QUEUES_EVENTS = 4 * _QUEUE_EVENTS
 _MAX_CAUSE = 200
 _DEADLOCK_SQLSTATES = ("40001", "40P01")
 
@@ -47,31 +49,37 @@ class _Delivery:
 
 
 class _Lane:
-    """What waits for one of the commits that may be under way at once."""
+    """What waits for one of the commits that may be under way at once.
+
+    Workspaces take turns, a commit each.
+    """
 
     def __init__(self) -> None:
-        self._waiting: deque[_Delivery] = deque()
+        self._waiting: dict[int, deque[_Delivery]] = {}
         self._arrived = asyncio.Event()
 
     def put(self, delivery: _Delivery) -> None:
-        self._waiting.append(delivery)
+        self._waiting.setdefault(delivery.batch.workspace, deque()).append(delivery)
         self._arrived.set()
 
     def oldest(self) -> float | None:
         """Return when the first that waits arrived, by the event loop's clock."""
-        return self._waiting[0].arrived if self._waiting else None
+        return min((waiting[0].arrived for waiting in self._waiting.values()), default=None)
 
     async def take(self) -> list[_Delivery]:
         """Wait for something, and return what goes into one commit."""
         await self._arrived.wait()
         group: list[_Delivery] = []
         events = 0
-        workspace = self._waiting[0].batch.workspace
-        while self._waiting and self._waiting[0].batch.workspace == workspace:
-            events += len(self._waiting[0].batch.events)
+        workspace = next(iter(self._waiting))
+        waiting = self._waiting.pop(workspace)
+        while waiting:
+            events += len(waiting[0].batch.events)
             if group and events > _GROUP_EVENTS:
+                # Behind all others whose turn it is.
+                self._waiting[workspace] = waiting
                 break
-            group.append(self._waiting.popleft())
+            group.append(waiting.popleft())
         if not self._waiting:
             self._arrived.clear()
         return group
@@ -86,14 +94,19 @@ class Ingest:
     """
 
     def __init__(
-        self, store: Store, announce: Callable[[Mapping[int, int]], None], metrics: Metrics
+        self,
+        store: Store,
+        announce: Callable[[Mapping[int, int]], None],
+        metrics: Metrics,
+        patience: float = 30.0,
     ) -> None:
         self._store = store
         self._announce = announce
         self._metrics = metrics
-        metrics.queue(lambda: self._queued_events, self._lag)
+        self._patience = patience
         self._lanes = [_Lane() for _ in range(store.writers)]
-        self._queued_events = 0
+        self._queued: Counter[int] = Counter()
+        metrics.queue(self._queued.total, self._lag)
         self._taken = asyncio.Condition()
 
     async def submit(self, batch: Batch) -> asyncio.Future[Committed]:
@@ -101,17 +114,25 @@ class Ingest:
 
         The future holds a Committed once the batch is durable, or the Refusal
         of the batch: SequenceGap, StreamSuperseded, StorageUnavailable; or
-        CommitFailed.
+        CommitFailed. Raises ServerOverloaded if there is no room for `patience`
+        seconds.
         """
-        async with self._taken:
-            await self._taken.wait_for(lambda: self._queued_events < _QUEUE_EVENTS)
+        workspace = batch.workspace
+        try:
+            async with asyncio.timeout(self._patience), self._taken:
+                await self._taken.wait_for(lambda: self._has_room(workspace))
+        except TimeoutError:
+            raise ServerOverloaded from None
         loop = asyncio.get_running_loop()
         delivery = _Delivery(batch, loop.create_future(), loop.time())
         # An outcome that nobody waits for any more is no error.
         delivery.outcome.add_done_callback(_retrieve)
-        self._queued_events += len(batch.events)
+        self._queued[workspace] += len(batch.events)
         self._lanes[batch.stream.key % len(self._lanes)].put(delivery)
         return delivery.outcome
+
+    def _has_room(self, workspace: int) -> bool:
+        return self._queued[workspace] < _QUEUE_EVENTS and self._queued.total() < _ALL_QUEUES_EVENTS
 
     async def run(self) -> None:
         """Commit what arrives, until cancelled."""
@@ -123,7 +144,9 @@ class Ingest:
         while True:
             group = await lane.take()
             async with self._taken:
-                self._queued_events -= sum(len(delivery.batch.events) for delivery in group)
+                self._queued[group[0].batch.workspace] -= sum(
+                    len(delivery.batch.events) for delivery in group
+                )
                 self._taken.notify_all()
             await self._commit(group)
 

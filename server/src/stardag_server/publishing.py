@@ -32,6 +32,7 @@ from stardag_server.domain.refusals import (
 )
 from stardag_server.ingest import Ingest
 from stardag_server.store.store import Store
+from stardag_server.usage import Usage
 
 HEARTBEAT_INTERVAL = 15
 """Seconds after which a silent producer is to say that it lives."""
@@ -40,10 +41,11 @@ HEARTBEAT_INTERVAL = 15
 class Publishing:
     """All streams that are open in this process."""
 
-    def __init__(self, store: Store, ingest: Ingest, cancels: Cancels) -> None:
+    def __init__(self, store: Store, ingest: Ingest, cancels: Cancels, usage: Usage) -> None:
         self._store = store
         self._cancels = cancels
         self._ingest = ingest
+        self._usage = usage
         self._open: dict[UUID, _Session] = {}
         self._draining = asyncio.Event()
 
@@ -56,12 +58,20 @@ class Publishing:
     async def stream(
         self, workspace: int, requests: AsyncIterator[PublishEventsRequest]
     ) -> AsyncIterator[PublishEventsResponse]:
-        """Serve one stream, from its first message to its end."""
+        """Serve one stream, from its first message to its end. Raises TooManyStreams."""
+        with self._usage.stream(workspace):
+            async with contextlib.aclosing(self._stream(workspace, requests)) as responses:
+                async for response in responses:
+                    yield response
+
+    async def _stream(
+        self, workspace: int, requests: AsyncIterator[PublishEventsRequest]
+    ) -> AsyncGenerator[PublishEventsResponse]:
         first = await self._first(requests)
         if first is None or not first.HasField("open"):
             raise StreamProtocol("the first message on a stream must have `open`")
         opened = await self._open_stream(workspace, first.open)
-        session = _Session(workspace, opened, self._ingest)
+        session = _Session(workspace, opened, self._ingest, self._usage)
         if older := self._open.get(opened.uuid):
             older.end(StreamSuperseded(opened.uuid))
         self._open[opened.uuid] = session
@@ -108,6 +118,7 @@ class Publishing:
                 cancels=await self._cancels.notices(workspace, stream),
             )
         _check_size(request)
+        self._usage.count_events(workspace, len(request.events))
         opened = await self._open_stream(workspace, request.stream)
         if older := self._open.get(opened.uuid):
             older.end(StreamSuperseded(opened.uuid))
@@ -132,10 +143,11 @@ class _Session:
     acknowledgements of all that was taken in before.
     """
 
-    def __init__(self, workspace: int, stream: OpenStream, ingest: Ingest) -> None:
+    def __init__(self, workspace: int, stream: OpenStream, ingest: Ingest, usage: Usage) -> None:
         self._workspace = workspace
         self._stream = stream
         self._ingest = ingest
+        self._usage = usage
         self._outcomes: deque[asyncio.Future[Committed]] = deque()
         self._notices: deque[CancelNotice] = deque()
         self._changed = asyncio.Event()
@@ -197,7 +209,20 @@ class _Session:
 
     async def _take(self, request: PublishEventsRequest) -> None:
         _check_size(request)
-        batch = Batch(self._workspace, self._stream, request.first_sequence, request.events)
+        await self._slow_down(len(request.events))
+        await self._submit(
+            Batch(self._workspace, self._stream, request.first_sequence, request.events)
+        )
+
+    async def _slow_down(self, count: int) -> None:
+        """Wait until the workspace may have so many events more: nothing is read meanwhile."""
+        while wait := self._usage.wait_for_events(self._workspace, count):
+            await asyncio.sleep(min(wait, HEARTBEAT_INTERVAL))
+            if wait > HEARTBEAT_INTERVAL:
+                # Its own signs of life wait behind what is not read: it must not count as silent.
+                await self._submit(Batch(self._workspace, self._stream, 0, ()))
+
+    async def _submit(self, batch: Batch) -> None:
         self._outcomes.append(await self._ingest.submit(batch))
         self._changed.set()
 

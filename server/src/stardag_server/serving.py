@@ -48,6 +48,7 @@ from stardag_server.store.migration import migrate
 from stardag_server.store.store import DEFAULT_WORKSPACE, Store
 from stardag_server.sweep import Sweep
 from stardag_server.transport.server import GrpcServer
+from stardag_server.usage import Usage
 from stardag_server.watch import Watching
 
 _log = logging.getLogger(__name__)
@@ -78,9 +79,10 @@ async def serving(loaded: Settings) -> AsyncGenerator[Ports]:
     store = Store(loaded.database_url)
     metrics = Metrics()
     heads = Heads(store.queries)
+    usage = Usage(store)
     ingest = Ingest(store, heads.announce, metrics)
     cancels = Cancels(store, heads.announce)
-    publishing = Publishing(store, ingest, cancels)
+    publishing = Publishing(store, ingest, cancels, usage)
     watching = Watching(store.queries, heads)
     running = (ingest.run(), heads.poll(), cancels.poll())
     background = [asyncio.create_task(each) for each in running]
@@ -88,9 +90,11 @@ async def serving(loaded: Settings) -> AsyncGenerator[Ports]:
         stack.push_async_callback(store.close)
         stack.push_async_callback(_end, background)
         workspace = await store.workspace()
-        background.append(asyncio.create_task(Sweep(store, workspace, heads.announce).run()))
-        policy = RetentionPolicy(loaded.retention_days)
-        background.append(asyncio.create_task(Housekeeping(store, workspace, policy).run()))
+        await usage.refresh()
+        background.append(asyncio.create_task(usage.run()))
+        background.append(asyncio.create_task(Sweep(store, heads.announce).run()))
+        policy = RetentionPolicy.of_days(loaded.retention_days)
+        background.append(asyncio.create_task(Housekeeping(store, policy).run()))
         local = Principal(workspace, DEFAULT_WORKSPACE, "local", held([SCOPE_OPERATOR]))
         authenticator = Authenticator(token, local, store.keys, pepper, verifier(loaded, store))
         issuing = Issuing(store.keys, pepper, authenticator.forget)
@@ -102,8 +106,10 @@ async def serving(loaded: Settings) -> AsyncGenerator[Ports]:
                 cancels=cancels,
                 policy=policy,
                 issuing=issuing,
+                usage=usage,
             ),
             authenticator,
+            usage.count_call,
             loaded.reflection,
             metrics,
         )
@@ -145,16 +151,17 @@ def _services(
     cancels: Cancels,
     policy: RetentionPolicy,
     issuing: Issuing,
+    usage: Usage,
 ) -> dict[ServiceDescriptor, object]:
     """Return the services of the contract, each with what serves it."""
     served = (
         (admin_service_pb2.DESCRIPTOR, AdminService(store, policy)),
-        (asset_service_pb2.DESCRIPTOR, AssetService(store)),
+        (asset_service_pb2.DESCRIPTOR, AssetService(store, usage)),
         (auth_service_pb2.DESCRIPTOR, AuthService(store, issuing)),
         (build_service_pb2.DESCRIPTOR, BuildService(store, cancels)),
-        (event_service_pb2.DESCRIPTOR, EventService(store, publishing, watching)),
+        (event_service_pb2.DESCRIPTOR, EventService(store, publishing, watching, usage)),
         (lease_service_pb2.DESCRIPTOR, LeaseService(store)),
         (registry_service_pb2.DESCRIPTOR, RegistryService(store)),
-        (workspace_service_pb2.DESCRIPTOR, WorkspaceService(store)),
+        (workspace_service_pb2.DESCRIPTOR, WorkspaceService(store, policy, usage)),
     )
     return {file.services_by_name[type(service).__name__]: service for file, service in served}

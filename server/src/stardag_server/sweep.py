@@ -14,18 +14,15 @@ _INTERVAL = 15.0
 
 
 class Sweep:
-    """Gives up silent builds of one workspace, from time to time.
+    """Gives up silent builds of all workspaces, from time to time.
 
     Nobody is heard while this server or the database is away: after that,
     producers get as long to come back as they may be silent. `announce` is
     called with the heads of the builds that were given up.
     """
 
-    def __init__(
-        self, store: Store, workspace: int, announce: Callable[[Mapping[int, int]], None]
-    ) -> None:
+    def __init__(self, store: Store, announce: Callable[[Mapping[int, int]], None]) -> None:
         self._store = store
-        self._workspace = workspace
         self._announce = announce
         self._away_until = asyncio.get_running_loop().time()
 
@@ -48,8 +45,10 @@ class Sweep:
 
         `now` is the time of the event loop. Raises StorageUnavailable.
         """
-        silent = await self._store.has_silent_build(self._workspace)
-        if silent and (now - self._away_until) * 1_000_000 > SILENCE_US:
-            heads = await self._store.give_up_silent_builds(self._workspace)
+        silent = await self._store.silent_workspaces()
+        if (now - self._away_until) * 1_000_000 <= SILENCE_US:
+            return
+        for workspace in silent:
+            heads = await self._store.give_up_silent_builds(workspace)
             _log.info("gave up %d builds of whose producers nothing is heard", len(heads))
             self._announce(heads)

@@ -6,7 +6,7 @@ wake-up that is lost costs time and nothing else.
 """
 
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import dataclass, replace
 from uuid import UUID
 
@@ -26,7 +26,12 @@ from stardag_server.domain import limits
 from stardag_server.domain.ids import parse_id
 from stardag_server.domain.opaque import seal, unseal
 from stardag_server.domain.pages import parts
-from stardag_server.domain.refusals import CursorInvalid, RequestInvalid, ServerDraining
+from stardag_server.domain.refusals import (
+    CursorExpired,
+    CursorInvalid,
+    RequestInvalid,
+    ServerDraining,
+)
 from stardag_server.heads import Heads
 from stardag_server.services.messages import (
     build_message,
@@ -70,7 +75,7 @@ class Watching:
 
     async def watch(
         self, workspace: int, request: WatchBuildRequest
-    ) -> AsyncIterator[WatchBuildResponse]:
+    ) -> AsyncGenerator[WatchBuildResponse]:
         """Serve one watch until the build has ended and all of it is delivered."""
         id = parse_id("build_id", request.build_id)
         if request.mode not in (WATCH_MODE_UNSPECIFIED, WATCH_MODE_STATE, WATCH_MODE_EVENTS):
@@ -110,7 +115,7 @@ class _Watch:
         if cursor:
             self._place = self._parse(cursor, build.head)
         elif events:
-            self._place = _Place(0, _FOLLOWING)
+            self._place = _Place(build.trimmed, _FOLLOWING)
         else:
             self._place = _Place(build.head, 0)
 
@@ -155,6 +160,8 @@ class _Watch:
         rows = await self._queries.events(
             self._key, self._place.position, build.head, limits.MAX_PART_ITEMS
         )
+        if not rows or rows[0].position != self._place.position + 1:
+            raise CursorExpired
         pages = [*parts(event_message(row, self._id) for row in rows)]
         for page in pages:
             self._place = _Place(page[-1].position, _FOLLOWING)

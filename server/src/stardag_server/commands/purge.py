@@ -53,11 +53,9 @@ def purge(
 async def _purge(loaded: Settings, dry_run: bool) -> Deleted:
     await migrate(loaded.database_url)
     store = Store(loaded.database_url)
-    policy = RetentionPolicy(loaded.retention_days)
+    policy = RetentionPolicy.of_days(loaded.retention_days)
     try:
-        workspace = await store.workspace()
-        if dry_run:
-            return await store.retention.due(workspace, policy)
-        return await Housekeeping(store, workspace, policy).delete()
+        housekeeping = Housekeeping(store, policy)
+        return await (housekeeping.due() if dry_run else housekeeping.delete())
     finally:
         await store.close()

@@ -1,4 +1,4 @@
-"""How long builds are kept."""
+"""How long builds, events and revisions of assets are kept."""
 
 from dataclasses import dataclass
 
@@ -11,19 +11,22 @@ KEPT_OF_EACH_NAME = 10
 
 @dataclass(frozen=True, slots=True)
 class RetentionPolicy:
-    """Builds go when nothing was written to them for so long, with all that only they have.
+    """How long things of a workspace are kept, in microseconds; 0 is for ever.
 
-    A build that runs is kept whatever its age.
+    Builds go when nothing was written to them for so long, with all that only
+    they have; one that runs is kept whatever its age. Events and revisions of
+    assets go with their build or task, or before.
     """
 
-    days: int = DEFAULT_DAYS
-    """0 is for ever."""
+    builds: int = DEFAULT_DAYS * _DAY_US
+    events: int = 0
+    asset_revisions: int = 0
     min_builds: int = KEPT_OF_EACH_NAME
 
-    @property
-    def age_us(self) -> int:
-        """The age in microseconds, which a build has to have."""
-        return self.days * _DAY_US
+    @classmethod
+    def of_days(cls, days: int, min_builds: int = KEPT_OF_EACH_NAME) -> "RetentionPolicy":
+        """Return the policy that keeps builds for so many days, with all they have."""
+        return cls(builds=days * _DAY_US, min_builds=min_builds)
 
 
 @dataclass(slots=True)
@@ -34,3 +37,10 @@ class Deleted:
     events: int = 0
     tasks: int = 0
     asset_revisions: int = 0
+
+    def __iadd__(self, other: "Deleted") -> "Deleted":
+        self.builds += other.builds
+        self.events += other.events
+        self.tasks += other.tasks
+        self.asset_revisions += other.asset_revisions
+        return self

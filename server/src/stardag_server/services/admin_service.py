@@ -59,14 +59,14 @@ class AdminService:
     ) -> AsyncIterator[RunRetentionResponse]:
         """Delete what is older than the retention of the workspace says; tell as it goes."""
         workspace, retention = caller().workspace, self._store.retention
+        policy = await self._store.workspaces.policy(workspace, self._policy)
         if request.dry_run:
-            due = await retention.due(workspace, self._policy)
-            yield RunRetentionResponse(progress=_progress(due))
+            yield RunRetentionResponse(progress=_progress(await retention.due(workspace, policy)))
             return
         deleted = Deleted()
-        async for deleted in retention.run(workspace, self._policy):
+        async for deleted in retention.run(workspace, policy):
             yield RunRetentionResponse(progress=_progress(deleted))
-        if not deleted.builds:
+        if deleted == Deleted():
             yield RunRetentionResponse(progress=_progress(deleted))
 
     async def purge_builds(self, request: PurgeBuildsRequest) -> AsyncIterator[PurgeBuildsResponse]:

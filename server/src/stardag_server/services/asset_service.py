@@ -40,6 +40,7 @@ from stardag_server.services.messages import asset_message
 from stardag_server.store.assets import AnyRow, NewAsset
 from stardag_server.store.listing import ASSET_ORDERS
 from stardag_server.store.store import Store
+from stardag_server.usage import Usage
 
 _DEFAULT_ASSETS = 50
 _MAX_INLINE_BYTES = 1 << 20
@@ -48,9 +49,10 @@ _MAX_INLINE_BYTES = 1 << 20
 class AssetService:
     """Writes and reads rich outputs of tasks. The contract is in the proto file."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, usage: Usage) -> None:
         self._assets = store.assets
         self._listing = store.listing
+        self._usage = usage
 
     async def put_asset(self, request: PutAssetRequest) -> PutAssetResponse:
         """Write one asset whose content is in the request."""
@@ -140,7 +142,9 @@ class AssetService:
             build=parse_id("draft.build_id", draft.build_id) if draft.build_id else None,
             content=content,
         )
-        return asset_message(await self._assets.put(caller().workspace, new))
+        workspace = caller().workspace
+        most = self._usage.limits(workspace).max_asset_bytes
+        return asset_message(await self._assets.put(workspace, new, most))
 
 
 def _check_draft(draft: AssetDraft) -> str:

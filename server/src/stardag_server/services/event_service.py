@@ -1,6 +1,7 @@
 """stardag.v1.EventService."""
 
-from collections.abc import AsyncIterator
+import contextlib
+from collections.abc import AsyncGenerator, AsyncIterator
 
 from stardag.v1.event_service_pb2 import (
     ListEventsRequest,
@@ -20,16 +21,20 @@ from stardag_server.auth.principal import caller
 from stardag_server.domain.refusals import NotImplementedHere
 from stardag_server.publishing import Publishing
 from stardag_server.store.store import Store
+from stardag_server.usage import Usage
 from stardag_server.watch import Watching
 
 
 class EventService:
     """Events in and events out. The contract is in the proto file."""
 
-    def __init__(self, store: Store, publishing: Publishing, watching: Watching) -> None:
+    def __init__(
+        self, store: Store, publishing: Publishing, watching: Watching, usage: Usage
+    ) -> None:
         self._store = store
         self._publishing = publishing
         self._watching = watching
+        self._usage = usage
 
     def publish_events(
         self, requests: AsyncIterator[PublishEventsRequest]
@@ -43,9 +48,13 @@ class EventService:
         """Publish one batch."""
         return await self._publishing.batch(caller().workspace, request)
 
-    def watch_build(self, request: WatchBuildRequest) -> AsyncIterator[WatchBuildResponse]:
+    async def watch_build(self, request: WatchBuildRequest) -> AsyncGenerator[WatchBuildResponse]:
         """Follow one build."""
-        return self._watching.watch(caller().workspace, request)
+        workspace = caller().workspace
+        with self._usage.watch(workspace):
+            async with contextlib.aclosing(self._watching.watch(workspace, request)) as responses:
+                async for response in responses:
+                    yield response
 
     def watch_events(self, request: WatchEventsRequest) -> AsyncIterator[WatchEventsResponse]:
         """Follow the events of the workspace that match a filter."""

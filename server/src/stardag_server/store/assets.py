@@ -9,7 +9,7 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from stardag_server.domain.refusals import AssetNotFound
+from stardag_server.domain.refusals import AssetNotFound, QuotaExceeded
 from stardag_server.store.database import Database, clock
 from stardag_server.store.schema import Asset, AssetChunk
 
@@ -38,8 +38,12 @@ class Assets:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def put(self, workspace: int, new: NewAsset) -> AnyRow:
-        """Write a revision, unless it is like the latest; return the one that is the latest now."""
+    async def put(self, workspace: int, new: NewAsset, max_bytes: int | None = None) -> AnyRow:
+        """Write a revision, unless it is like the latest; return the one that is the latest now.
+
+        Raises QuotaExceeded if the workspace would then have more than `max_bytes`. What is
+        written at once is not counted, so it may come to have a little more.
+        """
         digest = hashlib.sha256(new.content).digest()
         async with self._database.write() as connection:
             await self._lock(connection, workspace, new.task, new.name)
@@ -54,6 +58,8 @@ class Assets:
                 await connection.execute(
                     sa.update(Asset).where(Asset.id == latest.id).values(latest=False)
                 )
+            if max_bytes is not None:
+                await _check_quota(connection, workspace, len(new.content), max_bytes)
             insert = sa.insert(Asset).values(
                 workspace_id=workspace,
                 task_uuid=new.task,
@@ -127,3 +133,12 @@ def _revision(workspace: int, task: UUID, name: str, revision: int) -> sa.Select
         Asset.name == name,
         Asset.revision == revision if revision else Asset.latest,
     )
+
+
+async def _check_quota(
+    connection: AsyncConnection, workspace: int, more: int, max_bytes: int
+) -> None:
+    total = sa.select(sa.cast(sa.func.coalesce(sa.func.sum(Asset.size), 0), sa.BigInteger))
+    present = (await connection.execute(total.where(Asset.workspace_id == workspace))).scalar_one()
+    if present + more > max_bytes:
+        raise QuotaExceeded("bytes of assets", max_bytes)

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
 import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from stardag_server.store.database import Database
 from stardag_server.store.schema import Event
@@ -58,15 +59,32 @@ class EventPartitions:
         if not self._database.postgres:
             return
         bound = min(datetime.fromtimestamp(moment / 1_000_000, UTC), datetime.now(UTC) - _MARGIN)
-        first_kept = _name(bound.year, bound.month)
         async with self._database.write() as connection:
-            await connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))
-            tables = await connection.execute(
-                sa.text("SELECT tablename FROM pg_tables WHERE schemaname = current_schema()")
-            )
-            for table in sorted(tables.scalars()):
-                if re.fullmatch(NAME_PATTERN, table) and table < first_kept:
+            for table in await self._ended(connection, bound):
+                await connection.execute(sa.text(f"DROP TABLE {table}"))
+
+    async def drop_empty(self) -> None:
+        """Drop the months without events that are not of these days."""
+        if not self._database.postgres:
+            return
+        async with self._database.write() as connection:
+            for table in await self._ended(connection, datetime.now(UTC) - _MARGIN):
+                any_event = sa.text(f"SELECT 1 FROM {table} LIMIT 1")
+                if (await connection.execute(any_event)).first() is None:
                     await connection.execute(sa.text(f"DROP TABLE {table}"))
+
+    async def _ended(self, connection: AsyncConnection, bound: datetime) -> list[str]:
+        """Return the partitions of months before that of `bound`; nobody else drops them."""
+        await connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))
+        tables = await connection.execute(
+            sa.text("SELECT tablename FROM pg_tables WHERE schemaname = current_schema()")
+        )
+        first_kept = _name(bound.year, bound.month)
+        return [
+            table
+            for table in sorted(tables.scalars())
+            if re.fullmatch(NAME_PATTERN, table) and table < first_kept
+        ]
 
 
 def _month(moment: datetime) -> tuple[int, int]:

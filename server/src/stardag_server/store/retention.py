@@ -1,5 +1,7 @@
 """Builds whose time is over, or that somebody chose, are deleted, one after the other.
 
+Then goes what others need no longer.
+
 The events of whole months go with their partition on PostgreSQL. What is left
 of a build's events is deleted in portions, each a transaction of its own, so
 that nobody waits for long; the build itself, with its states and tasks, goes
@@ -27,14 +29,13 @@ from stardag_server.store.schema import (
     Asset,
     Build,
     BuildTask,
-    Event,
     Lease,
     Stream,
     Task,
     TaskDependency,
 )
+from stardag_server.store.trimming import Trimming
 
-_PORTION = 20_000
 _LEASES_KEPT_US = 24 * 3600 * 1_000_000
 
 
@@ -48,18 +49,24 @@ class Retention:
         self._bulk = bulk
         self._partitions = partitions
         self._memory = memory
+        self._trimming = Trimming(database, partitions)
 
     async def due(self, workspace: int, policy: RetentionPolicy) -> Deleted:
         """Return how much would be deleted now."""
         async with self._database.read() as connection:
             expired = await self._expired(connection, workspace, policy)
-        return await self.extent(workspace, expired)
+        due = await self.extent(workspace, expired)
+        keys = [row.id for row in expired]
+        async with self._database.read() as connection:
+            due.events += await self._trimming.due_events(connection, workspace, policy, keys)
+            due.asset_revisions += await self._trimming.due_revisions(connection, workspace, policy)
+        return due
 
     async def matching(self, workspace: int, condition: Condition) -> Sequence[AnyRow]:
-        """Return the builds that match a filter, and do not run: id, uuid and head."""
+        """Return the builds that match a filter, and do not run: id, uuid, head and trimmed."""
         matches = compiled(condition, FieldColumns(self._database.postgres).builds(workspace))
         query = (
-            sa.select(Build.id, Build.uuid, Build.head)
+            sa.select(Build.id, Build.uuid, Build.head, Build.trimmed)
             .where(Build.workspace_id == workspace, _is_idle(), matches)
             .order_by(Build.id)
         )
@@ -69,10 +76,8 @@ class Retention:
     async def extent(self, workspace: int, builds: Sequence[AnyRow]) -> Deleted:
         """Return how much would be deleted with these builds."""
         keys = [build.id for build in builds]
+        events = sum(build.head - build.trimmed for build in builds)
         async with self._database.read() as connection:
-            events = sa.select(sa.func.coalesce(sa.func.sum(Build.head), 0)).where(
-                self._bulk.among(Build.id, keys)
-            )
             other = aliased(BuildTask)
             elsewhere = sa.select(other.build_id).where(
                 other.task_id == BuildTask.task_id, ~self._bulk.among(other.build_id, keys)
@@ -87,18 +92,27 @@ class Retention:
             )
             return Deleted(
                 len(keys),
-                int((await connection.execute(events)).scalar_one()),
+                events,
                 (await connection.execute(tasks)).scalar_one(),
                 (await connection.execute(assets)).scalar_one(),
             )
 
     async def run(self, workspace: int, policy: RetentionPolicy) -> AsyncIterator[Deleted]:
-        """Delete what is due; yield how much was deleted so far, after each build."""
+        """Delete what is due; yield how much was deleted so far, after each build and at the end.
+
+        Yields nothing if nothing was due.
+        """
         await self._forget_leases(workspace)
         async with self._database.read() as connection:
             expired = await self._expired(connection, workspace, policy)
             still = _is_over(connection, policy)
+        deleted = Deleted()
         async for deleted in self._delete(workspace, expired, still):
+            yield replace(deleted)
+        events = await self._trimming.trim(workspace, policy)
+        revisions = await self._trimming.delete_revisions(workspace, policy)
+        if events or revisions:
+            deleted += Deleted(events=events, asset_revisions=revisions)
             yield deleted
 
     async def purge(self, workspace: int, builds: Sequence[AnyRow]) -> AsyncIterator[Deleted]:
@@ -115,11 +129,11 @@ class Retention:
             return
         await self._partitions.drop_before(await self._oldest_kept([row.id for row in builds]))
         for row in builds:
-            await self._delete_events(row.id, row.head)
+            await self._trimming.delete_events(row.id, row.trimmed, row.head)
             gone = await self._delete_build(workspace, row.id, row.uuid, still)
             if gone is not None:
                 total.builds += 1
-                total.events += row.head
+                total.events += row.head - row.trimmed
                 total.tasks += gone.tasks
                 total.asset_revisions += gone.asset_revisions
             yield replace(total)
@@ -127,7 +141,7 @@ class Retention:
     async def _expired(
         self, connection: AsyncConnection, workspace: int, policy: RetentionPolicy
     ) -> Sequence[AnyRow]:
-        if not policy.age_us:
+        if not policy.builds:
             return ()
         newer = sa.func.row_number().over(partition_by=Build.name, order_by=Build.id.desc())
         builds = (
@@ -135,6 +149,7 @@ class Retention:
                 Build.id,
                 Build.uuid,
                 Build.head,
+                Build.trimmed,
                 newer.label("newer"),
                 _is_over(connection, policy).label("over"),
             )
@@ -142,7 +157,7 @@ class Retention:
             .subquery()
         )
         query = (
-            sa.select(builds.c.id, builds.c.uuid, builds.c.head)
+            sa.select(builds.c.id, builds.c.uuid, builds.c.head, builds.c.trimmed)
             .where(builds.c.newer > policy.min_builds, builds.c.over)
             .order_by(builds.c.id)
         )
@@ -156,17 +171,6 @@ class Retention:
             )
             found = (await connection.execute(oldest)).scalar_one()
             return found or (await connection.execute(sa.select(clock(connection)))).scalar_one()
-
-    async def _delete_events(self, build: int, head: int) -> None:
-        for begin in range(0, head, _PORTION):
-            async with self._database.write() as connection:
-                await connection.execute(
-                    sa.delete(Event).where(
-                        Event.build_id == build,
-                        Event.position > begin,
-                        Event.position <= begin + _PORTION,
-                    )
-                )
 
     async def _delete_build(
         self, workspace: int, build: int, uuid: UUID, still: sa.ColumnElement[bool]
@@ -222,7 +226,7 @@ class Retention:
 
 def _is_over(connection: AsyncConnection, policy: RetentionPolicy) -> sa.ColumnElement[bool]:
     """Return whether a build has ended, or was never begun, and is as old as that."""
-    return sa.and_(_is_idle(), Build.update_time < clock(connection) - policy.age_us)
+    return sa.and_(_is_idle(), Build.update_time < clock(connection) - policy.builds)
 
 
 def _is_idle() -> sa.ColumnElement[bool]:

@@ -51,12 +51,23 @@ class Base(DeclarativeBase):
 
 
 class Workspace(Base):
-    """The unit of isolation: no row of one is seen from another."""
+    """The unit of isolation: no row of one is seen from another.
+
+    `limits` and `retention` hold what differs from the server's defaults, by
+    field; durations are in microseconds. `revision` counts the changes.
+    """
 
     __tablename__ = "workspaces"
 
     id: Mapped[int] = mapped_column(Key, primary_key=True)
     name: Mapped[str] = mapped_column(unique=True)
+    display_name: Mapped[str] = mapped_column(server_default="")
+    description: Mapped[str] = mapped_column(server_default="")
+    target_roots: Mapped[dict[str, str]] = mapped_column(Json, server_default="{}")
+    limits: Mapped[dict[str, int]] = mapped_column(Json, server_default="{}")
+    retention: Mapped[dict[str, int]] = mapped_column(Json, server_default="{}")
+    create_time: Mapped[int] = _zero()
+    revision: Mapped[int] = _zero()
 
 
 class ApiKey(Base):
@@ -103,8 +114,9 @@ class Stream(Base):
 class Build(Base):
     """A build. `head` is the position of the last event in its log.
 
-    Whoever writes the log holds this row's lock, so positions are dense and
-    their order is the order of commits.
+    Events up to `trimmed` are deleted, those after it are kept. Whoever writes
+    the log holds this row's lock, so positions are dense and their order is the
+    order of commits.
     """
 
     __tablename__ = "builds"
@@ -129,6 +141,7 @@ class Build(Base):
     create_time: Mapped[int]
     update_time: Mapped[int]
     head: Mapped[int] = _zero()
+    trimmed: Mapped[int] = _zero()
     status: Mapped[int] = mapped_column(sa.SmallInteger, server_default=str(BUILD_STATUS_RUNNING))
     start_time: Mapped[int] = _zero()
     start_monotonic: Mapped[int] = _zero()

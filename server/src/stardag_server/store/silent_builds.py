@@ -20,16 +20,29 @@ def silent_builds(connection: AsyncConnection, workspace: int) -> sa.Select[*tup
     of its owner came for SILENCE_US. One that nobody started has no owner, and
     is none of them.
     """
-    now = clock(connection)
     return (
-        sa.select(now, Build.uuid, Stream.id, Stream.last_seen)
+        sa.select(clock(connection), Build.uuid, Stream.id, Stream.last_seen)
         .join(Stream, Stream.id == Build.start_stream_id)
-        .where(
-            Build.workspace_id == workspace,
-            Build.status == BUILD_STATUS_RUNNING,
-            Build.update_time < now - SILENCE_US,
-            Stream.last_seen < now - SILENCE_US,
-        )
+        .where(Build.workspace_id == workspace, _is_silent(connection))
         .order_by(Build.id)
         .limit(_AT_ONCE)
+    )
+
+
+def silent_workspaces(connection: AsyncConnection) -> sa.Select[int]:
+    """Select the keys of the workspaces that have such a build."""
+    return (
+        sa.select(Build.workspace_id)
+        .join(Stream, Stream.id == Build.start_stream_id)
+        .where(_is_silent(connection))
+        .distinct()
+    )
+
+
+def _is_silent(connection: AsyncConnection) -> sa.ColumnElement[bool]:
+    heard_before = clock(connection) - SILENCE_US
+    return sa.and_(
+        Build.status == BUILD_STATUS_RUNNING,
+        Build.update_time < heard_before,
+        Stream.last_seen < heard_before,
     )

@@ -29,9 +29,10 @@ from stardag_server.store.queries import Queries
 from stardag_server.store.retention import Retention
 from stardag_server.store.samples import Samples
 from stardag_server.store.schema import Stream, Workspace, plain
-from stardag_server.store.silent_builds import silent_builds
+from stardag_server.store.silent_builds import silent_builds, silent_workspaces
 from stardag_server.store.sqlite_bulk import SqliteBulk
 from stardag_server.store.task_keys import TaskKeys
+from stardag_server.store.workspaces import Workspaces
 
 DEFAULT_WORKSPACE = "default"
 
@@ -81,6 +82,7 @@ class Store:
         self.leases = Leases(self._database)
         self.retention = Retention(self._database, self._bulk, self._partitions, self._memory)
         self.limits = ConcurrencyLimits(self._database)
+        self.workspaces = Workspaces(self._database)
 
     async def info(self) -> StoreInfo:
         """Return what database this is, and its clock."""
@@ -95,12 +97,7 @@ class Store:
 
     async def workspace(self, name: str = DEFAULT_WORKSPACE) -> int:
         """Return the key of the workspace with this name; create it if it is not there."""
-        async with self._database.write() as connection:
-            await connection.execute(
-                self._insert(Workspace).values(name=name).on_conflict_do_nothing()
-            )
-            query = sa.select(Workspace.id).where(Workspace.name == name)
-            return (await connection.execute(query)).scalar_one()
+        return (await self.workspaces.ensure(name)).id
 
     async def find_workspace(self, name: str) -> int | None:
         """Return the key of the workspace with this name, None if there is none."""
@@ -191,11 +188,10 @@ class Store:
             await commit.request_cancel(build, reason)
         return commit.heads
 
-    async def has_silent_build(self, workspace: int) -> bool:
-        """Tell whether a build runs of whose producer nothing is heard any more."""
+    async def silent_workspaces(self) -> Sequence[int]:
+        """Return the keys of workspaces where a build runs of whose producer nothing is heard."""
         async with self._database.read() as connection:
-            row = await connection.execute(silent_builds(connection, workspace).limit(1))
-            return row.first() is not None
+            return (await connection.execute(silent_workspaces(connection))).scalars().all()
 
     async def give_up_silent_builds(self, workspace: int) -> dict[int, int]:
         """Make builds ABANDONED of whose producers nothing is heard, the oldest first.

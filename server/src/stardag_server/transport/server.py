@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Callable
 
 import grpc
 from google.protobuf.descriptor import ServiceDescriptor
@@ -50,12 +51,16 @@ class PortTaken(Exception):
 
 
 class GrpcServer:
-    """Serves services on one address, to callers whom the authenticator knows."""
+    """Serves services on one address, to callers whom the authenticator knows.
+
+    `count_call` is called with the workspace of each caller, and raises RateLimited.
+    """
 
     def __init__(
         self,
         services: dict[ServiceDescriptor, object],
         authenticator: Authenticator,
+        count_call: Callable[[int], None],
         reflect: bool,
         metrics: Metrics,
     ) -> None:
@@ -65,6 +70,7 @@ class GrpcServer:
             principal = await authenticator.authenticate(authorization(details))
             if not scopes.allows(principal.scopes, details.method):
                 raise ScopeMissing(scopes.wanted(details.method))
+            count_call(principal.workspace)
             let_in(principal)
 
         self._open_calls = OpenCalls(authenticator.authenticate)
