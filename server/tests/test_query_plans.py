@@ -15,14 +15,23 @@ from producer import Producer, task_id
 from sqlalchemy import event
 
 from stardag_server.domain.batch import Batch
-from stardag_server.domain.filter_fields import BUILD_FIELDS, TASK_FIELDS
+from stardag_server.domain.filter_fields import BUILD_FIELDS, EVENT_FIELDS, TASK_FIELDS
 from stardag_server.domain.filters import parse
 from stardag_server.store.store import Store
+from stardag_server.store.workspace_log import LogPlace
 
 WORKSPACE, BUILD = 1, 1
 TASK = task_id("a")
 
-LARGE = ("builds", "tasks", "build_tasks", "task_dependencies", "events", "streams")
+LARGE = (
+    "builds",
+    "tasks",
+    "build_tasks",
+    "task_dependencies",
+    "events",
+    "streams",
+    "committed_ranges",
+)
 
 Query = Callable[[Store], Awaitable[object]]
 
@@ -56,6 +65,12 @@ QUERIES: dict[str, Query] = {
     ),
     "suggested parameters": lambda store: store.samples.documents(WORKSPACE, "tasks", "params"),
     "requests to stop": lambda store: store.queries.cancels(WORKSPACE, [TASK]),
+    "events": lambda store: store.listing.events(BUILD, None, 50),
+    "events of one kind": lambda store: store.listing.events(
+        BUILD, None, 50, condition=parse("type = TASK_FAILED", EVENT_FIELDS)
+    ),
+    "events of a workspace": lambda store: store.logs.events(WORKSPACE, LogPlace(1), 100, 50),
+    "rejected events": lambda store: store.rejected.page(WORKSPACE, None, 50, None),
     "states": lambda store: store.listing.task_states(BUILD, None, 50),
     "graph": lambda store: store.queries.edges(BUILD, 10),
     "analysis": lambda store: store.history.nodes(BUILD),

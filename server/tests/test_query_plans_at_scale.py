@@ -46,6 +46,10 @@ FILL = (
     SELECT n, n - 1, {false} FROM {series} WHERE n > 1
     """,
     """
+    INSERT INTO committed_ranges (workspace_id, number, build_id, first_position, last_position)
+    SELECT 1, n, 1 + (n - 1) / {size}, 1 + (n - 1) % {size}, 1 + (n - 1) % {size} FROM {series}
+    """,
+    """
     INSERT INTO events (build_id, position, commit_time, task_id, stream_id, sequence, event_time,
                         monotonic, attempt, type)
     SELECT 1 + (n - 1) / {size}, 1 + (n - 1) % {size}, {now}, n, n, 1, n, n, 1, 1 FROM {series}

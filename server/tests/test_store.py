@@ -10,6 +10,8 @@ from producer import Producer, definition, task_id
 from stardag.v1 import build_pb2, task_pb2
 from stardag.v1 import event_pb2 as pb
 from stardag_server.domain.batch import Batch, Committed, OpenStream
+from stardag_server.domain.filter_fields import BUILD_FIELDS
+from stardag_server.domain.filters import parse
 from stardag_server.domain.refusals import (
     BuildNotFound,
     Refusal,
@@ -406,3 +408,18 @@ async def test_a_status_that_is_not_known_is_that_of_nothing(client: Client, sta
     assert await listing.builds(client.workspace, None, 10, statuses=statuses) == []
     assert len(await listing.task_states(row.id, None, 10, statuses=[*statuses, 5])) == 1
     assert await listing.task_states(row.id, None, 10, statuses=statuses) == []
+
+
+async def test_a_build_that_another_deleted_is_made_anew(store: Store, database_url: sa.URL):
+    make, other = Producer(), Store(database_url)
+    workspace = await store.workspace()
+    stream = await store.open_stream(workspace, make.stream, make.open)
+    await store.commit([Batch(workspace, stream, 1, [make.started(), make.completed()])])
+    ended = parse("status = COMPLETED", BUILD_FIELDS)
+    assert ended
+    builds = await other.retention.matching(workspace, ended)
+    async for _ in other.retention.purge(workspace, builds):
+        pass
+    await store.commit([Batch(workspace, stream, 3, make.run("a"))])
+    assert (await store.queries.build(workspace, make.build)).head == 3
+    await other.close()

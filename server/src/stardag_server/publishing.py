@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator
-from uuid import UUID
 
 from google.protobuf.duration_pb2 import Duration
 
@@ -46,7 +45,8 @@ class Publishing:
         self._cancels = cancels
         self._ingest = ingest
         self._usage = usage
-        self._open: dict[UUID, _Session] = {}
+        self._open: dict[int, _Session] = {}
+        """By the stream's key: two workspaces may have streams of one id."""
         self._draining = asyncio.Event()
 
     def drain(self) -> None:
@@ -72,9 +72,9 @@ class Publishing:
             raise StreamProtocol("the first message on a stream must have `open`")
         opened = await self._open_stream(workspace, first.open)
         session = _Session(workspace, opened, self._ingest, self._usage)
-        if older := self._open.get(opened.uuid):
+        if older := self._open.get(opened.key):
             older.end(StreamSuperseded(opened.uuid))
-        self._open[opened.uuid] = session
+        self._open[opened.key] = session
         if self._draining.is_set():
             session.end(ServerDraining())
         try:
@@ -84,8 +84,8 @@ class Publishing:
                     async for response in responses:
                         yield response
         finally:
-            if self._open.get(opened.uuid) is session:
-                del self._open[opened.uuid]
+            if self._open.get(opened.key) is session:
+                del self._open[opened.key]
 
     async def _first(
         self, requests: AsyncIterator[PublishEventsRequest]
@@ -120,7 +120,7 @@ class Publishing:
         _check_size(request)
         self._usage.count_events(workspace, len(request.events))
         opened = await self._open_stream(workspace, request.stream)
-        if older := self._open.get(opened.uuid):
+        if older := self._open.get(opened.key):
             older.end(StreamSuperseded(opened.uuid))
         batch = Batch(workspace, opened, request.first_sequence, request.events)
         outcome = await (await self._ingest.submit(batch))

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
 
 from google.protobuf.descriptor import ServiceDescriptor
@@ -33,6 +33,7 @@ from stardag_server.http.app import application
 from stardag_server.http.server import http_serving
 from stardag_server.ingest import Ingest
 from stardag_server.metrics import Metrics
+from stardag_server.news import News
 from stardag_server.publishing import Publishing
 from stardag_server.readiness import Readiness
 from stardag_server.services.admin_service import AdminService
@@ -50,6 +51,7 @@ from stardag_server.sweep import Sweep
 from stardag_server.transport.server import GrpcServer
 from stardag_server.usage import Usage
 from stardag_server.watch import Watching
+from stardag_server.watch_workspace import WorkspaceWatching
 
 _log = logging.getLogger(__name__)
 
@@ -79,12 +81,19 @@ async def serving(loaded: Settings) -> AsyncGenerator[Ports]:
     store = Store(loaded.database_url)
     metrics = Metrics()
     heads = Heads(store.queries)
+    news = News(store.logs)
     usage = Usage(store)
-    ingest = Ingest(store, heads.announce, metrics)
-    cancels = Cancels(store, heads.announce)
+
+    def announce(moved: Mapping[int, int]) -> None:
+        heads.announce(moved)
+        news.stir()
+
+    ingest = Ingest(store, announce, metrics)
+    cancels = Cancels(store, announce)
     publishing = Publishing(store, ingest, cancels, usage)
     watching = Watching(store.queries, heads)
-    running = (ingest.run(), heads.poll(), cancels.poll())
+    watching_all = WorkspaceWatching(store.logs, news)
+    running = (ingest.run(), heads.poll(), news.poll(), cancels.poll())
     background = [asyncio.create_task(each) for each in running]
     async with contextlib.AsyncExitStack() as stack:
         stack.push_async_callback(store.close)
@@ -92,7 +101,7 @@ async def serving(loaded: Settings) -> AsyncGenerator[Ports]:
         workspace = await store.workspace()
         await usage.refresh()
         background.append(asyncio.create_task(usage.run()))
-        background.append(asyncio.create_task(Sweep(store, heads.announce).run()))
+        background.append(asyncio.create_task(Sweep(store, announce).run()))
         policy = RetentionPolicy.of_days(loaded.retention_days)
         background.append(asyncio.create_task(Housekeeping(store, policy).run()))
         local = Principal(workspace, DEFAULT_WORKSPACE, "local", held([SCOPE_OPERATOR]))
@@ -103,6 +112,7 @@ async def serving(loaded: Settings) -> AsyncGenerator[Ports]:
                 store,
                 publishing=publishing,
                 watching=watching,
+                watching_all=watching_all,
                 cancels=cancels,
                 policy=policy,
                 issuing=issuing,
@@ -134,6 +144,7 @@ async def serving(loaded: Settings) -> AsyncGenerator[Ports]:
         await asyncio.sleep(loaded.drain_seconds)
         publishing.drain()
         watching.drain()
+        watching_all.drain()
         await server.stop(_GRACE)
 
 
@@ -148,18 +159,20 @@ def _services(
     *,
     publishing: Publishing,
     watching: Watching,
+    watching_all: WorkspaceWatching,
     cancels: Cancels,
     policy: RetentionPolicy,
     issuing: Issuing,
     usage: Usage,
 ) -> dict[ServiceDescriptor, object]:
     """Return the services of the contract, each with what serves it."""
+    events = EventService(store, publishing, watching, watching_all, usage)
     served = (
         (admin_service_pb2.DESCRIPTOR, AdminService(store, policy)),
         (asset_service_pb2.DESCRIPTOR, AssetService(store, usage)),
         (auth_service_pb2.DESCRIPTOR, AuthService(store, issuing)),
         (build_service_pb2.DESCRIPTOR, BuildService(store, cancels)),
-        (event_service_pb2.DESCRIPTOR, EventService(store, publishing, watching, usage)),
+        (event_service_pb2.DESCRIPTOR, events),
         (lease_service_pb2.DESCRIPTOR, LeaseService(store)),
         (registry_service_pb2.DESCRIPTOR, RegistryService(store)),
         (workspace_service_pb2.DESCRIPTOR, WorkspaceService(store, policy, usage)),

@@ -5,12 +5,9 @@ nothing. What wakes it says only that there may be something to read, so a
 wake-up that is lost costs time and nothing else.
 """
 
-import time
 from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import dataclass, replace
 from uuid import UUID
-
-from google.protobuf.timestamp_pb2 import Timestamp
 
 from stardag.v1.build_pb2 import BUILD_STATUS_RUNNING
 from stardag.v1.event_pb2 import Event
@@ -32,17 +29,16 @@ from stardag_server.domain.refusals import (
     RequestInvalid,
     ServerDraining,
 )
+from stardag_server.domain.watches import heartbeat_seconds
 from stardag_server.heads import Heads
 from stardag_server.services.messages import (
     build_message,
     event_message,
+    now,
     task_state_message,
-    timestamp,
 )
 from stardag_server.store.queries import AnyRow, Queries
 
-_DEFAULT_HEARTBEAT = 15.0
-_HEARTBEAT_BOUNDS = (1.0, 60.0)
 _MERGED_EVENTS = 5_000
 """Most events whose changes of state are read at once."""
 _FOLLOWING = -1
@@ -80,7 +76,7 @@ class Watching:
         id = parse_id("build_id", request.build_id)
         if request.mode not in (WATCH_MODE_UNSPECIFIED, WATCH_MODE_STATE, WATCH_MODE_EVENTS):
             raise RequestInvalid.of("mode", "is not a mode of this version")
-        heartbeat = _heartbeat(request)
+        heartbeat = heartbeat_seconds(request.heartbeat_interval)
         build = await self._queries.build(workspace, id)
         watch = _Watch(self._queries, build, request.mode == WATCH_MODE_EVENTS, request.cursor)
         with self._heads.follow(build.id, build.head):
@@ -154,7 +150,7 @@ class _Watch:
 
     def heartbeat(self) -> WatchBuildResponse:
         """Return a response that only says that the watch is alive."""
-        return WatchBuildResponse(cursor=self._cursor(), heartbeat=True, server_time=_now())
+        return WatchBuildResponse(cursor=self._cursor(), heartbeat=True, server_time=now())
 
     async def _new_events(self, build: AnyRow) -> AsyncIterator[WatchBuildResponse]:
         rows = await self._queries.events(
@@ -193,7 +189,7 @@ class _Watch:
             task_states=task_states or (),
             events=events or (),
             snapshot_complete=snapshot_complete,
-            server_time=_now(),
+            server_time=now(),
         )
 
     def _cursor(self) -> str:
@@ -207,17 +203,3 @@ class _Watch:
         if place.position > head:
             raise CursorInvalid
         return place
-
-
-def _heartbeat(request: WatchBuildRequest) -> float:
-    """Return the seconds of silence after which a heartbeat is sent."""
-    asked = request.heartbeat_interval
-    seconds = asked.seconds + asked.nanos / 1e9
-    if seconds == 0:
-        return _DEFAULT_HEARTBEAT
-    low, high = _HEARTBEAT_BOUNDS
-    return min(max(seconds, low), high)
-
-
-def _now() -> Timestamp | None:
-    return timestamp(time.time_ns() // 1_000)

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from stardag.v1.asset_pb2 import AssetKind
 from stardag.v1.build_pb2 import BuildStatus
+from stardag.v1.event_pb2 import EventRejectionReason, EventType
 from stardag.v1.task_pb2 import TaskStatus
 from stardag_server.domain.patterns import portable
 
@@ -180,6 +181,21 @@ BUILD_FIELDS: Mapping[str, Field] = {
     "root_task_id": ID,
     "task_id": ID,
 }
+
+EVENT_FIELDS: Mapping[str, Field] = {
+    "task_id": ID,
+    "type": _enum(dict(EventType.items()), "EVENT_TYPE_"),
+    "attempt": NUMBER,
+    "position": NUMBER,
+    "event_time": TIME,
+    "commit_time": TIME,
+    "stream_id": ID,
+    "rejection": _enum(dict(EventRejectionReason.items()), "EVENT_REJECTION_REASON_"),
+    "namespace": TEXT,
+    "name": TEXT,
+}
+
+WATCHED_EVENT_FIELDS: Mapping[str, Field] = {**EVENT_FIELDS, "build_id": ID}
 
 _STATE_FIELDS: Mapping[str, Field] = {
     "status": _enum(dict(TaskStatus.items()), "TASK_STATUS_"),

@@ -1,6 +1,6 @@
 """Pages of lists (AIP-158), and parts of streams that fit a message."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TypeVar
 
 from google.protobuf.message import Message
@@ -19,32 +19,52 @@ def page_size(asked: int, default: int) -> int:
     return min(asked or default, limits.MAX_PART_ITEMS)
 
 
-class PageTokens:
-    """The page tokens of one listing: what a request asks for but for its place."""
+class PlaceTokens:
+    """The page tokens of one listing: what a request asks for but for its place.
 
-    def __init__(self, request: Message) -> None:
+    A place is as many integers as `keys` says.
+    """
+
+    def __init__(self, request: Message, keys: int) -> None:
         listing = type(request)()
         listing.CopyFrom(request)
         listing.ClearField("page_size")
         listing.ClearField("page_token")
         name = request.DESCRIPTOR.full_name.encode()
         self._binding = name + b"\0" + listing.SerializeToString(deterministic=True)
+        self._keys = keys
 
-    def parse(self, token: str) -> int | None:
-        """Return the key after which the page begins; None for the first page.
+    def parse(self, token: str) -> tuple[int, ...] | None:
+        """Return the place after which the page begins; None for the first page.
 
         Raises PageTokenInvalid if the token is not one of this listing.
         """
         if not token:
             return None
         try:
-            return unseal(self._binding, token, 1)[0]
+            return unseal(self._binding, token, self._keys)
         except ValueError:
             raise PageTokenInvalid from None
 
+    def make(self, place: Sequence[int]) -> str:
+        """Return the token of the page that begins after this place."""
+        return seal(self._binding, place)
+
+
+class PageTokens:
+    """The page tokens of a listing whose places are keys. Otherwise as PlaceTokens."""
+
+    def __init__(self, request: Message) -> None:
+        self._tokens = PlaceTokens(request, 1)
+
+    def parse(self, token: str) -> int | None:
+        """Return the key after which the page begins; None for the first page."""
+        place = self._tokens.parse(token)
+        return place[0] if place else None
+
     def make(self, key: int) -> str:
         """Return the token of the page that begins after this key."""
-        return seal(self._binding, (key,))
+        return self._tokens.make((key,))
 
 
 def parts(messages: Iterable[MessageT]) -> Iterator[list[MessageT]]:

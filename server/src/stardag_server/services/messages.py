@@ -1,5 +1,6 @@
 """From rows to the messages of the contract."""
 
+import time
 from uuid import UUID
 
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -11,6 +12,7 @@ from stardag.v1.registry_service_pb2 import LineageDirection, LineageNode
 from stardag.v1.task_pb2 import Task, TaskState, TaskStatus
 from stardag_server.store.queries import AnyRow
 
+_ID_BYTES = 16
 _READ_DETAILS = ("build_end", "output", "failure", "progress", "wait", "events_lost")
 """Details of an event that are read back with it."""
 
@@ -22,6 +24,11 @@ def timestamp(microseconds: int) -> Timestamp | None:
     moment = Timestamp()
     set_moment(moment, microseconds)
     return moment
+
+
+def now() -> Timestamp | None:
+    """Return the moment by this server's clock."""
+    return timestamp(time.time_ns() // 1_000)
 
 
 def set_moment(moment: Timestamp, microseconds: int) -> None:
@@ -166,11 +173,31 @@ def event_message(row: AnyRow, build_id: str) -> event_pb2.Event:
     )
     if row.detail is not None:
         rest = event_pb2.NewEvent.FromString(row.detail)
-        if len(rest.task_id) == 16:
+        if len(rest.task_id) == _ID_BYTES:
             event.task_id = str(UUID(bytes=rest.task_id))
         detail = rest.WhichOneof("detail")
         if detail in _READ_DETAILS:
             getattr(event, detail).CopyFrom(getattr(rest, detail))
+    return event
+
+
+def stray_event_message(row: AnyRow) -> event_pb2.Event:
+    """Return the event of a row of `RejectedEvents` that names no known build."""
+    received = event_pb2.NewEvent.FromString(row.event)
+    event = event_pb2.Event(
+        type=received.type,
+        attempt=received.attempt,
+        event_time=timestamp(received.event_time_us),
+        commit_time=timestamp(row.commit_time),
+        stream_id=str(row.stream_uuid),
+        sequence=row.sequence,
+        rejection=row.rejection,
+        rejection_message=row.rejection_message,
+    )
+    if len(received.build_id) == _ID_BYTES:
+        event.build_id = str(UUID(bytes=received.build_id))
+    if len(received.task_id) == _ID_BYTES:
+        event.task_id = str(UUID(bytes=received.task_id))
     return event
 
 

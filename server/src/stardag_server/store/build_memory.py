@@ -7,34 +7,38 @@ from stardag_server.domain.build_fold import BuildFold
 _MAX_STATES = 100_000
 
 
+BuildName = tuple[int, bytes]
+"""The workspace of a build, and its id: ids are given by clients, and mean nothing elsewhere."""
+
+
 class BuildMemory:
     """The builds written last by this process, as of the position they had then.
 
     A memory is only good while the build's row, which is locked at the time,
-    has the same head: then nobody else has written to the build since.
+    has the same key and head: then nobody else has written to the build since.
     """
 
     def __init__(self) -> None:
-        self._folds: OrderedDict[bytes, BuildFold] = OrderedDict()
+        self._folds: OrderedDict[BuildName, BuildFold] = OrderedDict()
         self._states = 0
 
-    def __contains__(self, build: bytes) -> bool:
+    def __contains__(self, build: BuildName) -> bool:
         return build in self._folds
 
-    def take(self, build: bytes, head: int) -> BuildFold | None:
-        """Remove and return what is known of the build with this id, if it is still true."""
+    def take(self, build: BuildName, key: int, head: int) -> BuildFold | None:
+        """Remove and return what is known of the build, if it is still true."""
         fold = self._folds.pop(build, None)
         if fold is None:
             return None
         self._states -= len(fold.tasks)
-        return fold if fold.build.head == head else None
+        return fold if (fold.build.key, fold.build.head) == (key, head) else None
 
-    def forget(self, build: bytes) -> None:
+    def forget(self, build: BuildName) -> None:
         """Forget a build that was deleted."""
         if fold := self._folds.pop(build, None):
             self._states -= len(fold.tasks)
 
-    def keep(self, build: bytes, fold: BuildFold) -> None:
+    def keep(self, build: BuildName, fold: BuildFold) -> None:
         """Keep a build whose fold was committed; forget the oldest ones if there are too many."""
         fold.changed.clear()
         if other := self._folds.pop(build, None):

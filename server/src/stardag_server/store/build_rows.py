@@ -80,24 +80,40 @@ class BuildRows:
         """
         ids = [UUID(bytes=build) for build in sorted(builds)]
         # Created before any is locked: whoever waits here holds no build.
-        new = [uuid for uuid in ids if uuid.bytes in create and uuid.bytes not in self._memory]
-        if new:
-            rows = [(self._workspace, self._bulk.id(uuid.bytes), now, now) for uuid in new]
-            merge = Merge(Build, _NEW_BUILD_COLUMNS, rows, key=("workspace_id", "uuid"))
-            await self._bulk.write(self._connection, [merge])
-        given = {"workspace": self._workspace, "builds": self._bulk.given(ids)}
-        unknown: list[UUID] = []
-        for uuid, head in await self._connection.execute(_lock_builds(self._bulk), given):
-            if fold := self._memory.take(uuid.bytes, head):
-                self._folds[uuid.bytes] = fold
-            else:
-                unknown.append(uuid)
+        await self._create([u for u in ids if u.bytes in create and not self._remembers(u)], now)
+        unknown = await self._lock(ids)
+        gone = [u for u in ids if u.bytes in create and u.bytes not in self._folds]
+        # Another process has deleted what this one remembered.
+        if gone := [uuid for uuid in gone if uuid not in unknown]:
+            await self._create(gone, now)
+            unknown += await self._lock(gone)
         if unknown:
             await self._load(unknown)
         folds = self._folds.values()
         self._stored_tasks = {fold.build.key: fold.build.task_count for fold in folds}
         self._unstarted = {id for id, fold in self._folds.items() if not fold.build.start_stream}
         return self._folds
+
+    def _remembers(self, build: UUID) -> bool:
+        return (self._workspace, build.bytes) in self._memory
+
+    async def _create(self, ids: list[UUID], now: int) -> None:
+        """Make these builds, but those that are there."""
+        if ids:
+            rows = [(self._workspace, self._bulk.id(uuid.bytes), now, now) for uuid in ids]
+            merge = Merge(Build, _NEW_BUILD_COLUMNS, rows, key=("workspace_id", "uuid"))
+            await self._bulk.write(self._connection, [merge])
+
+    async def _lock(self, ids: list[UUID]) -> list[UUID]:
+        """Lock these builds, take what is remembered of them, and return the rest."""
+        given = {"workspace": self._workspace, "builds": self._bulk.given(ids)}
+        unknown: list[UUID] = []
+        for uuid, key, head in await self._connection.execute(_lock_builds(self._bulk), given):
+            if fold := self._memory.take((self._workspace, uuid.bytes), key, head):
+                self._folds[uuid.bytes] = fold
+            else:
+                unknown.append(uuid)
+        return unknown
 
     async def _load(self, ids: list[UUID]) -> None:
         columns = [Build.__table__.c[column] for column in _BUILD_COLUMNS.values()]
@@ -176,7 +192,7 @@ class BuildRows:
     def remember(self) -> None:
         """Keep the folds for the commits to come."""
         for id, fold in self._folds.items():
-            self._memory.keep(id, fold)
+            self._memory.keep((self._workspace, id), fold)
 
 
 def _change(folds: Iterable[BuildFold], names: tuple[str, ...]) -> Change:
@@ -221,7 +237,7 @@ def _storable(value: object) -> object:
 @functools.cache
 def _lock_builds(bulk: Bulk) -> sa.Select[*tuple[Any, ...]]:
     return (
-        sa.select(Build.uuid, Build.head)
+        sa.select(Build.uuid, Build.id, Build.head)
         .where(
             Build.workspace_id == sa.bindparam("workspace"),
             bulk.among_given(Build.uuid, "builds"),

@@ -56,7 +56,19 @@ class Merge:
     only_if_null: str | None = None
 
 
-Write = Append | Change | Merge
+@dataclass(frozen=True, slots=True)
+class LogCommit:
+    """Number this commit, the next of its workspace, and note what it wrote into builds' logs.
+
+    `rows` has of each build its key, and the first and the last new position. What is written
+    after it in the same transaction keeps other commits of the workspace waiting.
+    """
+
+    workspace: int
+    rows: Sequence[Row]
+
+
+Write = Append | Change | Merge | LogCommit
 
 
 class Bulk(Protocol):
@@ -87,7 +99,7 @@ class Bulk(Protocol):
         ...
 
     async def write(self, connection: AsyncConnection, writes: Sequence[Write]) -> None:
-        """Do all of this, in any order; none without rows, and no row by two of them.
+        """Do all of this, LogCommit last; none without rows, and no row by two of them.
 
         Must not be the first statement of its transaction.
         """
@@ -111,6 +123,13 @@ def stored_id(column: InstrumentedAttribute[UUID]) -> sa.ColumnElement[Any]:
 def insert_sql(table: type[Base], columns: tuple[str, ...], source: str) -> str:
     """Return the statement that inserts what `source` gives."""
     return f"INSERT INTO {table.__tablename__} ({', '.join(columns)}) {source}"
+
+
+NEXT_COMMIT = (
+    "INSERT INTO workspace_logs (workspace_id, head) VALUES ({}, 1)"
+    " ON CONFLICT (workspace_id) DO UPDATE SET head = workspace_logs.head + 1"
+)
+"""Numbers a commit of the workspace that is put in."""
 
 
 @lru_cache

@@ -20,7 +20,7 @@ from stardag_server.domain.event_check import DEFINING_TYPES, Rejection
 from stardag_server.domain.refusals import BuildNotFound, Refusal
 from stardag_server.domain.silence import inferred_death
 from stardag_server.store.build_rows import BuildRows
-from stardag_server.store.bulk import Append, Bulk, Change, Row, Write
+from stardag_server.store.bulk import Append, Bulk, Change, LogCommit, Row, Write
 from stardag_server.store.database import clock_of
 from stardag_server.store.fencing import newest_tokens
 from stardag_server.store.schema import Build, Event, StrayEvent, Stream, plain
@@ -80,7 +80,7 @@ class Commit:
         writes = await self._fold_all(parts)
         if streams:
             rows = [(stream.key, stream.watermark, self.now) for stream in streams.values()]
-            writes.append(Change(Stream, _STREAM_COLUMNS, rows, key=("id",)))
+            writes.insert(0, Change(Stream, _STREAM_COLUMNS, rows, key=("id",)))
         if writes:
             await self.bulk.write(self.connection, writes)
         for part in parts:
@@ -175,6 +175,7 @@ class Commit:
         tasks, writes = await self._resolve_tasks(parts, folds)
         events: list[Row] = []
         strays: list[Row] = []
+        before = {fold.build.key: fold.build.head for fold in folds.values()}
         for part in parts:
             self._fold(part, folds, tasks, events, strays)
         if events:
@@ -183,6 +184,9 @@ class Commit:
         if strays:
             writes.append(Append(StrayEvent, _STRAY_COLUMNS, strays))
         self.heads = {fold.build.key: fold.build.head for fold in folds.values()}
+        moved = [(key, before[key] + 1, head) for key, head in self.heads.items()]
+        if moved := [row for row in moved if row[1] <= row[2]]:
+            writes.append(LogCommit(self.workspace, moved))
         return writes
 
     async def _resolve_tasks(

@@ -13,7 +13,7 @@ from stardag_server.domain.filter_fields import Operand, Step
 from stardag_server.domain.filters import All, Condition, Not
 from stardag_server.domain.filters import Any as Either
 from stardag_server.store.json_conditions import JsonCondition, postgres_json, sqlite_json
-from stardag_server.store.schema import Asset, Build, BuildTask, Task, plain
+from stardag_server.store.schema import Asset, Build, BuildTask, Event, Stream, Task, plain
 
 Compare = Callable[[tuple[Step, ...], str, Operand], sa.ColumnElement[bool]]
 """Compares what is at a path within a field, by an operator, with an operand."""
@@ -66,6 +66,22 @@ class FieldColumns:
             "source.dirty": self._in_json(Build.source, "dirty"),
             "root_task_id": has_root,
             "task_id": has_task,
+        }
+
+    def events(self) -> dict[str, Compare]:
+        """Fields of events, of one build or, with `build_id`, of several."""
+        return {
+            "task_id": _equal(Task.uuid),
+            "type": _equal(Event.type),
+            "attempt": _number(Event.attempt),
+            "position": _number(Event.position),
+            "event_time": _known(Event.event_time),
+            "commit_time": _known(Event.commit_time),
+            "stream_id": _equal(Stream.uuid),
+            "rejection": _equal(Event.rejection),
+            "namespace": self._text(Task.namespace),
+            "name": self._text(Task.name),
+            "build_id": _equal(Build.uuid),
         }
 
     def states(self, state: type[BuildTask]) -> dict[str, Compare]:

@@ -15,11 +15,19 @@ from stardag_server.domain.ordering import Order
 from stardag_server.domain.refusals import PageTokenInvalid
 from stardag_server.store.conditions import FieldColumns, compiled
 from stardag_server.store.database import Database
-from stardag_server.store.queries import BUILD_COLUMNS, STATE_COLUMNS, AnyRow, state_columns
-from stardag_server.store.schema import Asset, Build, BuildTask, Task
+from stardag_server.store.queries import (
+    BUILD_COLUMNS,
+    STATE_COLUMNS,
+    AnyRow,
+    event_columns,
+    events_query,
+    state_columns,
+)
+from stardag_server.store.schema import Asset, Build, BuildTask, Event, Task
 
 BUILD_ORDERS = ("start_time", "end_time", "duration", "name")
 ASSET_ORDERS = ("create_time", "name", "size_bytes")
+EVENT_ORDERS = ("position",)
 STATE_ORDERS = ("start_time", "end_time", "duration", "name")
 TASK_ORDERS = (
     "create_time",
@@ -101,6 +109,23 @@ class Listing:
             "name": self._fields.text(Task.name),
         }
         pages = _pages(BuildTask.ordinal, False, columns, order)
+        return await self._read(query, conditions, pages, after, limit)
+
+    async def events(
+        self,
+        build: int,
+        after: int | None,
+        limit: int,
+        *,
+        condition: Condition | None = None,
+        order: Order | None = None,
+    ) -> Sequence[AnyRow]:
+        """Return events of a build, by their key, which is `position`; or the last first."""
+        query = events_query(*event_columns()).where(Event.build_id == build)
+        conditions: list[sa.ColumnElement[bool]] = []
+        if condition:
+            conditions.append(compiled(condition, self._fields.events()))
+        pages = _Pages(Event.position, descending=order is not None and order.descending)
         return await self._read(query, conditions, pages, after, limit)
 
     async def tasks(

@@ -17,7 +17,16 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.orm import InstrumentedAttribute
 
-from stardag_server.store.bulk import Append, Change, Merge, Write, conflict_sql, insert_sql
+from stardag_server.store.bulk import (
+    NEXT_COMMIT,
+    Append,
+    Change,
+    LogCommit,
+    Merge,
+    Write,
+    conflict_sql,
+    insert_sql,
+)
 from stardag_server.store.schema import Base
 
 _COPY_FROM = 200
@@ -56,8 +65,15 @@ class PostgresBulk:
     async def write(self, connection: AsyncConnection, writes: Sequence[Write]) -> None:
         """See Bulk."""
         parts: list[str] = []
-        arrays: list[Sequence[Any]] = []
+        arrays: list[Any] = []
         for write in writes:
+            if isinstance(write, LogCommit):
+                # What many rows take long to write must not keep other commits waiting.
+                if any(len(other.rows) >= _COPY_FROM for other in writes) and parts:
+                    await connection.exec_driver_sql(_together(parts), tuple(arrays))
+                    parts, arrays = [], []
+                parts += _log_sql(write, len(parts), arrays)
+                continue
             if isinstance(write, Append) and len(write.rows) >= _COPY_FROM:
                 await _copy(connection, write.table.__tablename__, write)
                 continue
@@ -67,13 +83,16 @@ class PostgresBulk:
 
     async def create(self, connection: AsyncConnection, merge: Merge) -> Sequence[tuple[Any, int]]:
         """See Bulk."""
-        arrays: list[Sequence[Any]] = []
+        arrays: list[Any] = []
         statement = f"{_sql(merge, await _source(connection, merge, arrays))} RETURNING uuid, id"
         made = await connection.exec_driver_sql(statement, tuple(arrays))
         return [(row.uuid, row.id) for row in made]
 
 
-async def _source(connection: AsyncConnection, write: Write, arrays: list[Sequence[Any]]) -> str:
+_Rows = Append | Change | Merge
+
+
+async def _source(connection: AsyncConnection, write: _Rows, arrays: list[Any]) -> str:
     """Return where the statement is to take the rows from, in their order.
 
     Few are parameters, added to the `arrays`; many are copied into a temporary
@@ -91,7 +110,7 @@ async def _source(connection: AsyncConnection, write: Write, arrays: list[Sequen
     return f"{table} AS given"
 
 
-async def _copy(connection: AsyncConnection, table: str, write: Write) -> None:
+async def _copy(connection: AsyncConnection, table: str, write: _Rows) -> None:
     raw = (await connection.get_raw_connection()).driver_connection
     # SQLAlchemy begins lazily: before its first statement, COPY would commit by itself.
     assert raw is not None and raw.is_in_transaction()
@@ -104,7 +123,25 @@ def _together(parts: list[str]) -> str:
     return f"WITH {', '.join(named)} {parts[-1]}" if len(parts) > 1 else parts[0]
 
 
-def _sql(write: Write, source: str) -> str:
+def _log_sql(write: LogCommit, before: int, arrays: list[Any]) -> list[str]:
+    """Return two statements, the second of which needs the name that `_together` gives the first.
+
+    `before` is the number of those before them; their parameters are added to the `arrays`.
+    """
+    arrays += [write.workspace, *zip(*write.rows, strict=True)]
+    first = len(arrays) - 2
+    given = ", ".join(f"${number}::BIGINT[]" for number in range(first, first + 3))
+    number = f"{NEXT_COMMIT.format(f'${first - 1}::BIGINT')} RETURNING workspace_id, head"
+    return [
+        number,
+        "INSERT INTO committed_ranges"
+        " (workspace_id, number, build_id, first_position, last_position)"
+        f" SELECT part{before}.workspace_id, part{before}.head, given.*"
+        f" FROM part{before}, unnest({given}) AS given",
+    ]
+
+
+def _sql(write: _Rows, source: str) -> str:
     if isinstance(write, Change):
         return _update_sql(write.table, write.columns, write.key, source)
     insert = insert_sql(write.table, write.columns, f"SELECT * FROM {source}")

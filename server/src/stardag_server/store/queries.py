@@ -48,6 +48,34 @@ def state_columns(state: type[BuildTask] = BuildTask) -> tuple[Any, ...]:
 STATE_COLUMNS = state_columns()
 
 
+def event_columns() -> tuple[Any, ...]:
+    """Return the columns that the message of an event is made of."""
+    return (
+        Event.position,
+        Task.uuid.label("task_uuid"),
+        Event.type,
+        Event.attempt,
+        Event.event_time,
+        Event.monotonic,
+        Event.commit_time,
+        Stream.uuid.label("stream_uuid"),
+        Event.sequence,
+        Event.rejection,
+        Event.rejection_message,
+        Event.detail,
+    )
+
+
+def events_query(*columns: Any) -> sa.Select[*tuple[Any, ...]]:
+    """Return a query for columns of events, of their streams, and of their tasks if any."""
+    return (
+        sa.select(*columns)
+        .select_from(Event)
+        .join(Stream, Stream.id == Event.stream_id)
+        .outerjoin(Task, Task.id == Event.task_id)
+    )
+
+
 class Queries:
     """Reads of one database; each method is one consistent read of what is committed."""
 
@@ -107,22 +135,7 @@ class Queries:
     async def events(self, build: int, after: int, until: int, limit: int) -> Sequence[AnyRow]:
         """Return a build's events after one position up to another, in order."""
         query = (
-            sa.select(
-                Event.position,
-                Task.uuid.label("task_uuid"),
-                Event.type,
-                Event.attempt,
-                Event.event_time,
-                Event.monotonic,
-                Event.commit_time,
-                Stream.uuid.label("stream_uuid"),
-                Event.sequence,
-                Event.rejection,
-                Event.rejection_message,
-                Event.detail,
-            )
-            .join(Stream, Stream.id == Event.stream_id)
-            .outerjoin(Task, Task.id == Event.task_id)
+            events_query(*event_columns())
             .where(Event.build_id == build, Event.position > after, Event.position <= until)
             .order_by(Event.position)
             .limit(limit)

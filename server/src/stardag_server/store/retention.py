@@ -195,7 +195,7 @@ class Retention:
             orphans = sa.delete(Task).where(self._bulk.among(Task.id, tasks), ~elsewhere)
             gone = (await connection.execute(orphans.returning(Task.id, Task.uuid))).all()
             assets = await self._delete_with_tasks(connection, workspace, gone)
-        self._memory.forget(uuid.bytes)
+        self._memory.forget((workspace, uuid.bytes))
         return Deleted(tasks=len(gone), asset_revisions=assets)
 
     async def _delete_with_tasks(

@@ -257,6 +257,13 @@ class Event(Base):
 
     __tablename__ = "events"
     __table_args__ = (
+        # Of the few that were rejected, to be listed.
+        sa.Index(
+            "ix_events_rejected",
+            "commit_time",
+            postgresql_where=sa.text("rejection IS NOT NULL"),
+            sqlite_where=sa.text("rejection IS NOT NULL"),
+        ),
         {"postgresql_partition_by": "RANGE (commit_time)", "sqlite_with_rowid": False},
     )
 
@@ -275,10 +282,40 @@ class Event(Base):
     detail: Mapped[bytes | None]
 
 
+class WorkspaceLog(Base):
+    """How many commits wrote into the logs of a workspace's builds.
+
+    Whoever commits holds this row's lock from the last statement on, so that the order of these
+    numbers is the order of commits. `trimmed` is that of the newest commit of which events are
+    no longer kept.
+    """
+
+    __tablename__ = "workspace_logs"
+    __table_args__ = ({"postgresql_with": {"fillfactor": 50}},)
+
+    workspace_id: Mapped[int] = mapped_column(sa.ForeignKey(Workspace.id), primary_key=True)
+    head: Mapped[int]
+    trimmed: Mapped[int] = _zero()
+
+
+class CommittedRange(Base):
+    """The positions of a build's log that one of its workspace's commits wrote."""
+
+    __tablename__ = "committed_ranges"
+    __table_args__ = (sa.Index(None, "build_id"), {"sqlite_with_rowid": False})
+
+    workspace_id: Mapped[int] = mapped_column(primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True)
+    build_id: Mapped[int] = mapped_column(primary_key=True)
+    first_position: Mapped[int]
+    last_position: Mapped[int]
+
+
 class StrayEvent(Base):
     """A rejected event that names no known build, as received: kept to be looked at."""
 
     __tablename__ = "stray_events"
+    __table_args__ = (sa.Index(None, "commit_time"),)
 
     stream_id: Mapped[int] = mapped_column(primary_key=True)
     sequence: Mapped[int] = mapped_column(primary_key=True)

@@ -13,7 +13,17 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.orm import InstrumentedAttribute
 
-from stardag_server.store.bulk import Append, Change, Merge, Write, conflict_sql, insert_sql
+from stardag_server.store.bulk import (
+    NEXT_COMMIT,
+    Append,
+    Change,
+    LogCommit,
+    Merge,
+    Row,
+    Write,
+    conflict_sql,
+    insert_sql,
+)
 from stardag_server.store.schema import Base
 
 
@@ -50,14 +60,12 @@ class SqliteBulk:
         raw = (await connection.get_raw_connection()).driver_connection
         assert raw is not None
         for write in writes:
-            statement = _sql(write)
-            # Through SQLAlchemy it would be four trips to the driver's thread.
-            try:
-                await raw.executemany(statement, write.rows)
-            except sqlite3.Error as error:
-                raise DBAPIError.instance(
-                    statement, None, error, sqlite3.Error, hide_parameters=True
-                ) from error
+            if isinstance(write, LogCommit):
+                await _run(raw, NEXT_COMMIT.format("?"), [(write.workspace,)])
+                rows = [(write.workspace, write.workspace, *row) for row in write.rows]
+                await _run(raw, _LOG_RANGES, rows)
+            else:
+                await _run(raw, _sql(write), write.rows)
 
     async def create(self, connection: AsyncConnection, merge: Merge) -> Sequence[tuple[Any, int]]:
         """See Bulk. Nobody else writes meanwhile, so all are inserted, with the next keys."""
@@ -77,7 +85,23 @@ def _in_json(
     return column.in_(sa.select(each.c.value))
 
 
-def _sql(write: Write) -> str:
+_LOG_RANGES = (
+    "INSERT INTO committed_ranges (workspace_id, number, build_id, first_position, last_position)"
+    " VALUES (?, (SELECT head FROM workspace_logs WHERE workspace_id = ?), ?, ?, ?)"
+)
+
+
+async def _run(raw: Any, statement: str, rows: Sequence[Row]) -> None:
+    # Through SQLAlchemy it would be four trips to the driver's thread.
+    try:
+        await raw.executemany(statement, rows)
+    except sqlite3.Error as error:
+        raise DBAPIError.instance(
+            statement, None, error, sqlite3.Error, hide_parameters=True
+        ) from error
+
+
+def _sql(write: Append | Change | Merge) -> str:
     if isinstance(write, Change):
         return _update_sql(write.table, write.columns, write.key)
     insert = insert_sql(write.table, write.columns, _values(len(write.columns)))

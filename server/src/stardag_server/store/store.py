@@ -26,12 +26,14 @@ from stardag_server.store.listing import Listing
 from stardag_server.store.partitions import EventPartitions
 from stardag_server.store.postgres_bulk import PostgresBulk
 from stardag_server.store.queries import Queries
+from stardag_server.store.rejected_events import RejectedEvents
 from stardag_server.store.retention import Retention
 from stardag_server.store.samples import Samples
 from stardag_server.store.schema import Stream, Workspace, plain
 from stardag_server.store.silent_builds import silent_builds, silent_workspaces
 from stardag_server.store.sqlite_bulk import SqliteBulk
 from stardag_server.store.task_keys import TaskKeys
+from stardag_server.store.workspace_log import WorkspaceLogs
 from stardag_server.store.workspaces import Workspaces
 
 DEFAULT_WORKSPACE = "default"
@@ -74,6 +76,8 @@ class Store:
         self._memory = BuildMemory()
         self.queries = Queries(self._database, self._bulk)
         self.listing = Listing(self._database)
+        self.rejected = RejectedEvents(self._database)
+        self.logs = WorkspaceLogs(self._database)
         self.samples = Samples(self._database)
         self.history = History(self._database, self._bulk)
         self.assets = Assets(self._database)

@@ -9,6 +9,7 @@ from stardag_server.domain.retention import RetentionPolicy
 from stardag_server.store.database import Database, clock
 from stardag_server.store.partitions import EventPartitions
 from stardag_server.store.schema import Asset, Build, Event
+from stardag_server.store.workspace_log import forget_ranges
 
 _PORTION = 20_000
 _REVISIONS = 100
@@ -78,6 +79,7 @@ class Trimming:
             async with self._database.write() as connection:
                 note = sa.update(Build).where(Build.id == build, Build.trimmed < end)
                 await connection.execute(note.values(trimmed=end))
+                await forget_ranges(connection, build, end)
                 await connection.execute(
                     sa.delete(Event).where(
                         Event.build_id == build, Event.position > begin, Event.position <= end
