@@ -37,6 +37,7 @@ from stardag_server.store.migration import migrate
 from stardag_server.store.store import Store
 from stardag_server.sweep import Sweep
 from stardag_server.transport.server import GrpcServer
+from stardag_server.transport.tls import TlsFiles
 from stardag_server.watch import Watching
 
 _log = logging.getLogger(__name__)
@@ -71,7 +72,7 @@ async def serving(loaded: Settings) -> AsyncGenerator[int]:
             token,
             loaded.reflection,
         )
-        yield await server.start(loaded.host, loaded.port)
+        yield await server.start(loaded.host, loaded.port, _tls(loaded))
         await server.announce_end()
         publishing.drain()
         watching.drain()
@@ -81,6 +82,12 @@ async def serving(loaded: Settings) -> AsyncGenerator[int]:
             task.cancel()
         await asyncio.gather(*background, return_exceptions=True)
         await store.close()
+
+
+def _tls(loaded: Settings) -> TlsFiles | None:
+    if loaded.tls_certificate is None or loaded.tls_key is None:
+        return None
+    return TlsFiles(loaded.tls_certificate, loaded.tls_key, loaded.tls_client_ca)
 
 
 def _services(

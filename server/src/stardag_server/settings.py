@@ -51,6 +51,9 @@ class Settings:
     reflection: bool
     retention_days: int
     log_level: str
+    tls_certificate: Path | None
+    tls_key: Path | None
+    tls_client_ca: Path | None
     sources: Mapping[str, str]
     """Where each value comes from: "option", "environment" or "default"."""
 
@@ -83,8 +86,9 @@ def load(options: Mapping[str, Any], environment: Mapping[str, str]) -> Settings
         .absolute()
     )
     default_url = sa.URL.create(_DRIVERS["sqlite"], database=str(data_dir / "stardag.sqlite"))
+    certificate, key, client_ca = _tls_files(given)
     return Settings(
-        host=_host(given.get("host", "127.0.0.1")),
+        host=_host(given.get("host", "127.0.0.1"), certificate is not None),
         port=_port(given.get("port", DEFAULT_PORT)),
         data_dir=data_dir,
         database_url=_database_url(given["database_url"])
@@ -94,6 +98,9 @@ def load(options: Mapping[str, Any], environment: Mapping[str, str]) -> Settings
         reflection=_flag("reflection", given.get("reflection", False)),
         retention_days=_days("retention_days", given.get("retention_days", DEFAULT_DAYS)),
         log_level=_log_level(given.get("log_level", "info")),
+        tls_certificate=certificate,
+        tls_key=key,
+        tls_client_ca=client_ca,
         sources=sources,
     )
 
@@ -103,17 +110,26 @@ def default_token_file() -> Path:
     return platformdirs.user_data_path("stardag-server") / "token"
 
 
-def _host(value: str) -> str:
+def _tls_files(given: Mapping[str, Any]) -> list[Path | None]:
+    names = ("tls_certificate", "tls_key", "tls_client_ca")
+    files = [Path(given[name]).expanduser().absolute() if name in given else None for name in names]
+    if any(files) and not all(files[:2]):
+        missing = names[0] if files[0] is None else names[1]
+        raise SettingInvalid(f"{missing}: is not set; TLS needs both tls_certificate and tls_key")
+    return files
+
+
+def _host(value: str, tls: bool) -> str:
     loopback = value == "localhost"
     if not loopback:
         try:
             loopback = ipaddress.ip_address(value).is_loopback
         except ValueError:
             loopback = False
-    if not loopback:
+    if not loopback and not tls:
         raise SettingInvalid(
-            f"host = {value!r}: this version listens on loopback only (127.0.0.1, ::1 or"
-            " localhost), because it has no TLS; put a proxy that has in front of it"
+            f"host = {value!r}: without TLS the server listens on loopback only (127.0.0.1,"
+            " ::1 or localhost); set tls_certificate and tls_key"
         )
     return value
 

@@ -25,6 +25,9 @@ def serve(
     reflection: bool | None = None,
     retention_days: int | None = None,
     log_level: str | None = None,
+    tls_certificate: Path | None = None,
+    tls_key: Path | None = None,
+    tls_client_ca: Path | None = None,
 ) -> int:
     """Serve until SIGTERM or SIGINT; the database is migrated first.
 
@@ -34,7 +37,7 @@ def serve(
     Parameters
     ----------
     host
-        Address to listen on; loopback only. Default 127.0.0.1.
+        Address to listen on; without TLS loopback only. Default 127.0.0.1.
     port
         Port to listen on; 0 for any. Default 7465.
     data_dir
@@ -50,6 +53,12 @@ def serve(
         0 for ever. Default 90.
     log_level
         debug, info, warning or error.
+    tls_certificate
+        PEM file of the server's certificate and its chain; with it the server speaks TLS only.
+    tls_key
+        PEM file of the certificate's key, without a password.
+    tls_client_ca
+        PEM file of the CA; clients must then have a certificate of it, beside the token.
     """
     loaded = settings.load(locals(), os.environ)
     log.set_up(loaded.log_level)
@@ -83,6 +92,8 @@ def _collect_seldom() -> None:
 
 def _greet(loaded: Settings, port: int) -> None:
     address = f"[{loaded.host}]:{port}" if ":" in loaded.host else f"{loaded.host}:{port}"
+    if loaded.tls_certificate is not None:
+        address = f"https://{address}"
     print(f"listening on {address}")
     print(f"to track builds here: export STARDAG_SERVER={shlex.quote(address)}", flush=True)
     if loaded.token_file != settings.default_token_file():
