@@ -75,7 +75,8 @@ async def test_events_are_filtered_by_each_field(client: Client, make: Producer)
 async def test_what_can_not_be_listed_is_refused(
     client: Client, make: Producer, request_: dict[str, Any], reason: str
 ):
-    request = ListEventsRequest(**{"build_id": make.build_id, **request_})
+    given: dict[str, Any] = {"build_id": make.build_id, **request_}
+    request = ListEventsRequest(**given)
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await client.events.ListEvents(request, metadata=client.metadata)
     assert Refused.of(caught.value).reason == reason

@@ -48,6 +48,27 @@ def test_loopback_may_be_listened_on(host: str):
     assert load({"host": host}, {}).host == host
 
 
+def test_with_tls_any_address_may_be_listened_on(tmp_path: Path):
+    files = {"tls_certificate": tmp_path / "cert.pem", "tls_key": tmp_path / "key.pem"}
+    loaded = load({"host": "0.0.0.0", **files}, {})
+    assert (loaded.host, loaded.tls_certificate, loaded.tls_client_ca) == (
+        "0.0.0.0",
+        tmp_path / "cert.pem",
+        None,
+    )
+
+
+@pytest.mark.parametrize("given", ["tls_certificate", "tls_key", "tls_client_ca"])
+def test_half_of_what_tls_needs_is_refused(given: str, tmp_path: Path):
+    with pytest.raises(SettingInvalid, match="needs both tls_certificate and tls_key"):
+        load({given: tmp_path / "file.pem"}, {})
+
+
+def test_plaintext_off_loopback_is_refused_with_the_settings_that_allow_it():
+    with pytest.raises(SettingInvalid, match="set tls_certificate and tls_key"):
+        load({"host": "0.0.0.0"}, {})
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [

@@ -22,6 +22,7 @@ from stardag_server.settings import SettingInvalid
 from stardag_server.store.database import sqlstate
 from stardag_server.store.migration import DatabaseNewer
 from stardag_server.transport.server import PortTaken
+from stardag_server.transport.tls import CertificateUnusable
 
 _REFUSED = 1
 _USAGE = 2
@@ -47,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """
     try:
         code = app(sys.argv[1:] if arguments is None else arguments, result_action="return_value")
-    except SettingInvalid as error:
+    except (SettingInvalid, CertificateUnusable) as error:
         code = _say(error, _USAGE)
     except StorageUnavailable as error:
         code = _say(_storage_fault(error.__cause__), _FAULT)

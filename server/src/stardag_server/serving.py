@@ -49,6 +49,7 @@ from stardag_server.store.migration import migrate
 from stardag_server.store.store import DEFAULT_WORKSPACE, Store
 from stardag_server.sweep import Sweep
 from stardag_server.transport.server import GrpcServer
+from stardag_server.transport.tls import TlsFiles
 from stardag_server.usage import Usage
 from stardag_server.watch import Watching
 from stardag_server.watch_workspace import WorkspaceWatching
@@ -129,6 +130,8 @@ async def serving(loaded: Settings) -> AsyncGenerator[Ports]:
             metrics.ready(ready)
             await server.announce(ready)
 
+        if loaded.insecure_plaintext and loaded.tls_certificate is None:
+            _log.warning("insecure_plaintext: whoever is on the way reads credentials")
         readiness = Readiness(store.info, tell)
         http_port = None
         if loaded.http_port is not None:
@@ -136,7 +139,7 @@ async def serving(loaded: Settings) -> AsyncGenerator[Ports]:
             http_port = await stack.enter_async_context(
                 http_serving(app, loaded.http_host, loaded.http_port)
             )
-        port = await server.start(loaded.host, loaded.port)
+        port = await server.start(loaded.host, loaded.port, _tls(loaded))
         await readiness.look()
         background.append(asyncio.create_task(readiness.run()))
         yield Ports(port, http_port)
@@ -152,6 +155,12 @@ async def _end(tasks: list[asyncio.Task[None]]) -> None:
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _tls(loaded: Settings) -> TlsFiles | None:
+    if loaded.tls_certificate is None or loaded.tls_key is None:
+        return None
+    return TlsFiles(loaded.tls_certificate, loaded.tls_key, loaded.tls_client_ca)
 
 
 def _services(

@@ -65,6 +65,10 @@ class Settings:
     drain_seconds: float
     log_level: str
     log_format: str
+    tls_certificate: Path | None
+    tls_key: Path | None
+    tls_client_ca: Path | None
+    insecure_plaintext: bool
     sources: Mapping[str, str]
     """Where each value comes from: "option", "environment", the path of a file, or "default"."""
 
@@ -97,8 +101,10 @@ def load(options: Mapping[str, Any], environment: Mapping[str, str]) -> Settings
             given[name], sources[name] = in_file[name], str(file)
     data_dir = _path(given.get("data_dir", platformdirs.user_data_path("stardag-server")))
     default_url = sa.URL.create(_DRIVERS["sqlite"], database=str(data_dir / "stardag.sqlite"))
+    certificate, key, client_ca = _tls_files(given)
+    plaintext = _flag("insecure_plaintext", given.get("insecure_plaintext", False))
     return Settings(
-        host=_host(given.get("host", "127.0.0.1")),
+        host=_host(given.get("host", "127.0.0.1"), certificate is not None or plaintext),
         port=_port("port", given.get("port", DEFAULT_PORT)),
         http_host=str(given.get("http_host", "127.0.0.1")),
         http_port=_http_port(given.get("http_port", DEFAULT_HTTP_PORT)),
@@ -117,6 +123,10 @@ def load(options: Mapping[str, Any], environment: Mapping[str, str]) -> Settings
         drain_seconds=_seconds("drain_seconds", given.get("drain_seconds", 0)),
         log_level=_choice("log_level", given.get("log_level", "info"), LEVELS),
         log_format=_choice("log_format", given.get("log_format", "text"), FORMATS),
+        tls_certificate=certificate,
+        tls_key=key,
+        tls_client_ca=client_ca,
+        insecure_plaintext=plaintext,
         sources=sources,
     )
 
@@ -152,11 +162,20 @@ def _is_loopback(host: str | None) -> bool:
         return False
 
 
-def _host(value: str) -> str:
-    if not _is_loopback(value):
+def _tls_files(given: Mapping[str, Any]) -> list[Path | None]:
+    names = ("tls_certificate", "tls_key", "tls_client_ca")
+    files = [_path(given[name]) if name in given else None for name in names]
+    if any(files) and not all(files[:2]):
+        missing = names[0] if files[0] is None else names[1]
+        raise SettingInvalid(f"{missing}: is not set; TLS needs both tls_certificate and tls_key")
+    return files
+
+
+def _host(value: str, may_be_open: bool) -> str:
+    if not _is_loopback(value) and not may_be_open:
         raise SettingInvalid(
-            f"host = {value!r}: this version listens on loopback only (127.0.0.1, ::1 or"
-            " localhost), because it has no TLS; put a proxy that has in front of it"
+            f"host = {value!r}: without TLS the server listens on loopback only (127.0.0.1,"
+            " ::1 or localhost); set tls_certificate and tls_key"
         )
     return value
 

@@ -38,6 +38,10 @@ def serve(
     drain_seconds: float | None = None,
     log_level: str | None = None,
     log_format: str | None = None,
+    tls_certificate: Path | None = None,
+    tls_key: Path | None = None,
+    tls_client_ca: Path | None = None,
+    insecure_plaintext: bool | None = None,
 ) -> int:
     """Serve until SIGTERM or SIGINT; the database is migrated first.
 
@@ -47,7 +51,7 @@ def serve(
     Parameters
     ----------
     host
-        Address to listen on; loopback only. Default 127.0.0.1.
+        Address to listen on; without TLS loopback only. Default 127.0.0.1.
     port
         Port to listen on; 0 for any. Default 7465.
     http_host
@@ -86,6 +90,15 @@ def serve(
         debug, info, warning or error.
     log_format
         text, or json: one object a line.
+    tls_certificate
+        PEM file of the server's certificate and its chain; with it the server speaks TLS only.
+    tls_key
+        PEM file of the certificate's key, without a password.
+    tls_client_ca
+        PEM file of the CA; clients must then have a certificate of it, beside their credential.
+    insecure_plaintext
+        Listen off loopback without TLS: whoever is on the way reads all, credentials too. For a
+        proxy with TLS in front of the server, on a network where nobody else is.
     """
     loaded = settings.load(locals(), os.environ)
     log.set_up(loaded.log_level, loaded.log_format)
@@ -117,6 +130,8 @@ async def _serve(loaded: Settings) -> None:
 
 def _greet(loaded: Settings, ports: Ports) -> None:
     address = _address(loaded.host, ports.grpc)
+    if loaded.tls_certificate is not None:
+        address = f"https://{address}"
     print(f"listening on {address}")
     print(f"to track builds here: export STARDAG_SERVER={shlex.quote(address)}")
     if loaded.token_file != settings.default_token_file():

@@ -22,6 +22,7 @@ from stardag_server.metrics import Metrics
 from stardag_server.transport.boundary import Boundary, authorization
 from stardag_server.transport.handlers import service_handler
 from stardag_server.transport.open_calls import OpenCalls
+from stardag_server.transport.tls import TlsFiles
 
 OPEN_METHODS = frozenset(
     method for method, access in scopes.ACCESS.items() if access is scopes.Access.PUBLIC
@@ -87,14 +88,20 @@ class GrpcServer:
             reflection.enable_server_reflection([*names, reflection.SERVICE_NAME], self._server)
         self._names = ["", *(descriptor.full_name for descriptor in services)]
 
-    async def start(self, host: str, port: int) -> int:
+    async def start(self, host: str, port: int, tls: TlsFiles | None) -> int:
         """Listen on an address and serve; port 0 means any. Return the port.
 
-        Raises PortTaken if the address can't be listened on.
+        Without `tls` in plaintext. Raises CertificateUnusable, and PortTaken if the address
+        can't be listened on.
         """
+        credentials = None if tls is None else tls.credentials()
         address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
         try:
-            port = self._server.add_insecure_port(address)
+            port = (
+                self._server.add_insecure_port(address)
+                if credentials is None
+                else self._server.add_secure_port(address, credentials)
+            )
         except RuntimeError as error:
             raise PortTaken(address, "--port") from error
         await self._server.start()
