@@ -61,6 +61,11 @@ class ServerProcess:
         self._process.send_signal(number)
 
     @property
+    def pid(self) -> int:
+        """Id of the process."""
+        return self._process.pid
+
+    @property
     def token(self) -> str:
         """The token that calls must carry."""
         return (self.data_dir / "token").read_text().strip()

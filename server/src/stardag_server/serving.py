@@ -130,15 +130,8 @@ async def serving(loaded: Settings) -> AsyncGenerator[Ports]:
             metrics.ready(ready)
             await server.announce(ready)
 
-        if loaded.insecure_plaintext and loaded.tls_certificate is None:
-            _log.warning("insecure_plaintext: whoever is on the way reads credentials")
         readiness = Readiness(store.info, tell)
-        http_port = None
-        if loaded.http_port is not None:
-            app = application(readiness, metrics, (loaded.http_host,))
-            http_port = await stack.enter_async_context(
-                http_serving(app, loaded.http_host, loaded.http_port)
-            )
+        http_port = await stack.enter_async_context(_http(loaded, readiness, metrics))
         port = await server.start(loaded.host, loaded.port, _tls(loaded))
         await readiness.look()
         background.append(asyncio.create_task(readiness.run()))
@@ -157,8 +150,23 @@ async def _end(tasks: list[asyncio.Task[None]]) -> None:
     await asyncio.gather(*tasks, return_exceptions=True)
 
 
+@contextlib.asynccontextmanager
+async def _http(
+    loaded: Settings, readiness: Readiness, metrics: Metrics
+) -> AsyncGenerator[int | None]:
+    """Serve HTTP during the block, unless it is off; give the port."""
+    if loaded.http_port is None:
+        yield None
+        return
+    app = application(readiness, metrics, (loaded.http_host,))
+    async with http_serving(app, loaded.http_host, loaded.http_port) as port:
+        yield port
+
+
 def _tls(loaded: Settings) -> TlsFiles | None:
     if loaded.tls_certificate is None or loaded.tls_key is None:
+        if loaded.insecure_plaintext:
+            _log.warning("insecure_plaintext: whoever is on the way reads all, credentials too")
         return None
     return TlsFiles(loaded.tls_certificate, loaded.tls_key, loaded.tls_client_ca)
 

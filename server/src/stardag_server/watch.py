@@ -37,6 +37,7 @@ from stardag_server.services.messages import (
     now,
     task_state_message,
 )
+from stardag_server.shared_reads import SharedReads
 from stardag_server.store.queries import AnyRow, Queries
 
 _MERGED_EVENTS = 5_000
@@ -62,6 +63,7 @@ class Watching:
     def __init__(self, queries: Queries, heads: Heads) -> None:
         self._queries = queries
         self._heads = heads
+        self._reads = SharedReads()
         self._draining = False
 
     def drain(self) -> None:
@@ -78,14 +80,22 @@ class Watching:
             raise RequestInvalid.of("mode", "is not a mode of this version")
         heartbeat = heartbeat_seconds(request.heartbeat_interval)
         build = await self._queries.build(workspace, id)
-        watch = _Watch(self._queries, build, request.mode == WATCH_MODE_EVENTS, request.cursor)
+        watch = _Watch(
+            self._queries, self._reads, build, request.mode == WATCH_MODE_EVENTS, request.cursor
+        )
         with self._heads.follow(build.id, build.head):
             async for response in watch.snapshot(build):
                 self._check_draining()
                 yield response
             while True:
                 self._check_draining()
-                build = await self._queries.build(workspace, id)
+                # It may be older than what woke us, then there is no waiting below; or than
+                # what was delivered.
+                build = await self._reads.get(
+                    (workspace, id), lambda: self._queries.build(workspace, id)
+                )
+                if build.head < watch.position:
+                    continue
                 async for response in watch.changes(build):
                     yield response
                 if build.status != BUILD_STATUS_RUNNING:
@@ -101,8 +111,11 @@ class Watching:
 class _Watch:
     """One watcher's place in one build, and the responses that move it."""
 
-    def __init__(self, queries: Queries, build: AnyRow, events: bool, cursor: str) -> None:
+    def __init__(
+        self, queries: Queries, reads: SharedReads, build: AnyRow, events: bool, cursor: str
+    ) -> None:
         self._queries = queries
+        self._reads = reads
         self._key: int = build.id
         self._id = str(build.uuid)
         self._events = events
@@ -145,7 +158,7 @@ class _Watch:
             news = self._new_events(build) if self._events else self._new_states(build)
             async for response in news:
                 yield response
-        if self._sent_head != build.head:
+        if build.head > self._sent_head:
             yield self._response(build)
 
     def heartbeat(self) -> WatchBuildResponse:
@@ -153,9 +166,8 @@ class _Watch:
         return WatchBuildResponse(cursor=self._cursor(), heartbeat=True, server_time=now())
 
     async def _new_events(self, build: AnyRow) -> AsyncIterator[WatchBuildResponse]:
-        rows = await self._queries.events(
-            self._key, self._place.position, build.head, limits.MAX_PART_ITEMS
-        )
+        wanted = (self._key, self._place.position, build.head, limits.MAX_PART_ITEMS)
+        rows = await self._reads.get(("events", *wanted), lambda: self._queries.events(*wanted))
         if not rows or rows[0].position != self._place.position + 1:
             raise CursorExpired
         pages = [*parts(event_message(row, self._id) for row in rows)]
@@ -165,7 +177,10 @@ class _Watch:
 
     async def _new_states(self, build: AnyRow) -> AsyncIterator[WatchBuildResponse]:
         until = min(build.head, self._place.position + _MERGED_EVENTS)
-        rows = await self._queries.changed_task_states(self._key, self._place.position, until)
+        wanted = (self._key, self._place.position, until)
+        rows = await self._reads.get(
+            ("states", *wanted), lambda: self._queries.changed_task_states(*wanted)
+        )
         pages = [*parts(task_state_message(row, self._id) for row in rows)]
         for number, page in enumerate(pages, 1):
             # Only with the last page everything up to there is delivered.
@@ -181,8 +196,8 @@ class _Watch:
         events: list[Event] | None = None,
         snapshot_complete: bool = False,
     ) -> WatchBuildResponse:
-        news = build.head != self._sent_head
-        self._sent_head = build.head
+        news = build.head > self._sent_head
+        self._sent_head = max(build.head, self._sent_head)
         return WatchBuildResponse(
             cursor=self._cursor(),
             build=build_message(build, build.root_task_ids) if news else None,

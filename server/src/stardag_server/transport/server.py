@@ -39,6 +39,14 @@ _OPTIONS = (
     ("grpc.keepalive_timeout_ms", 20_000),
     ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
     ("grpc.keepalive_permit_without_calls", 1),
+    # Who connects and says nothing is not waited for.
+    ("grpc.server_handshake_timeout_ms", 5_000),
+    # Connections are made anew from time to time, so that they spread over replicas that were
+    # started since; streams go on elsewhere by their sequence numbers and cursors.
+    ("grpc.max_connection_age_ms", 30 * 60_000),
+    ("grpc.max_connection_age_grace_ms", 30_000),
+    # More calls at once belong on more connections.
+    ("grpc.max_concurrent_streams", 1_000),
 )
 
 
