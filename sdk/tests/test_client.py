@@ -30,6 +30,8 @@ from stardag.tracking import events, frames
 from stardag.tracking.address import parse_address
 from stardag.tracking.credential import Credential
 from stardag.v1 import build_service_pb2, event_service_pb2, registry_service_pb2
+from stardag.v1.asset_pb2 import ASSET_KIND_MARKDOWN
+from stardag.v1.asset_service_pb2 import AssetDraft, UploadAssetRequest
 from stardag.v1.build_pb2 import BUILD_STATUS_COMPLETED, BUILD_STATUS_RUNNING
 from stardag.v1.event_pb2 import Event, NewEvent
 from stardag.v1.task_pb2 import TASK_STATUS_COMPLETED
@@ -265,3 +267,33 @@ def publish_when_up(
             time.sleep(0.05)
         else:
             return
+
+
+def uploaded(content: bytes, name: str) -> list[UploadAssetRequest]:
+    draft = AssetDraft(task_id=str(uuid.uuid4()), name=name, kind=ASSET_KIND_MARKDOWN)
+    return [UploadAssetRequest(draft=draft), UploadAssetRequest(chunk=content)]
+
+
+def test_a_stream_of_requests_has_the_credential_and_the_errors(shared_server: Server) -> None:
+    with connect(shared_server.config) as client:
+        response = client.assets.UploadAsset(iter(uploaded(b"# A", "a")))
+        assert response.asset.size_bytes == 3
+        with pytest.raises(ServerError) as caught:
+            client.assets.UploadAsset(iter(uploaded(b"# A", "")))
+        assert caught.value.reason
+        stream = event_service_pb2.OpenEventStream(stream_id=str(uuid.uuid4()))
+        opening = iter([event_service_pb2.PublishEventsRequest(open=stream)])
+        assert next(iter(client.events.PublishEvents(opening))).HasField("opened")
+
+
+async def test_in_asyncio_it_has_the_credential(shared_server: Server) -> None:
+    async with connect_aio(shared_server.config) as client:
+        response = await client.assets.UploadAsset(iter(uploaded(b"# A", "a")))
+        assert response.asset.size_bytes == 3
+        with pytest.raises(grpc.aio.AioRpcError):
+            await client.assets.UploadAsset(iter(uploaded(b"# A", "")))
+        stream = event_service_pb2.OpenEventStream(stream_id=str(uuid.uuid4()))
+        call = client.events.PublishEvents(
+            iter([event_service_pb2.PublishEventsRequest(open=stream)])
+        )
+        assert (await call.read()).HasField("opened")  # type: ignore[union-attr]

@@ -4,11 +4,11 @@
         for build in client.list_builds():
             print(build.build_id, build.name)
 
-`Client` is for threads and `AsyncClient` for asyncio. The stubs `builds`, `events`,
-`leases` and `registry` are those generated from the contract: all it offers can be called. Every
-unary call has a deadline of ten seconds unless it is given another, and fails with a
-`ServerError`, which says what went wrong and what to do; or with a `ConfigError` if the
-token file can't be read, which is done anew for each call.
+`Client` is for threads and `AsyncClient` for asyncio. The stubs `admin`, `assets`, `auth`,
+`builds`, `events`, `leases`, `registry` and `workspaces` are those generated from the contract: all
+it offers can be called. Every unary call has a deadline of ten seconds unless it is given
+another, and fails with a `ServerError`, which says what went wrong and what to do; or with a
+`ConfigError` if the token file can't be read, which is done anew for each call.
 """
 
 from __future__ import annotations
@@ -27,15 +27,22 @@ from stardag.tracking.address import Address, parse_address
 from stardag.tracking.backoff import Backoff
 from stardag.tracking.credential import Credential, configured_credential
 from stardag.v1 import build_service_pb2, event_service_pb2, registry_service_pb2
+from stardag.v1.admin_service_pb2_grpc import AdminServiceStub
+from stardag.v1.asset_service_pb2_grpc import AssetServiceStub
+from stardag.v1.auth_service_pb2_grpc import AuthServiceStub
 from stardag.v1.build_service_pb2_grpc import BuildServiceStub
 from stardag.v1.event_service_pb2_grpc import EventServiceStub
 from stardag.v1.lease_service_pb2_grpc import LeaseServiceStub
 from stardag.v1.registry_service_pb2_grpc import RegistryServiceStub
+from stardag.v1.workspace_service_pb2_grpc import WorkspaceServiceStub
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 
     from stardag.config import Config
+    from stardag.v1.admin_service_pb2_grpc import AdminServiceAsyncStub
+    from stardag.v1.asset_service_pb2_grpc import AssetServiceAsyncStub
+    from stardag.v1.auth_service_pb2_grpc import AuthServiceAsyncStub
     from stardag.v1.build_pb2 import Build, BuildStatus
     from stardag.v1.build_service_pb2_grpc import BuildServiceAsyncStub
     from stardag.v1.event_service_pb2 import WatchBuildResponse, WatchMode
@@ -43,6 +50,7 @@ if TYPE_CHECKING:
     from stardag.v1.lease_service_pb2_grpc import LeaseServiceAsyncStub
     from stardag.v1.registry_service_pb2_grpc import RegistryServiceAsyncStub
     from stardag.v1.task_pb2 import Task, TaskState, TaskStatus
+    from stardag.v1.workspace_service_pb2_grpc import WorkspaceServiceAsyncStub
 
 DEADLINE_S = 10.0
 """Seconds a unary call may take unless it is given another limit."""
@@ -96,20 +104,28 @@ def connect_aio(config: Config) -> AsyncClient:
 class Client:
     """Calls a server from threads. A context manager, or to be closed."""
 
+    admin: AdminServiceStub
+    assets: AssetServiceStub
+    auth: AuthServiceStub
     builds: BuildServiceStub
     events: EventServiceStub
     leases: LeaseServiceStub
     registry: RegistryServiceStub
+    workspaces: WorkspaceServiceStub
 
     def __init__(self, address: Address, credential: Credential) -> None:
         """Prepare to call `address`. Raises `ConfigError` if that would leak the credential."""
         address.require_safe_for(credential)
         self._channel = rpc.channel(address)
         channel = grpc.intercept_channel(self._channel, _Guard(_Terms(address, credential)))
+        self.admin = AdminServiceStub(channel)
+        self.assets = AssetServiceStub(channel)
+        self.auth = AuthServiceStub(channel)
         self.builds = BuildServiceStub(channel)
         self.events = EventServiceStub(channel)
         self.leases = LeaseServiceStub(channel)
         self.registry = RegistryServiceStub(channel)
+        self.workspaces = WorkspaceServiceStub(channel)
 
     def get_task(self, task_id: str) -> Task:
         """Return a task. Raises `NotFoundError`, and `ServerError` otherwise."""
@@ -175,22 +191,28 @@ class Client:
 class AsyncClient:
     """Calls a server from asyncio; make it where the event loop runs. Otherwise as `Client`."""
 
+    admin: AdminServiceAsyncStub
+    assets: AssetServiceAsyncStub
+    auth: AuthServiceAsyncStub
     builds: BuildServiceAsyncStub
     events: EventServiceAsyncStub
     leases: LeaseServiceAsyncStub
     registry: RegistryServiceAsyncStub
+    workspaces: WorkspaceServiceAsyncStub
 
     def __init__(self, address: Address, credential: Credential) -> None:
         """Prepare to call `address`. Raises `ConfigError` if that would leak the credential."""
         address.require_safe_for(credential)
         terms = _Terms(address, credential)
-        self._channel = rpc.aio_channel(
-            address, [_AsyncUnaryGuard(terms), _AsyncStreamGuard(terms)]
-        )
+        self._channel = rpc.aio_channel(address, [guard(terms) for guard in _ASYNC_GUARDS])
+        self.admin = AdminServiceStub(self._channel)
+        self.assets = AssetServiceStub(self._channel)
+        self.auth = AuthServiceStub(self._channel)
         self.builds = BuildServiceStub(self._channel)
         self.events = EventServiceStub(self._channel)
         self.leases = LeaseServiceStub(self._channel)
         self.registry = RegistryServiceStub(self._channel)
+        self.workspaces = WorkspaceServiceStub(self._channel)
 
     async def list_builds(
         self, statuses: Sequence[BuildStatus.ValueType] = ()
@@ -324,7 +346,12 @@ class _Terms:
         return ServerError(f"{self.address} refused the call: {failure}", failure)
 
 
-class _Guard(grpc.UnaryUnaryClientInterceptor, grpc.UnaryStreamClientInterceptor):
+class _Guard(
+    grpc.UnaryUnaryClientInterceptor,
+    grpc.UnaryStreamClientInterceptor,
+    grpc.StreamUnaryClientInterceptor,
+    grpc.StreamStreamClientInterceptor,
+):
     def __init__(self, terms: _Terms) -> None:
         self._terms = terms
 
@@ -340,6 +367,20 @@ class _Guard(grpc.UnaryUnaryClientInterceptor, grpc.UnaryStreamClientInterceptor
         self, continuation: Callable[..., Any], client_call_details: Any, request: Any
     ) -> Any:
         call = continuation(self._terms.apply(client_call_details, unary=False), request)
+        return self._responses(call)
+
+    def intercept_stream_unary(
+        self, continuation: Callable[..., Any], client_call_details: Any, request_iterator: Any
+    ) -> Any:
+        call = continuation(self._terms.apply(client_call_details, unary=False), request_iterator)
+        if (error := call.exception()) is not None:
+            raise self._terms.error(error) from None
+        return call
+
+    def intercept_stream_stream(
+        self, continuation: Callable[..., Any], client_call_details: Any, request_iterator: Any
+    ) -> Any:
+        call = continuation(self._terms.apply(client_call_details, unary=False), request_iterator)
         return self._responses(call)
 
     def _responses(self, call: Any) -> Iterator[Any]:
@@ -383,3 +424,37 @@ class _AsyncStreamGuard(grpc.aio.UnaryStreamClientInterceptor):
             raise self._terms.error(error) from None
         finally:
             call.cancel()
+
+
+class _AsyncStreamUnaryGuard(grpc.aio.StreamUnaryClientInterceptor):
+    """Gives the credential; failures stay those of grpc, as the caller writes to the call."""
+
+    def __init__(self, terms: _Terms) -> None:
+        self._terms = terms
+
+    async def intercept_stream_unary(
+        self, continuation: Callable[..., Any], client_call_details: Any, request_iterator: Any
+    ) -> Any:
+        details = self._terms.apply(client_call_details, unary=False)
+        return await continuation(details, request_iterator)
+
+
+class _AsyncBothStreamGuard(grpc.aio.StreamStreamClientInterceptor):
+    """As the one for streams with one response."""
+
+    def __init__(self, terms: _Terms) -> None:
+        self._terms = terms
+
+    async def intercept_stream_stream(
+        self, continuation: Callable[..., Any], client_call_details: Any, request_iterator: Any
+    ) -> Any:
+        details = self._terms.apply(client_call_details, unary=False)
+        return await continuation(details, request_iterator)
+
+
+_ASYNC_GUARDS = (
+    _AsyncUnaryGuard,
+    _AsyncStreamGuard,
+    _AsyncStreamUnaryGuard,
+    _AsyncBothStreamGuard,
+)
