@@ -37,9 +37,11 @@ def migrate(connection: sa.Connection) -> None:
 async def migrate_url(url: str) -> None:
     """Connect, migrate, and commit."""
     engine = create_async_engine(url)
-    async with engine.begin() as connection:
-        await connection.run_sync(migrate)
-    await engine.dispose()
+    try:
+        async with engine.begin() as connection:
+            await connection.run_sync(migrate)
+    finally:
+        await engine.dispose()
 
 
 if (given := context.config.attributes.get("connection")) is not None:

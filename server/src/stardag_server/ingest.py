@@ -19,7 +19,7 @@ from stardag_server.domain.batch import Batch, Committed
 from stardag_server.domain.event_check import Rejection
 from stardag_server.domain.refusals import Refusal, ServerOverloaded, StorageUnavailable
 from stardag_server.metrics import Metrics
-from stardag_server.store.database import may_be_poison, sqlstate
+from stardag_server.store.database import DEADLOCK_SQLSTATES, may_be_poison, sqlstate
 from stardag_server.store.store import Store
 
 _log = logging.getLogger(__name__)
@@ -30,7 +30,6 @@ _QUEUE_EVENTS = 50_000
 """Most events of one workspace that wait to be committed."""
 _ALL_QUEUES_EVENTS = 4 * _QUEUE_EVENTS
 _MAX_CAUSE = 200
-_DEADLOCK_SQLSTATES = ("40001", "40P01")
 
 _POISON = Rejection(
     pb.EVENT_REJECTION_REASON_EVENT_INVALID, "the database refused to store this event"
@@ -208,7 +207,7 @@ class Ingest:
             # A fault of the code that folds poisons a group as much as one of
             # the statement that stores it: what is to blame is found by halving.
             except Exception as error:
-                if sqlstate(error) in _DEADLOCK_SQLSTATES:
+                if sqlstate(error) in DEADLOCK_SQLSTATES:
                     continue
                 if not may_be_poison(error):
                     raise

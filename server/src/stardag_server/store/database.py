@@ -34,6 +34,8 @@ _RESTED_SINCE = "rested_since"
 _PASSING_SQLSTATES = ("08", "25006", "53", "57")
 # Cardinality, data, constraints, limits of a row.
 _DATA_SQLSTATES = ("21", "22", "23", "54")
+DEADLOCK_SQLSTATES = ("40001", "40P01")
+"""Of a transaction that was rolled back for another, and may be done again."""
 _PASSING_TEXTS = (
     "connection is closed",
     "database is locked",

@@ -7,11 +7,13 @@ import sqlalchemy as sa
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from sqlalchemy.exc import DBAPIError
 
 import stardag_server
-from stardag_server.store.database import Database
+from stardag_server.store.database import DEADLOCK_SQLSTATES, Database, sqlstate
 
 _LOCK = 0x5354_4152_0001
+_TRIES = 10
 
 
 class DatabaseNewer(Exception):
@@ -41,8 +43,15 @@ async def migrate(url: sa.URL) -> str:
         Path(str(url.database)).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     database = Database(url)
     try:
-        async with database.write() as connection:
-            return await connection.run_sync(_upgrade)
+        for left in reversed(range(_TRIES)):
+            try:
+                async with database.write() as connection:
+                    return await connection.run_sync(_upgrade)
+            except DBAPIError as error:
+                # Servers that commit meanwhile lock tables in another order.
+                if sqlstate(error) not in DEADLOCK_SQLSTATES or not left:
+                    raise
+        raise AssertionError("the last try returns or raises")
     finally:
         await database.close()
 
