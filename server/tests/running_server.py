@@ -89,7 +89,8 @@ async def running(url: sa.URL, data_dir: Path, **options: Any) -> AsyncGenerator
     """Run a server on a database during the block; leaving it drains the server."""
     given = {
         "port": 0,
-        "http_port": 0,
+        # To stop it takes longer than most tests do.
+        "http_port": "off",
         "data_dir": data_dir,
         "database_url": url.render_as_string(hide_password=False),
         **options,

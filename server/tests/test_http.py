@@ -2,16 +2,25 @@
 
 import asyncio
 import re
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from http.client import HTTPConnection
+from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 from producer import Producer
-from running_server import Client, RunningServer
+from running_server import Client, RunningServer, running
 
 from stardag.v1.build_service_pb2 import GetBuildRequest
 from stardag.v1.event_pb2 import EVENT_TYPE_TASK_STARTED
 from stardag.v1.event_service_pb2 import WatchBuildRequest
+
+
+@pytest.fixture
+async def server(database_url: sa.URL, tmp_path: Path) -> AsyncIterator[RunningServer]:
+    """A server that answers HTTP too."""
+    async with running(database_url, tmp_path / "data", http_port=0) as server:
+        yield server
 
 
 async def get(
