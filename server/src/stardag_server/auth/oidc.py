@@ -52,7 +52,7 @@ def verifier(loaded: Settings, store: Store) -> "OidcVerifier | None":
     """Return what verifies tokens of the issuer of the settings, None if they name none."""
     if not loaded.oidc_issuer:
         return None
-    return OidcVerifier(loaded, store.find_workspace)
+    return OidcVerifier(loaded, store.workspaces.find)
 
 
 class OidcVerifier:

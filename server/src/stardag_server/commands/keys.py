@@ -120,7 +120,7 @@ def _run(
         store = Store(loaded.database_url)
         try:
             await store.workspace()
-            key = await store.find_workspace(workspace)
+            key = await store.workspaces.find(workspace)
             if key is None:
                 raise SettingInvalid(f"workspace: there is none with the name {workspace!r}")
             return await work(Issuing(store.keys, ensure_secret(loaded.pepper_file)), key)

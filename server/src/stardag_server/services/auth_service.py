@@ -85,7 +85,7 @@ class AuthService:
             return principal.workspace
         if SCOPE_OPERATOR not in principal.scopes:
             raise ScopeMissing("OPERATOR")
-        found = await self._store.find_workspace(name)
+        found = await self._store.workspaces.find(name)
         if found is None:
             raise WorkspaceNotFound(name)
         return found

@@ -29,7 +29,7 @@ from stardag_server.store.queries import Queries
 from stardag_server.store.rejected_events import RejectedEvents
 from stardag_server.store.retention import Retention
 from stardag_server.store.samples import Samples
-from stardag_server.store.schema import Stream, Workspace, plain
+from stardag_server.store.schema import Stream, plain
 from stardag_server.store.silent_builds import silent_builds, silent_workspaces
 from stardag_server.store.sqlite_bulk import SqliteBulk
 from stardag_server.store.task_keys import TaskKeys
@@ -102,12 +102,6 @@ class Store:
     async def workspace(self, name: str = DEFAULT_WORKSPACE) -> int:
         """Return the key of the workspace with this name; create it if it is not there."""
         return (await self.workspaces.ensure(name)).id
-
-    async def find_workspace(self, name: str) -> int | None:
-        """Return the key of the workspace with this name, None if there is none."""
-        query = sa.select(Workspace.id).where(Workspace.name == name)
-        async with self._database.read() as connection:
-            return (await connection.execute(query)).scalar_one_or_none()
 
     async def open_stream(self, workspace: int, stream: UUID, open: OpenEventStream) -> OpenStream:
         """Open a stream, new or known: whoever had it open can commit to it no longer."""

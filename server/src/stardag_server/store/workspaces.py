@@ -35,6 +35,12 @@ class Workspaces:
             query = sa.select(*_ALL).where(Workspace.name == name)
             return (await connection.execute(query)).one()
 
+    async def find(self, name: str) -> int | None:
+        """Return the key of the workspace with this name, None if there is none."""
+        query = sa.select(Workspace.id).where(Workspace.name == name)
+        async with self._database.read() as connection:
+            return (await connection.execute(query)).scalar_one_or_none()
+
     async def get(self, key: int) -> AnyRow:
         """Return the workspace with this key, which must be there."""
         async with self._database.read() as connection:
