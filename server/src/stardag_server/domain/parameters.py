@@ -6,30 +6,32 @@ database refuses: one odd parameter must not break the search for all.
 
 import json
 import math
+import re
 from typing import Any, cast
 
 MAX_DEPTH = 64
 _MAX_DIGITS = 300
 
+# What may stand for something that a database refuses, or for a number that a float
+# rounds: of texts without it nothing is cut.
+_ODD = re.compile(r"\\u0000|\\ud|NaN|Infinity|e[+-]?\d{3}|[\d.]{18}", re.IGNORECASE | re.ASCII)
 
-def searchable(text: str) -> dict[str, Any]:
-    """Return the parameters as a value for the index; empty if the text is not an object.
+
+def searchable(text: str) -> str:
+    """Return the JSON object of the parameters for the index; an empty one if that is none.
 
     NUL is shown as U+2400, and half of a surrogate pair as U+FFFD; numbers beyond
     what a float holds, and what is nested deeper than 64, are null.
     """
+    odd = _ODD.search(text) or text.count("{") + text.count("[") > MAX_DEPTH
+    decode = _careful.decode if odd else json.loads
     try:
-        parsed: Any = json.loads(text, parse_constant=_null, parse_float=_float, parse_int=_int)
+        params: Any = decode(text)
     except (ValueError, RecursionError):
-        return {}
-    if not isinstance(parsed, dict):
-        return {}
-    params = cast("dict[str, Any]", parsed)
-    # Only what is spelled with escapes or deeply nested has anything to cut.
-    odd = "\\u0000" in text or "\\ud" in text.lower()
-    if odd or text.count("{") + text.count("[") > MAX_DEPTH:
-        params = cast("dict[str, Any]", _cut(params, MAX_DEPTH))
-    return params
+        return "{}"
+    if not isinstance(params, dict):
+        return "{}"
+    return json.dumps(_cut(params, MAX_DEPTH)) if odd else text
 
 
 def _null(_constant: str) -> None:
@@ -45,9 +47,13 @@ def _int(digits: str) -> int | None:
     return int(digits) if len(digits) <= _MAX_DIGITS else None
 
 
+_careful = json.JSONDecoder(parse_constant=_null, parse_float=_float, parse_int=_int)
+
+
 def _cut(value: Any, depth: int) -> Any:
     if isinstance(value, str):
-        return value.replace("\0", "\u2400").encode(errors="surrogatepass").decode(errors="replace")
+        utf16 = value.replace("\0", "\u2400").encode("utf-16", "surrogatepass")
+        return utf16.decode("utf-16", "replace")
     if isinstance(value, dict | list) and not depth:
         return None
     if isinstance(value, list):

@@ -1,7 +1,6 @@
 """From task ids to keys, for all tasks of a commit at once."""
 
 import functools
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -63,7 +62,8 @@ class TaskKeys:
 
         `yielded` has the dynamic dependencies by task.
         """
-        await self._find({*tasks, *definitions, *yielded})
+        asked = {*tasks, *definitions, *yielded}
+        await self._find(asked)
         fresh = {
             task: definition for task, definition in definitions.items() if task not in self._types
         }
@@ -72,7 +72,7 @@ class TaskKeys:
             for task, definition in fresh.items()
         }
         named = {*tasks, *yielded}.union(*static.values(), *yielded.values())
-        await self._find(named - self._keys.keys())
+        await self._find(named - asked)
         missing = named - self._keys.keys()
         made = await self._create({task: fresh.get(task) for task in missing})
         await self._fill({task: fresh[task] for task in fresh.keys() - made})
@@ -197,6 +197,6 @@ def _definition(definition: TaskDefinition | None) -> Sequence[Any]:
         *_type(definition),
         identity,
         None if params == identity else params or None,
-        json.dumps(searchable(params or identity)),
+        searchable(params or identity),
         plain(definition.output_uri),
     )
