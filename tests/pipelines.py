@@ -62,6 +62,30 @@ def flaky(tries: str) -> int:
     return 1
 
 
+class Shows(sd.AutoTask[int]):
+    """Show a text while it runs, a large table once it has, and how far it is."""
+
+    rows: int
+
+    def run(self) -> None:
+        sd.progress(0.4, "epoch 4")
+        sd.log_asset(sd.MarkdownAsset("notes", "# First try", description="what happened"))
+        self.output().save(self.rows)
+
+    def registry_assets(self) -> list[sd.Asset]:
+        rows = [[n, "x" * 60] for n in range(self.load())]
+        return [sd.TableAsset("rows", ["n", "text"], rows)]
+
+
+@sd.task
+def endless(gate: str) -> int:
+    """Run until it is stopped; makes the file `gate` when it has begun."""
+    Path(gate).touch()
+    while True:
+        sd.checkpoint()
+        time.sleep(0.01)
+
+
 def small() -> sd.TaskStruct:
     return total(values=[number(n=n) for n in range(3)])
 
@@ -75,11 +99,26 @@ def waiting() -> sd.TaskStruct:
     return total(values=[*(number(n=n) for n in range(20)), gated(n=100, gate=gate)])
 
 
+def shown() -> sd.TaskStruct:
+    return Shows(rows=20_000)
+
+
+def stopped() -> sd.TaskStruct:
+    return total(values=[number(n=1), endless(gate=sys.argv[2])])
+
+
 def varied() -> sd.TaskStruct:
     return total(values=[chosen(n=1), awaited(n=2), flaky(tries=f"{sys.argv[2]}.tries")])
 
 
-PIPELINES = {"small": small, "broken": broken, "waiting": waiting, "varied": varied}
+PIPELINES = {
+    "small": small,
+    "broken": broken,
+    "waiting": waiting,
+    "varied": varied,
+    "shown": shown,
+    "stopped": stopped,
+}
 
 if __name__ == "__main__":
     name, *how = sys.argv[1].split("-")

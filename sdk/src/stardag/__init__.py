@@ -59,6 +59,7 @@ from stardag.target import (
 
 if TYPE_CHECKING:
     from stardag._explain import Difference, Explanation, differences, explain
+    from stardag.assets import Asset, HtmlAsset, ImageAsset, JsonAsset, MarkdownAsset, TableAsset
     from stardag.build import (
         FileLocks,
         InlineExecutor,
@@ -68,21 +69,30 @@ if TYPE_CHECKING:
         ThreadExecutor,
         checkpoint,
     )
+    from stardag.build.report import log_asset, progress
 
 __version__ = "0.2.0"
 
 _MODULES = {
+    "Asset": "stardag.assets",
     "Difference": "stardag._explain",
     "Explanation": "stardag._explain",
     "FileLocks": "stardag.build",
+    "HtmlAsset": "stardag.assets",
+    "ImageAsset": "stardag.assets",
     "InlineExecutor": "stardag.build",
+    "JsonAsset": "stardag.assets",
+    "MarkdownAsset": "stardag.assets",
     "ProcessExecutor": "stardag.build",
     "RoutingExecutor": "stardag.build",
     "ServiceLocks": "stardag.build",
+    "TableAsset": "stardag.assets",
     "ThreadExecutor": "stardag.build",
     "checkpoint": "stardag.build",
     "differences": "stardag._explain",
     "explain": "stardag._explain",
+    "log_asset": "stardag.build.report",
+    "progress": "stardag.build.report",
 }
 """Where those names are that few programs use: they are imported when they are asked for."""
 
@@ -92,6 +102,7 @@ __getattr__ = imported_later(__name__, _MODULES)
 __all__ = [
     "AliasTask",
     "AliasedMetadata",
+    "Asset",
     "AutoTask",
     "BaseTask",
     "BuildFailedError",
@@ -107,10 +118,14 @@ __all__ = [
     "FileSystemTarget",
     "FunctionTask",
     "HashableSet",
+    "HtmlAsset",
     "IdentityError",
+    "ImageAsset",
     "InlineExecutor",
+    "JsonAsset",
     "LeaseError",
     "LocalTarget",
+    "MarkdownAsset",
     "OutputMissingError",
     "Polymorphic",
     "PolymorphicRoot",
@@ -122,6 +137,7 @@ __all__ = [
     "StardagError",
     "StardagField",
     "SubClass",
+    "TableAsset",
     "TargetFactory",
     "TargetNotFoundError",
     "Task",
@@ -152,7 +168,9 @@ __all__ = [
     "get_directory_target",
     "get_target",
     "id_namespace_provider",
+    "log_asset",
     "namespace",
+    "progress",
     "registry_provider",
     "target_factory_provider",
     "task",

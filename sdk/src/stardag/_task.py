@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from typing import Self
     from uuid import UUID
 
+    from stardag.assets import Asset
     from stardag.registry import Registry
 
 T = TypeVar("T")
@@ -108,6 +109,14 @@ class BaseTask(Identified):
     def output_uri(self) -> str | None:
         """Return where the output is, or None if the task has no such place."""
         return None
+
+    def registry_assets(self) -> Iterable[Asset]:
+        """Return what is to be shown with the task in the tracking service; nothing by default.
+
+        Called once the task is complete, in the process that ran it, if builds are tracked. An
+        error in it is logged, and fails nothing.
+        """
+        return ()
 
     def __repr__(self) -> str:
         values = ((n, self.__dict__[n]) for n in type(self).model_fields if n in self.__dict__)

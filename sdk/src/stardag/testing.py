@@ -20,6 +20,7 @@ from stardag.target.stores.memory import MemoryStore
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
 
+    from stardag.assets import Asset
     from stardag.build.observer import BuildInfo, BuildStatus, ObservedTask
 
 
@@ -84,6 +85,7 @@ def assert_stable_id(task: BaseTask, expected: str) -> None:
 class BuildRecord:
     """The transitions of builds, in order; a `BuildObserver`."""
 
+    listens = True
     events: list[tuple[Any, ...]] = field(default_factory=list[tuple[Any, ...]])
     """Name, subject and whatever else there is to each."""
 
@@ -132,6 +134,16 @@ class BuildRecord:
         """Record it."""
         self.events.append(("resumed", task, attempt))
 
+    def task_progressed(
+        self, task: ObservedTask, attempt: int, fraction: float, message: str
+    ) -> None:
+        """Record it."""
+        self.events.append(("progressed", task, attempt, fraction, message))
+
+    def asset_shown(self, task: ObservedTask, asset: Asset) -> None:
+        """Record it."""
+        self.events.append(("shown", task, asset))
+
     def task_completed(self, task: ObservedTask, attempt: int) -> None:
         """Record it."""
         self.events.append(("completed", task, attempt))
@@ -153,6 +165,10 @@ class BuildRecord:
     def build_ended(self, status: BuildStatus, reason: str) -> None:
         """Record it."""
         self.events.append(("build_ended", None, status, reason))
+
+    def stop_requested(self) -> str | None:
+        """Return None: nobody asks."""
+        return None
 
     def wait_delivered(self, timeout: float) -> None:
         """Return at once: there is nothing to deliver."""

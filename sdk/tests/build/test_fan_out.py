@@ -38,9 +38,14 @@ def test_each_observer_is_told_everything_in_the_same_order(in_memory_targets: M
 
 
 @pytest.mark.parametrize(
-    "name", [n for n, _ in inspect.getmembers(BuildObserver, inspect.isfunction) if n[0] != "_"]
+    "name",
+    [
+        name
+        for name, method in inspect.getmembers(BuildObserver, inspect.isfunction)
+        if name[0] != "_" and inspect.signature(method).return_annotation == "None"
+    ],
 )
-def test_it_has_what_every_observer_has(name: str) -> None:
+def test_it_passes_on_whatever_observers_are_told(name: str) -> None:
     class Told:
         def __getattr__(self, called: str) -> Callable[..., None]:
             def tell(*args: Any, **keywords: Any) -> None:
@@ -51,3 +56,12 @@ def test_it_has_what_every_observer_has(name: str) -> None:
     told: list[object] = []
     getattr(FanOut(Told(), Told()), name)(1, two=2)  # pyright: ignore[reportArgumentType]
     assert told == [(name, (1,), {"two": 2})] * 2
+
+
+def test_a_request_to_stop_is_that_of_whichever_observer_has_one() -> None:
+    class Asked(BuildRecord):
+        def stop_requested(self) -> str | None:
+            return "wrong data"
+
+    assert FanOut(BuildRecord(), BuildRecord()).stop_requested() is None
+    assert FanOut(BuildRecord(), Asked()).stop_requested() == "wrong data"

@@ -7,6 +7,7 @@ import os
 import time
 from collections.abc import AsyncIterator, Generator, Iterator
 from pathlib import Path
+from typing import ClassVar
 
 from pydantic import SecretStr
 
@@ -254,3 +255,59 @@ class Secretive(sd.AutoTask[int]):
 
     def run(self) -> None:
         self.output().save(len(self.password.get_secret_value()))
+
+
+@sd.task
+def tells() -> int:
+    sd.progress(0.25, "reading")
+    sd.progress(1, "done")
+    return 1
+
+
+@sd.task
+async def tells_async() -> int:
+    await asyncio.sleep(0)
+    sd.progress(0.25, "reading")
+    sd.progress(1, "done")
+    return 1
+
+
+@sd.task
+def tells_often(times: int) -> int:
+    for i in range(times + 1):
+        sd.progress(i / times)
+    return times
+
+
+@sd.task
+def tells_oddly(fractions: list[float]) -> int:
+    for fraction in fractions:
+        sd.progress(fraction)
+    sd.progress(float("nan"))
+    return 1
+
+
+class Shows(sd.AutoTask[int]):
+    asynchronous: bool
+
+    def run(self) -> None:
+        sd.log_asset(sd.MarkdownAsset("notes", "# It runs"))
+        self.output().save(7)
+
+    async def run_aio(self) -> None:
+        self.run()
+
+    def registry_assets(self) -> list[sd.Asset]:
+        return [sd.JsonAsset("result", {"n": self.load()})]
+
+
+class ShowsBadly(sd.AutoTask[int]):
+    asked: ClassVar[bool] = False
+
+    def run(self) -> None:
+        type(self).asked = False
+        self.output().save(7)
+
+    def registry_assets(self) -> list[sd.Asset]:
+        type(self).asked = True
+        raise RuntimeError("not today")

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from stardag.build.locks import Guard
+    from stardag.build.report import Report
 
 T = TypeVar("T")
 
@@ -50,6 +51,10 @@ class Attempt:
     """Why it is to end soon, if it is."""
     guard: Guard | None = field(default=None, repr=False)
     """Its lease, if it is to have one."""
+    report: Callable[[Attempt, Report], None] | None = field(default=None, repr=False)
+    """Takes what the task says while it runs; None if nobody listens."""
+    progressed_at: float = float("-inf")
+    """When it last said how far it is."""
 
     def begin_running(self) -> None:
         """Start the clock of the timeout."""
@@ -101,6 +106,11 @@ Outcome: TypeAlias = End | Suspended | Failed
 _current: ContextVar[Attempt] = ContextVar("stardag_attempt")
 
 
+def current_attempt() -> Attempt | None:
+    """Return the attempt that the caller is part of, if any."""
+    return _current.get(None)
+
+
 def checkpoint() -> None:
     """Let the task that calls this be stopped here, if it is to be.
 
@@ -108,7 +118,7 @@ def checkpoint() -> None:
     its own, calls this now and then: it raises `TaskTimeoutError` once the task's timeout is
     over, and `TaskCancelledError` once the build is cancelled. Elsewhere it does nothing.
     """
-    attempt = _current.get(None)
+    attempt = current_attempt()
     if attempt is not None:
         attempt.check()
 
@@ -156,6 +166,10 @@ async def _advance(
             return Suspended(yielded[0], flatten_task_struct(yielded[1]))
         if not await is_complete(task):
             raise output_missing(task)
+        if attempt.report is not None:
+            from stardag.build.report import show_assets
+
+            show_assets(attempt)
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # whatever else the task's code raises is its outcome

@@ -84,7 +84,7 @@ class Building:
             description=description,
             labels={**(labels or {}), **({RESUMES: str(resume)} if resume else {})},
         )
-        self._driver = Driver(self._run)
+        self._driver = Driver(self._run, self._observer.stop_requested)
 
     def stop(self) -> None:
         """Have the build end politely. May be called from any thread."""
@@ -98,9 +98,12 @@ class Building:
             with interrupts:
                 run.start()
                 driver.drive()
-            if driver.stopped:
+            if driver.stopped and (interrupts.received or driver.stop_reason is None):
                 raise interrupts.exception()
-            run.finish()
+            if driver.stop_reason is not None:
+                run.cancel(f"cancelled from afar: {driver.stop_reason}")
+            else:
+                run.finish()
         except BaseException as error:
             run.abort(error)
             if interrupts.received and isinstance(error, KeyboardInterrupt):

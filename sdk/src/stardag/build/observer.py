@@ -9,6 +9,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from uuid import UUID
 
+    from stardag.assets import Asset
+
 BuildStatus = Literal["completed", "failed", "cancelled", "exited_early"]
 
 
@@ -89,6 +91,11 @@ class BuildObserver(Protocol):
     watches it.
     """
 
+    @property
+    def listens(self) -> bool:
+        """Whether anybody wants to know what tasks say while they run."""
+        ...
+
     def build_started(self, build: BuildInfo) -> None:
         """Begin; the first call of all."""
         ...
@@ -127,6 +134,16 @@ class BuildObserver(Protocol):
         """Note that a suspended attempt goes on."""
         ...
 
+    def task_progressed(
+        self, task: ObservedTask, attempt: int, fraction: float, message: str
+    ) -> None:
+        """Note how much of the attempt is done, 0 to 1, and at what it is."""
+        ...
+
+    def asset_shown(self, task: ObservedTask, asset: Asset) -> None:
+        """Keep an asset of the task."""
+        ...
+
     def task_completed(self, task: ObservedTask, attempt: int) -> None:
         """Note that the output is in place."""
         ...
@@ -147,6 +164,10 @@ class BuildObserver(Protocol):
 
     def build_ended(self, status: BuildStatus, reason: str) -> None:
         """Note how the build ended; the last event."""
+        ...
+
+    def stop_requested(self) -> str | None:
+        """Return why somebody elsewhere asked the build to stop; None if nobody did."""
         ...
 
     def wait_delivered(self, timeout: float) -> None:

@@ -25,6 +25,7 @@ from stardag.build.graph import Graph
 from stardag.build.locks import Guard
 from stardag.build.observer import BuildInfo, BuildObserver, BuildStatus, ObservedTask
 from stardag.build.plan import Plan
+from stardag.build.report import Progressed, Report, Shown
 from stardag.build.summary import BuildSummary, FailMode, SkippedTask, TaskFailure
 
 if TYPE_CHECKING:
@@ -68,6 +69,7 @@ class BuildRun:
         """
         self._roots = roots
         self._observer = observer
+        self._report = self._take_report if observer.listens else None
         self._description = description
         self._labels = labels
         self._graph = Graph(in_threads=in_threads)
@@ -177,6 +179,11 @@ class BuildRun:
             self._end("failed" if failures else "completed", str(failures[0]) if failures else "")
         return self.summary
 
+    def cancel(self, reason: str) -> None:
+        """End the build, after its last running task, because somebody elsewhere asked for it."""
+        self._cancel_rest()
+        self._end("cancelled", reason)
+
     def abort(self, error: BaseException) -> None:
         """End the build because of what kept its driver from going on.
 
@@ -190,9 +197,18 @@ class BuildRun:
 
     def _new_attempt(self, number: int, count: int) -> Attempt:
         task = self._graph.tasks[number]
-        if self._lock is None:
-            return Attempt(task, number, count)
-        return Attempt(task, number, count, guard=Guard(self._lock, self._begun))
+        guard = None if self._lock is None else Guard(self._lock, self._begun)
+        return Attempt(task, number, count, guard=guard, report=self._report)
+
+    def _take_report(self, attempt: Attempt, report: Report) -> None:
+        """Pass on what a running task says. Called by the thread that it runs in."""
+        if self._running.get(attempt.place) is not attempt:
+            return  # it was left to itself
+        match report:
+            case Progressed(fraction, message):
+                self._observer.task_progressed(attempt.task, attempt.number, fraction, message)
+            case Shown(asset):
+                self._observer.asset_shown(attempt.task, asset)
 
     def _begun(self, attempt: Attempt) -> None:
         self._observer.task_started(attempt.task, attempt.number)
@@ -346,5 +362,6 @@ class BuildRun:
         for executor in self._plan.executors:
             executor.close()
         self.summary.status = status
+        self.summary.reason = reason
         self.summary.duration_s = time.monotonic() - self._started_at
         self._observer.build_ended(status, reason)

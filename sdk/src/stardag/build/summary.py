@@ -106,6 +106,8 @@ class BuildSummary:
     skipped: list[SkippedTask] = field(default_factory=list[SkippedTask])
     duration_s: float = 0.0
     """Seconds from the start to the last task's end."""
+    reason: str = ""
+    """Why it ended so, in a sentence; empty if all is there."""
 
     @property
     def ok(self) -> bool:
@@ -133,6 +135,8 @@ class BuildSummary:
 
     def __str__(self) -> str:
         lines = [f"build {self.build_id} {self.status} in {self.duration_s:.2f} s: {self.counts}"]
+        if self.status in ("cancelled", "exited_early"):
+            lines.append(f"  {self.reason}")
         lines.extend(f"  failed   {failure}" for failure in self.failures)
         causes = Counter(repr(skip.cause) for skip in self.skipped)
         lines.extend(f"  skipped  {n} tasks because of {cause}" for cause, n in causes.items())

@@ -28,8 +28,10 @@ def sync_spool() -> int:
         f"{report.delivered} events delivered, {report.rejected} of them rejected; "
         f"{report.remaining} remain"
     )
+    if report.assets:
+        console.print(f"{report.assets} assets remain")
     if report.elsewhere:
         console.print(f"{report.elsewhere} streams are for other servers")
     for where, problem in report.problems.items():
         console.print(f"{where}: {problem}", markup=False)
-    return 1 if report.remaining else 0
+    return 1 if report.remaining or report.assets else 0

@@ -2,6 +2,7 @@
 
 <spool>/sender.json               how the sender stands with the server
 <spool>/<stream id>/delivery.json how far a stream has come
+<spool>/<stream id>/cancels.json  builds of the stream that were asked to stop, and why
 """
 
 from __future__ import annotations
@@ -68,6 +69,16 @@ def read_delivery(stream: Path) -> Delivery:
 def write_delivery(stream: Path, delivery: Delivery) -> None:
     """Say how far a stream has come. Raises `OSError`."""
     _write(stream / "delivery.json", asdict(delivery))
+
+
+def read_cancels(stream: Path) -> dict[str, str]:
+    """Return why builds of a stream were asked to stop, by their ids."""
+    return _read(stream / "cancels.json")
+
+
+def write_cancel(stream: Path, build: str, reason: str) -> None:
+    """Say that a build was asked to stop. Raises `OSError`."""
+    _write(stream / "cancels.json", read_cancels(stream) | {build: reason})
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -93,11 +93,19 @@ class Dispatch:
         shipment = Shipment(directory)
         async with asyncio.TaskGroup() as group:
             group.create_task(shipment.close_when_orphaned())
-            if self._server is not None:
-                group.create_task(shipment.deliver(self._server, self._witness, self._slots))
+            delivered = group.create_task(self._deliver(shipment))
             traces = group.create_task(self._trace(shipment))
-        if shipment.delivered or (self._spool.name == TRACES_ONLY and traces.result()):
+        if delivered.result() or (self._spool.name == TRACES_ONLY and traces.result()):
             put_aside(directory)
+
+    async def _deliver(self, shipment: Shipment) -> bool:
+        """Return whether the server has all of the stream, its assets too."""
+        if self._server is None:
+            return False
+        async with asyncio.TaskGroup() as group:
+            events = group.create_task(shipment.deliver(self._server, self._witness, self._slots))
+            assets = group.create_task(shipment.deliver_assets(self._server, self._witness, events))
+        return shipment.delivered and assets.result()
 
     async def _trace(self, shipment: Shipment) -> bool:
         """Return whether all of the stream was exported."""

@@ -7,6 +7,7 @@ runtime; a test compares every field with what the generated classes read.
 from __future__ import annotations
 
 import functools
+import os
 import time
 import traceback
 from typing import TYPE_CHECKING
@@ -33,6 +34,7 @@ EVENTS_LOST = 7
 TASK_PENDING = 20
 TASK_REUSED = 21
 TASK_STARTED = 22
+TASK_PROGRESSED = 23
 TASK_SUSPENDED = 24
 TASK_RESUMED = 25
 TASK_BLOCKED = 26
@@ -53,6 +55,7 @@ ENDS = frozenset(
 # Limits of the contract.
 _NAME, _VERSION, _URI = 255, 64, 2048
 _MESSAGE, _STACK_TRACE, _DESCRIPTION = 4 << 10, 32 << 10, 4 << 10
+_PROGRESS = 1024
 _JSON = 256 << 10
 _MANY = 10_000
 _LABELS, _LABEL_KEY, _LABEL_VALUE = 32, 63, 255
@@ -165,6 +168,25 @@ def failure(error: BaseException, *, will_retry: bool) -> bytes:
         wire.number(4, int(will_retry)),
     ]
     return wire.message(14, b"".join(body))
+
+
+def output(uri: str | None) -> bytes:
+    """Return the detail of TASK_COMPLETED: how large the output is, where a file tells that.
+
+    Where it is has been said by the definition.
+    """
+    try:
+        # once a task, so not by way of a Path
+        size = os.stat(uri).st_size if uri and uri.startswith("/") else 0  # noqa: PTH116
+    except OSError:  # such as that of somebody who has just taken it away
+        size = 0
+    return wire.message(13, wire.number(2, size)) if size else b""
+
+
+def progress(fraction: float, message: str) -> bytes:
+    """Return the detail of TASK_PROGRESSED."""
+    said = presentable(message, _PROGRESS) if message else ""
+    return wire.message(15, wire.double(1, fraction) + wire.text(2, said))
 
 
 def skip(cause: ObservedTask) -> bytes:

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 import stardag
 from stardag.tracking.address import Address, parse_address
+from stardag.tracking.asset_files import waiting_assets
 from stardag.tracking.credential import Credential, configured_credential
-from stardag.tracking.delivery import read_delivery
+from stardag.tracking.delivery import read_cancels, read_delivery
 from stardag.tracking.launcher import Launcher, SenderArguments
 from stardag.tracking.notices import Notices
 from stardag.tracking.stream import EventStream, StreamPosition
@@ -18,6 +19,7 @@ from stardag.tracking.stream import EventStream, StreamPosition
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
+    from uuid import UUID
 
     from stardag.config import Config
 
@@ -53,10 +55,22 @@ class Route:
             self.launcher = Launcher(_sender_arguments(config, address, spool))
 
     def undelivered(self, position: StreamPosition | None) -> int:
-        """Return how many of this process's events up to `position` the server does not have."""
+        """Return how much the server does not have: events up to `position`, and assets."""
         if self.address is None or position is None:
             return 0
-        return max(0, position.sequence - read_delivery(position.directory).acked)
+        events = max(0, position.sequence - read_delivery(position.directory).acked)
+        return events + len(waiting_assets(position.directory))
+
+    @property
+    def keeps_assets(self) -> bool:
+        """Whether there is, or will be, a server that assets are for."""
+        return self.spool.name != TRACES_ONLY
+
+    def stop_requested(self, build: UUID, position: StreamPosition | None) -> str | None:
+        """Return why the build was asked to stop; None if it was not, as far as is known here."""
+        if self.address is None or position is None:
+            return None
+        return read_cancels(position.directory).get(str(build))
 
     def end(self) -> None:
         """Say at the process's end what is left to be said."""

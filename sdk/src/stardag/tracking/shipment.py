@@ -8,10 +8,11 @@ from contextlib import nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
+from stardag.tracking.asset_delivery import deliver_assets
 from stardag.tracking.backoff import Backoff
 from stardag.tracking.closing import close_if_orphaned, written_here
 from stardag.tracking.credential import CredentialError
-from stardag.tracking.delivery import Delivery, read_delivery, write_delivery
+from stardag.tracking.delivery import Delivery, read_delivery, write_cancel, write_delivery
 from stardag.tracking.reader import SpoolReader
 from stardag.tracking.rpc import RpcFailure
 from stardag.tracking.spool import read_header, writer_lives
@@ -58,7 +59,7 @@ class Shipment:
         self.header = read_header(directory)
         self.record = read_delivery(directory)
         self.delivered = False
-        """True once all of the closed stream is acknowledged."""
+        """True once all events of the closed stream are acknowledged."""
         self._puzzled = False
         """Whether the last attempt failed and nobody knows why."""
 
@@ -114,6 +115,32 @@ class Shipment:
                 backoff = silent if verdict.fault in _NOBODYS and not verdict.answered else answered
                 await asyncio.sleep(backoff.failed(verdict.retry_after_s))
 
+    async def deliver_assets(
+        self, server: Server, witness: Witness, events: asyncio.Task[None]
+    ) -> bool:
+        """Deliver assets as they come, and all that is left once the `events` are through.
+
+        Return whether nothing is left: that fails if the server refuses ten times in a row then.
+        """
+        silent, answered = _backoffs()
+        refusals = 0
+        while refusals < _REFUSALS:
+            last = events.done()
+            verdict = await deliver_assets(self.directory, server)
+            if verdict is None:
+                if last:
+                    return True
+                silent, answered, refusals = *_backoffs(), 0
+                await asyncio.sleep(_WATCH_S)
+                continue
+            _log.warning("%s: assets: %s", self.directory.name, verdict.message)
+            if verdict.fault is Fault.CREDENTIAL:
+                witness.failed(verdict)
+            refusals += last and verdict.answered
+            backoff = answered if verdict.answered else silent
+            await asyncio.sleep(backoff.failed(verdict.retry_after_s))
+        return False
+
     async def attempt(
         self,
         server: Server,
@@ -137,6 +164,7 @@ class Shipment:
                 lambda after: SpoolReader(self.directory, after),
                 complete=complete,
                 report=report,
+                cancel=self._note_cancel,
             )
         except _FAILURES as error:
             if (task := asyncio.current_task()) is not None and task.cancelling():
@@ -151,6 +179,13 @@ class Shipment:
                 self.update(replace(self.record, problem=verdict.message))
             return verdict
         return None
+
+    def _note_cancel(self, build: str, reason: str) -> None:
+        """Leave word for the building process, which looks for it."""
+        try:
+            write_cancel(self.directory, build, reason or "cancelled")
+        except OSError as error:
+            _log.warning("%s: a request to stop can't be written: %s", self.directory.name, error)
 
     def is_acked(self, complete: Callable[[SpoolReader], bool] = _has_ended) -> bool:
         """Return whether the stream is `complete`, and all of it acknowledged already."""

@@ -3,6 +3,7 @@
     <spool>/<stream id>/stream.json   who writes: see `StreamHeader`
     <spool>/<stream id>/writer.lock   locked (flock) while the writer lives
     <spool>/<stream id>/<number>.seg  segments: frames, named by their first sequence number
+    <spool>/<stream id>/assets/       see `asset_files`
 
 A directory appears whole, header and lock included. Whatever `Spool.append` returned
 for is there after the process is killed; after the machine loses power, what was
@@ -92,6 +93,12 @@ class Spool:
         """Return whether a body of that size is within the stream's share of the disk."""
         used = self.used_bytes + frames.HEADER.size + body_bytes
         return used <= (self._max_bytes if reserve else self._ordinary_bytes)
+
+    def take_share(self, size: int) -> None:
+        """Count bytes that are written beside the segments. Raises `SpoolFullError`."""
+        if self.used_bytes + size > self._ordinary_bytes:
+            raise SpoolFullError("the stream's share of the disk is used up")
+        self.used_bytes += size
 
     def force(self) -> None:
         """Force what was appended to disk. Raises `OSError` if the disk refuses."""

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from stardag.tracking import events
+from stardag.tracking.asset_files import write_asset
 from stardag.tracking.spool import Spool, StreamHeader, create_stream, force_to_disk
 
 Fsync = Literal["interval", "never", "always"]
@@ -82,6 +83,15 @@ class EventStream:
             self.force()
         return True
 
+    def keep_asset(self, draft: bytes, content: bytes) -> None:
+        """Keep an asset until it is delivered, given as in `asset_files`. Raises `OSError`."""
+        with self._lock:
+            spool = self._spool or self._open()
+            spool.take_share(len(draft) + len(content))
+            self._assets += 1
+            number = self._assets
+        write_asset(spool.directory, number, draft, content)
+
     def force(self) -> None:
         """Force all that was appended to disk, unless the policy is `never`. Raises `OSError`.
 
@@ -129,6 +139,7 @@ class EventStream:
         self._spool: Spool | None = None
         self._lost: dict[bytes, int] = {}
         self._defined: set[bytes] = set()
+        self._assets = 0
         self._forced_at = time.monotonic()
         self._reopen_at = 0.0
 

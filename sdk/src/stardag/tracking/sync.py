@@ -7,6 +7,8 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from stardag.tracking.asset_delivery import deliver_assets
+from stardag.tracking.asset_files import waiting_assets
 from stardag.tracking.backoff import Backoff
 from stardag.tracking.closing import close_if_orphaned, written_here
 from stardag.tracking.dispatch import put_aside
@@ -39,6 +41,8 @@ class SyncReport:
     """How many of those it stored without applying them."""
     remaining: int = 0
     """Events that are still only here."""
+    assets: int = 0
+    """Assets that are still only here."""
     elsewhere: int = 0
     """Streams left alone because they are for another server."""
     problems: dict[str, str] = field(default_factory=dict[str, str])
@@ -91,15 +95,20 @@ async def _deliver_stream(
         report.problems[directory.name] = str(error)
         return
     before = shipment.record
-    verdict = await _attempt(shipment, server) if may_send else None
+    verdict = None
+    if may_send:
+        verdict = await _attempt(shipment, server)
+        verdict = verdict or await deliver_assets(directory, server)
+    report.assets += len(waiting_assets(directory))
     remaining = max(0, last_sequence(directory) - shipment.record.acked)
     report.delivered += max(0, shipment.record.acked - before.acked)
     report.rejected += shipment.record.rejected - before.rejected
     report.remaining += remaining
-    if verdict is not None and remaining:
+    if verdict is not None and (remaining or waiting_assets(directory)):
         report.problems[directory.name] = verdict.message
     # a copy has no end mark if its writer lived when it was made
-    if shipment.is_acked(lambda reader: reader.ended or not here):
+    delivered = shipment.is_acked(lambda reader: reader.ended or not here)
+    if delivered and not waiting_assets(directory):
         put_aside(directory)
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import functools
 import time
 from typing import TYPE_CHECKING, Concatenate, ParamSpec
+from uuid import UUID
 
-from stardag.tracking import events
+from stardag.tracking import asset_files, events
 from stardag.tracking.delivery import read_status
 from stardag.tracking.route import open_route
 from stardag.tracking.source import current_revision
@@ -14,6 +15,7 @@ from stardag.tracking.source import current_revision
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from stardag.assets import Asset
     from stardag.build.observer import BuildInfo, BuildObserver, BuildStatus, ObservedTask
     from stardag.config import Config
     from stardag.tracking.route import Route
@@ -50,6 +52,8 @@ def _never_raises(
 
 class Tracker:
     """Records one build. Implements `BuildObserver`: never raises, and waits only when asked."""
+
+    listens = True
 
     def __init__(self, route: Route) -> None:
         """Record by way of `route`."""
@@ -109,9 +113,27 @@ class Tracker:
         """Record that the attempt goes on."""
         self._record(task, events.TASK_RESUMED, attempt)
 
+    def task_progressed(
+        self, task: ObservedTask, attempt: int, fraction: float, message: str
+    ) -> None:
+        """Record how far the attempt is."""
+        self._record(
+            task, events.TASK_PROGRESSED, attempt, lambda: events.progress(fraction, message)
+        )
+
+    @_never_raises
+    def asset_shown(self, task: ObservedTask, asset: Asset) -> None:
+        """Keep the asset until the server has it; one that finds no room is left out."""
+        if not self._route.keeps_assets:
+            return
+        content = asset.content()
+        self._stream.keep_asset(
+            asset_files.draft(UUID(bytes=self._build), task.id, asset, content), content
+        )
+
     def task_completed(self, task: ObservedTask, attempt: int) -> None:
-        """Record that the output is in place."""
-        self._record(task, events.TASK_COMPLETED, attempt)
+        """Record that the output is in place, and how large it is."""
+        self._record(task, events.TASK_COMPLETED, attempt, lambda: events.output(task.output_uri()))
 
     def task_failed(
         self, task: ObservedTask, attempt: int, error: BaseException, will_retry: bool
@@ -139,6 +161,14 @@ class Tracker:
         self._append(b"", kind, 0, events.build_end(reason))
         self._stream.end_build()
         self._stream.force()
+
+    def stop_requested(self) -> str | None:
+        """Return why somebody asked the server to have this build stopped; None if nobody did."""
+        try:
+            return self._route.stop_requested(UUID(bytes=self._build), self._stream.position())
+        except OSError as error:
+            self.notices.failed(error)
+            return None
 
     @_never_raises
     def wait_delivered(self, timeout: float) -> None:

@@ -70,11 +70,13 @@ async def publish(
     *,
     complete: Callable[[SpoolReader], bool],
     report: Callable[[Progress], None],
+    cancel: Callable[[str, str], None],
 ) -> None:
     """Deliver a stream's events until the reader is `complete` and all is acknowledged.
 
     `open_reader` opens the spool after a number. `report` is called when the stream is
-    open, at each acknowledgement, and when there is nothing to acknowledge.
+    open, at each acknowledgement, and when there is nothing to acknowledge; `cancel` with the id
+    of each build that was asked to stop, and why.
 
     Raises `rpc.RpcFailure` when connection or server fail; `TimeoutError` if the server
     is silent for `ANSWER_S`; `SpoolGapError`; `AckError` if the server does not keep to
@@ -85,7 +87,7 @@ async def publish(
     async with rpc.aio_channel(server.address) as channel:
         # no serializers: the spool has the messages as they are sent
         call = cast("Any", channel.stream_stream(_METHOD))(metadata=metadata)
-        session = _Session(call, report)
+        session = _Session(call, report, cancel)
         try:
             await session.open(header)
             reader = open_reader(session.window.acked)
@@ -102,10 +104,16 @@ async def publish(
 
 
 class _Session:
-    def __init__(self, call: Any, report: Callable[[Progress], None]) -> None:
+    def __init__(
+        self,
+        call: Any,
+        report: Callable[[Progress], None],
+        cancel: Callable[[str, str], None],
+    ) -> None:
         self.window = Window()
         self._call = call
         self._report = report
+        self._cancel = cancel
         self._proven = False
         self._stir = asyncio.Event()
         self._heard_at = self._spoke_at = _now()
@@ -199,7 +207,9 @@ class _Session:
         """Take acknowledgements until the call ends, and raise unless it ends well."""
         try:
             while (answer := await self._read()) is not None:
-                if answer.HasField("ack"):
+                if answer.HasField("cancel"):
+                    self._cancel(answer.cancel.build_id, answer.cancel.reason)
+                elif answer.HasField("ack"):
                     self.window.ack(answer.ack.committed_sequence)
                     self._heard_at = _now()
                     self._proven = True

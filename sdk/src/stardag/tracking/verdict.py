@@ -49,6 +49,8 @@ _CODES = {
     grpc.StatusCode.INVALID_ARGUMENT: Fault.STREAM,
 }
 
+_TOO_LARGE = {"MESSAGE_TOO_LARGE", "ASSET_TOO_LARGE"}
+
 
 def judge(error: Exception) -> Verdict:
     """Return what `error`, raised by `uplink.publish`, means."""
@@ -59,7 +61,7 @@ def judge(error: Exception) -> Verdict:
             fault = Fault.UNKNOWN
         if error.reason == "STREAM_SUPERSEDED":
             fault = Fault.SUPERSEDED
-        if error.reason == "MESSAGE_TOO_LARGE":  # sending it again as it is does not help
+        if error.reason in _TOO_LARGE:  # sending it again as it is does not help
             fault = Fault.STREAM
         return Verdict(fault, str(error), error.retry_after_s, answered=bool(error.reason))
     if isinstance(error, TimeoutError):

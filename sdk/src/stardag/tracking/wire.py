@@ -11,8 +11,10 @@ default value is left out.
 from __future__ import annotations
 
 import functools
+import struct
 
-_VARINT, _LENGTH_DELIMITED = 0, 2
+_VARINT, _EIGHT_BYTES, _LENGTH_DELIMITED = 0, 1, 2
+_DOUBLE = struct.Struct("<d")
 _ONE_BYTE = [bytes((value,)) for value in range(0x80)]
 
 
@@ -40,6 +42,11 @@ def tag(field: int, wire_type: int) -> bytes:
 def number(field: int, value: int) -> bytes:
     """Return an unsigned number, a boolean, an enum or a non-negative signed one."""
     return tag(field, _VARINT) + varint(value) if value else b""
+
+
+def double(field: int, value: float) -> bytes:
+    """Return a floating-point number."""
+    return tag(field, _EIGHT_BYTES) + _DOUBLE.pack(value) if value else b""
 
 
 def text(field: int, value: str) -> bytes:

@@ -1,8 +1,8 @@
 """What a process of the `ProcessExecutor` does: rebuild tasks, run them, answer.
 
 The two sides talk through a pipe of `multiprocessing`. The parent sends the environment once, and
-then for each attempt the modules that define types, the bodies of tasks that are new here, and
-the id of the task to run.
+then for each attempt an `Order`. What comes back is what the task says while it runs, and then
+how it ended.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import os
 import pickle
 import signal
 import sys
+import threading
 import traceback
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
@@ -31,11 +32,28 @@ from stardag.build.attempt import (
 from stardag.build.progress.display import DISPLAY
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable
+    from collections.abc import Awaitable, Callable, Iterable, Sequence
     from multiprocessing.connection import Connection
 
     from stardag._task import BaseTask
     from stardag.build.attempt import Outcome
+    from stardag.build.report import Report
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """An attempt to run."""
+
+    task: str
+    """Id of the task."""
+    number: int
+    """Which attempt it is."""
+    modules: Sequence[str]
+    """What defines types in the parent, and was not named before."""
+    bodies: dict[str, Any]
+    """Tasks that are new here."""
+    reports: bool
+    """Whether the parent listens to what the task says while it runs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,9 +103,14 @@ def main(connection: Connection) -> None:
     made: dict[str, BaseTask] = {}
     try:
         _take_after(*connection.recv())
+        saying = threading.Lock()  # a task may report from threads of its own
+
+        def say(something: Report | Done | Yielded | Raised) -> None:
+            with saying:
+                connection.send(something)
+
         while True:
-            modules, bodies, key = connection.recv()
-            connection.send(_answer(modules, bodies, key, made))
+            say(_answer(connection.recv(), made, say))
     except (EOFError, ConnectionError):
         return
 
@@ -103,13 +126,17 @@ def _take_after(environ: dict[str, str], roots: dict[str, str] | None) -> None:
 
 
 def _answer(
-    modules: Iterable[str], bodies: dict[str, Any], key: str, made: dict[str, BaseTask]
+    order: Order, made: dict[str, BaseTask], say: Callable[[Report], None]
 ) -> Done | Yielded | Raised:
+    def report(_: Attempt, report: Report) -> None:
+        say(report)
+
     try:
         signal.signal(signal.SIGTERM, _raise_cancelled)
-        _import(modules)
-        (task,) = tasks_from_bodies([key, *bodies], bodies, made)[:1]
-        outcome = _advance(task)
+        _import(order.modules)
+        (task,) = tasks_from_bodies([order.task, *order.bodies], order.bodies, made)[:1]
+        attempt = Attempt(task, number=order.number, report=report if order.reports else None)
+        outcome = _advance(attempt)
     except BaseException as error:
         outcome = Failed(error)
     finally:
@@ -123,10 +150,9 @@ def _answer(
             return Done()
 
 
-def _advance(task: BaseTask) -> Outcome:
+def _advance(attempt: Attempt) -> Outcome:
     """Run the task until it has ended, or waits for what is not complete."""
-    attempt = Attempt(task)
-    if not task._form.sync:
+    if not attempt.task._form.sync:
         import asyncio
 
         return asyncio.run(_advance_to_wait(attempt, advance_aio))

@@ -14,6 +14,7 @@ from stardag._identified import id_text
 from stardag._registry import defining_modules
 from stardag.build.attempt import End, Failed, Suspended, output_missing, timed_out
 from stardag.build.executors import worker
+from stardag.build.report import Progressed, Shown
 from stardag.target import target_factory_provider
 
 if TYPE_CHECKING:
@@ -49,10 +50,9 @@ class WorkerProcess:
         attempt.begin_running()
         try:
             attempt.check()
-            self._send(attempt.task)
-            if (failed := self._wait(attempt)) is not None:
-                return failed
-            return self._outcome(attempt.task, self._connection.recv())
+            self._send(attempt)
+            answer = self._wait(attempt)
+            return answer if isinstance(answer, Failed) else self._outcome(attempt.task, answer)
         except (EOFError, ConnectionError):
             return Failed(self._died(attempt.task))
         except Exception as error:  # a parameter that can't travel, a task that can't come back
@@ -72,7 +72,8 @@ class WorkerProcess:
         self._connection.close()
         self.is_alive = False
 
-    def _send(self, task: BaseTask) -> None:
+    def _send(self, attempt: Attempt) -> None:
+        task = attempt.task
         if not self._greeted:
             roots = target_factory_provider.get().target_roots
             self._connection.send((dict(os.environ), dict(roots) if roots is not None else None))
@@ -84,12 +85,23 @@ class WorkerProcess:
                 f"{task!r} has a secret among its parameters, or its inputs have, and JSON shows "
                 "only its mask to another process: run it in a thread, or read the secret in run"
             )
-        self._connection.send((modules[self._modules_sent :], bodies, id_text(task)))
+        self._connection.send(
+            worker.Order(
+                id_text(task),
+                attempt.number,
+                modules[self._modules_sent :],
+                bodies,
+                reports=attempt.report is not None,
+            )
+        )
         self._modules_sent = len(modules)
         self._known.update(bodies)
 
-    def _wait(self, attempt: Attempt) -> Failed | None:
-        """Wait for an answer; returns how the attempt ended if it was ended by force."""
+    def _wait(self, attempt: Attempt) -> Any:
+        """Return the process's answer, or a `Failed` if the attempt was ended by force.
+
+        What the task says until then is passed on.
+        """
         stopping_since: float | None = None
         while True:
             now = time.monotonic()
@@ -97,7 +109,11 @@ class WorkerProcess:
             if attempt.deadline is not None:
                 wait = min(wait, max(0.0, attempt.deadline - now))
             if self._connection.poll(wait):
-                return None
+                answer = self._connection.recv()
+                if not isinstance(answer, Progressed | Shown):
+                    return answer
+                if attempt.report is not None:
+                    attempt.report(attempt, answer)
             now = time.monotonic()
             if attempt.deadline is not None and now >= attempt.deadline:
                 self._kill()

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from typing import TextIO
     from uuid import UUID
 
+    from stardag.assets import Asset
     from stardag.build.observer import BuildInfo, BuildStatus, BuildView, ObservedTask
 
 PATIENCE_S = 0.5
@@ -51,6 +52,8 @@ class Renderer(Protocol):
 
 class ProgressObserver:
     """Shows one build. Implements `BuildObserver`."""
+
+    listens = True
 
     def __init__(self, form: Form, stream: TextIO) -> None:
         """Show what comes, in a form, on a stream."""
@@ -111,6 +114,16 @@ class ProgressObserver:
         with self._lock:
             self._progress.resumed(task, monotonic())
 
+    def task_progressed(
+        self, task: ObservedTask, attempt: int, fraction: float, message: str
+    ) -> None:
+        """Note it."""
+        with self._lock:
+            self._progress.progressed(task, fraction, message)
+
+    def asset_shown(self, task: ObservedTask, asset: Asset) -> None:
+        """Leave it to others."""
+
     def task_completed(self, task: ObservedTask, attempt: int) -> None:
         """Count it."""
         with self._lock:
@@ -146,6 +159,10 @@ class ProgressObserver:
             if self._holds_display:
                 self._holds_display = False
                 DISPLAY.release()
+
+    def stop_requested(self) -> str | None:
+        """Return None: nobody can ask here."""
+        return None
 
     def wait_delivered(self, timeout: float) -> None:
         """Return at once: all of it is shown."""

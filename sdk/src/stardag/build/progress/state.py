@@ -44,6 +44,10 @@ class Begun:
     """What it yielded, if it is suspended."""
     error: BaseException | None = None
     """Why it is to be tried again, if it is."""
+    fraction: float | None = None
+    """How much of it is done, 0 to 1, if it says so."""
+    doing: str = ""
+    """What it says it is at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +128,11 @@ class Progress:
     def resumed(self, task: ObservedTask, now: float) -> None:
         """Take in that an attempt goes on."""
         self._pause(task, Phase.RUNNING, now)
+
+    def progressed(self, task: ObservedTask, fraction: float, message: str) -> None:
+        """Take in what a running task says of itself."""
+        if (begun := self._begun.get(task)) is not None:
+            begun.fraction, begun.doing = fraction, message
 
     def completed(self, task: ObservedTask, now: float) -> None:
         """Take in that an output is in place."""

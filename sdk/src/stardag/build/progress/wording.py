@@ -66,7 +66,7 @@ def outlook(snapshot: Snapshot) -> str:
 
 
 def reason(begun: Begun, view: BuildView) -> str:
-    """Return what a task waits for, or who waits for it; empty if there is nothing to say."""
+    """Return what a task waits for, or how far it is and who waits; empty if there is nothing."""
     if begun.phase is Phase.RETRYING and begun.error is not None:
         return f"after {error_text(begun.error)}"
     if begun.phase is Phase.SUSPENDED:
@@ -78,6 +78,8 @@ def reason(begun: Begun, view: BuildView) -> str:
             return "waits for a worker"
         return f"waits for {view.unmet(begun.task):,}: {text_of(waits_for[0])}"
     parts = ["another build makes it"] * (begun.phase is Phase.BLOCKED)
+    if begun.fraction is not None:
+        parts.append(f"{begun.fraction:.0%} {text_of(begun.doing)}".rstrip())
     if waiting := view.waiting_for(begun.task):
         waits = "waits" if len(waiting) == 1 else "wait"
         parts.append(f"{len(waiting):,} {waits}: {text_of(waiting[0])}")
