@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -70,6 +71,9 @@ class Workplace:
         done = self.stardag(*arguments, "--json")
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout)
+
+    def forget_outputs(self) -> None:
+        shutil.rmtree(self.directory / "targets")
 
     def end_senders(self) -> None:
         for pid in self._senders():

@@ -86,6 +86,32 @@ def endless(gate: str) -> int:
         time.sleep(0.01)
 
 
+def user_span(name: str) -> None:
+    """Make a span as any program does that uses OpenTelemetry."""
+    from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
+    from opentelemetry.sdk.trace import TracerProvider
+    from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+
+    provider = TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(OTLPSpanExporter()))
+    with provider.get_tracer("user").start_as_current_span(f"user:{name}"):
+        pass
+    provider.shutdown()
+
+
+@sd.task
+def plain(n: int) -> int:
+    user_span("plain")
+    return n
+
+
+@sd.task
+async def in_loop(n: int) -> int:
+    await asyncio.sleep(0.01)
+    user_span("awaited")
+    return n
+
+
 def small() -> sd.TaskStruct:
     return total(values=[number(n=n) for n in range(3)])
 
@@ -97,6 +123,14 @@ def broken() -> sd.TaskStruct:
 def waiting() -> sd.TaskStruct:
     gate = sys.argv[2]
     return total(values=[*(number(n=n) for n in range(20)), gated(n=100, gate=gate)])
+
+
+def onward() -> sd.TaskStruct:
+    return after(value=small())
+
+
+def instrumented() -> sd.TaskStruct:
+    return [plain(n=1), in_loop(n=2)]
 
 
 def shown() -> sd.TaskStruct:
@@ -116,6 +150,8 @@ PIPELINES = {
     "broken": broken,
     "waiting": waiting,
     "varied": varied,
+    "onward": onward,
+    "instrumented": instrumented,
     "shown": shown,
     "stopped": stopped,
 }

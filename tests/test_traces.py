@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import pytest
-from support.collector import Collector
+from support.collector import Collector, HttpCollector
 from support.waiting import until
 
 if TYPE_CHECKING:
@@ -67,3 +67,67 @@ def test_a_failed_attempt_is_an_error_with_its_exception(
     exception = next(event for event in failed.events if event.name == "exception")
     said = {a.key: a.value.string_value for a in exception.attributes}
     assert said["exception.type"] == "ValueError"
+
+
+def test_spans_go_over_http_with_the_resource_that_is_named(workplace: Workplace) -> None:
+    collector = HttpCollector()
+    workplace.extra["OTEL_EXPORTER_OTLP_ENDPOINT"] = collector.endpoint
+    workplace.extra["OTEL_SERVICE_NAME"] = "nightly"
+    workplace.extra["OTEL_RESOURCE_ATTRIBUTES"] = "deployment.environment.name=test"
+    built = workplace.build("small")
+    until(lambda: len(collector.spans) == 5, "five spans")
+    workplace.end_senders()
+    collector.close()
+    assert {span.trace_id for span in collector.spans} == {UUID(built.id).bytes}
+    for resource in collector.resources:
+        assert resource["service.name"] == "nightly"
+        assert resource["deployment.environment.name"] == "test"
+
+
+def test_a_reused_input_is_linked_to_what_made_it_in_an_earlier_build(
+    workplace: Workplace, collector: Collector
+) -> None:
+    first = UUID(workplace.build("small").id)
+    (made,) = [
+        t for t in workplace.read("builds", "show", str(first))["tasks"] if t["name"] == "total"
+    ]
+    second = UUID(workplace.build("onward").id)
+    until(lambda: len(collector.spans) == 7, "the spans of both builds")
+    (onward,) = [s for s in collector.spans if s.trace_id == second.bytes and s.parent_span_id]
+    (link,) = onward.links
+    assert link.trace_id == first.bytes
+    assert link.span_id == span_id(first, UUID(made["task_id"]).bytes, (1).to_bytes(4, "big"))
+
+
+def test_spans_of_user_code_are_below_those_of_their_attempts(
+    workplace: Workplace, collector: Collector
+) -> None:
+    for name in ("instrumented", "instrumented-processes"):
+        collector.spans.clear()
+        built = UUID(workplace.build(name).id)
+        until(lambda: len(collector.spans) == 5, "spans of the build and of user code")
+        by_id = {span.span_id: span for span in collector.spans}
+        assert {span.trace_id for span in collector.spans} == {built.bytes}
+        inner = [span for span in collector.spans if span.name.startswith("user:")]
+        parents = {span.name: by_id[span.parent_span_id].name for span in inner}
+        assert parents == {"user:plain": "plain", "user:awaited": "in_loop"}
+        workplace.forget_outputs()
+
+
+def test_a_build_that_is_not_sampled_sends_nothing(
+    workplace: Workplace, collector: Collector
+) -> None:
+    workplace.extra["OTEL_TRACES_SAMPLER"] = "always_off"
+    workplace.build("instrumented")
+    workplace.extra["OTEL_TRACES_SAMPLER"] = "always_on"
+    sampled = workplace.build("small")
+    until(lambda: len(collector.spans) == 5, "five spans")
+    assert {span.trace_id for span in collector.spans} == {UUID(sampled.id).bytes}
+
+
+def test_the_way_to_the_trace_is_shown(workplace: Workplace) -> None:
+    built = workplace.build("small")
+    assert UUID(built.id).hex in workplace.stardag("builds", "show", built.id).stdout
+    workplace.extra["STARDAG_TRACE_URL"] = "http://jaeger:16686/trace/{trace_id}"
+    shown = workplace.stardag("builds", "show", built.id).stdout
+    assert f"http://jaeger:16686/trace/{UUID(built.id).hex}" in shown

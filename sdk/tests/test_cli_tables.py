@@ -28,6 +28,7 @@ def test_text_can_not_control_the_terminal() -> None:
         failure=TaskFailure(stack_trace=evil),
     )
     build = Build(name=evil, description=evil, reason=evil, labels={evil: evil}, host=evil)
+    build.command = build.runtime = evil
     out = shown(
         tables.builds([build]),
         tables.build_facts(build),

@@ -73,13 +73,28 @@ async def test_what_does_not_fit_a_response_is_named(client: Client):
     assert found.tasks and found.unread_task_ids
 
 
-async def test_a_batch_of_none_or_too_many_is_refused(client: Client):
-    none = await refusal(client, "BatchGetTasks", rs.BatchGetTasksRequest())
+async def test_the_producer_of_a_task_is_the_latest_attempt_that_completed_it(client: Client):
+    first, second, third = Producer(), Producer(), Producer()
+    await client.publish(first.open, [first.started(), *first.run("t"), first.pending("waiting")])
+    await client.publish(second.open, [second.started(), *second.run("t", attempt=3)])
+    reused = third.event(pb.EVENT_TYPE_TASK_REUSED, "t")
+    await client.publish(third.open, [third.started(), reused])
+    ids = [str(task_id(name)) for name in ("waiting", "t", "nobody")]
+    found = await call(client, "FindProducers", rs.FindProducersRequest(task_ids=ids))
+    assert [(made.task_id, made.build_id, made.attempt) for made in found.producers] == [
+        (ids[1], second.build_id, 3)
+    ]
+
+
+@pytest.mark.parametrize("method", ["BatchGetTasks", "FindProducers"])
+async def test_none_or_too_many_ids_are_refused(client: Client, method: str):
+    request = getattr(rs, f"{method}Request")
+    none = await refusal(client, method, request())
     assert (none.reason, none.fields) == ("REQUEST_INVALID", ["task_ids"])
-    many = rs.BatchGetTasksRequest(task_ids=[str(task_id("a"))] * 1_001)
-    assert (await refusal(client, "BatchGetTasks", many)).reason == "MESSAGE_TOO_LARGE"
-    bad = rs.BatchGetTasksRequest(task_ids=[str(task_id("a")), "x"])
-    assert (await refusal(client, "BatchGetTasks", bad)).fields == ["task_ids[1]"]
+    many = request(task_ids=[str(task_id("a"))] * 1_001)
+    assert (await refusal(client, method, many)).reason == "MESSAGE_TOO_LARGE"
+    bad = request(task_ids=[str(task_id("a")), "x"])
+    assert (await refusal(client, method, bad)).fields == ["task_ids[1]"]
 
 
 async def test_the_history_of_a_task_has_each_build_newest_first(client: Client):

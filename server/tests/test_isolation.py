@@ -132,6 +132,7 @@ LISTS: dict[str, Any] = {
     "BuildService/ListBuilds": build_service_pb2.ListBuildsRequest(),
     "EventService/ListRejectedEvents": event_service_pb2.ListRejectedEventsRequest(),
     "RegistryService/ListTasks": registry_service_pb2.ListTasksRequest(),
+    "RegistryService/FindProducers": registry_service_pb2.FindProducersRequest(task_ids=[TASK]),
     "RegistryService/BatchGetTasks": registry_service_pb2.BatchGetTasksRequest(task_ids=[TASK]),
     "RegistryService/SuggestFilterValues": registry_service_pb2.SuggestFilterValuesRequest(
         subject=registry_service_pb2.FILTER_SUBJECT_TASKS, field="name"

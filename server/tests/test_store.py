@@ -84,6 +84,8 @@ async def test_a_build_is_what_its_events_say(client: Client):
             source=source,
             client="test/1",
             host="h",
+            runtime="CPython 3.11.7",
+            command="python build.py",
         ),
         make.pending("b", ["a"]),
         *make.run("a"),
@@ -101,6 +103,7 @@ async def test_a_build_is_what_its_events_say(client: Client):
     assert dict(build.labels) == {"k": "v"}
     assert build.source == source
     assert (build.client, build.host) == ("test/1", "h")
+    assert (build.runtime, build.command) == ("CPython 3.11.7", "python build.py")
     assert build.trace_id == make.build.hex
     assert build.duration_us == (len(events) - 1) * 1_000
     assert build.end_time.ToMicroseconds() - build.start_time.ToMicroseconds() == build.duration_us

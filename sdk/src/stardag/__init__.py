@@ -69,6 +69,7 @@ if TYPE_CHECKING:
         ThreadExecutor,
         checkpoint,
     )
+    from stardag.build.carrier import trace_carrier
     from stardag.build.report import log_asset, progress
 
 __version__ = "0.2.0"
@@ -93,6 +94,7 @@ _MODULES = {
     "explain": "stardag._explain",
     "log_asset": "stardag.build.report",
     "progress": "stardag.build.report",
+    "trace_carrier": "stardag.build.carrier",
 }
 """Where those names are that few programs use: they are imported when they are asked for."""
 
@@ -174,4 +176,5 @@ __all__ = [
     "registry_provider",
     "target_factory_provider",
     "task",
+    "trace_carrier",
 ]

@@ -29,6 +29,7 @@ VARIABLES = {
     "STARDAG_OFFLINE": ("tracking", "offline"),
     "STARDAG_FLUSH_TIMEOUT": ("tracking", "flush_timeout"),
     "STARDAG_QUIET": ("tracking", "quiet"),
+    "STARDAG_TRACE_URL": ("tracking", "trace_url"),
 }
 ROOTS = "STARDAG_TARGET_ROOTS"
 """Environment variable of the target roots; the name of one root may follow, after `__`."""
@@ -62,6 +63,12 @@ def _absolute_root(root: str, info: ValidationInfo) -> str:
     if scheme == "file" and not place.removeprefix("localhost").startswith("/"):
         raise ValueError(f"file:// is followed by a full path: file:///{place}")
     return root
+
+
+def _with_trace_id(url: str) -> str:
+    if "{trace_id}" not in url:
+        raise ValueError("it has no {trace_id}, as in http://localhost:16686/trace/{trace_id}")
+    return url
 
 
 ConfigPath = Annotated[Path, AfterValidator(_absolute)]
@@ -102,6 +109,8 @@ class TrackingConfig(Section):
     """Most seconds a build waits at its end until its events are delivered."""
     quiet: bool = False
     """Print none of tracking's own lines, and no progress that a call does not ask for."""
+    trace_url: Annotated[str, AfterValidator(_with_trace_id)] | None = None
+    """Where a trace is shown, with `{trace_id}` in the place of its id."""
 
 
 class TargetsConfig(Section):

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import os
 import time
 from collections.abc import AsyncIterator, Generator, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
+from opentelemetry import trace
 from pydantic import SecretStr
 
 import stardag as sd
@@ -311,3 +314,37 @@ class ShowsBadly(sd.AutoTask[int]):
     def registry_assets(self) -> list[sd.Asset]:
         type(self).asked = True
         raise RuntimeError("not today")
+
+
+def _look_around() -> dict[str, Any]:
+    with ThreadPoolExecutor(1) as pool:
+        in_thread = pool.submit(contextvars.copy_context().run, _current_span).result()
+    return {
+        "current": _current_span(),
+        "carrier": sd.trace_carrier(),
+        "in_thread": in_thread,
+        "variable": os.environ.get("TRACEPARENT"),
+    }
+
+
+def _current_span() -> str:
+    context = trace.get_current_span().get_span_context()
+    return f"00-{context.trace_id:032x}-{context.span_id:016x}-{context.trace_flags:02x}"
+
+
+@sd.task
+def looks_around() -> dict[str, Any]:
+    return _look_around()
+
+
+@sd.task
+async def looks_around_async() -> dict[str, Any]:
+    await asyncio.sleep(0)
+    return _look_around()
+
+
+class LooksAroundTwice(sd.AutoTask[list[str]]):
+    def run(self) -> Iterator[sd.TaskStruct]:
+        before = _current_span()
+        yield number(n=5)
+        self.output().save([before, _current_span()])

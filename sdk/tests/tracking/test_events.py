@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from stardag.build.observer import BuildInfo
 from stardag.tracking import events, frames, wire
+from stardag.tracking.program import Program
 from stardag.tracking.source import SourceRevision
 from stardag.v1 import event_pb2, event_service_pb2
 
@@ -71,15 +72,17 @@ def test_concatenated_bodies_are_the_events_of_a_request(details: list[bytes], f
 def test_how_a_build_started_reads_back_within_the_limits(
     description: str, labels: dict[str, str]
 ) -> None:
-    info = BuildInfo(uuid.uuid4(), [Step(1), Step(2)], description, labels)
+    parent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+    info = BuildInfo(uuid.uuid4(), [Step(1), Step(2)], description, labels, trace_parent=parent)
     source = SourceRevision("c0ffee", "main", dirty=True)
-    start = read(
-        events.event(
-            BUILD, b"", events.BUILD_STARTED, 0, events.build_start(info, source, "me/1", "here")
-        )
-    ).build_start
+    program = Program("me/1", "here", "CPython 3.11.7, Linux x86_64", "python " + "x" * 5000)
+    detail = events.build_start(info, source, program)
+    start = read(events.event(BUILD, b"", events.BUILD_STARTED, 0, detail)).build_start
     assert list(start.root_task_ids) == [str(Step(1).id), str(Step(2).id)]
     assert (start.name, start.client, start.host) == ("Step", "me/1", "here")
+    assert (start.runtime, start.trace_parent) == (program.runtime, parent)
+    assert start.command.startswith("python xxx")
+    assert len(start.command) <= 4096
     assert (start.source.commit, start.source.ref, start.source.dirty) == ("c0ffee", "main", True)
     assert len(start.description.encode()) <= 4096
     assert len(start.labels) <= 32

@@ -13,6 +13,7 @@ from pathlib import Path
 from stardag.tracking import frames
 from stardag.tracking.delivery import read_delivery, read_status
 from stardag.tracking.lease import take_lease
+from stardag.tracking.route import open_route
 from stardag.tracking.spool import StreamHeader, create_stream, stream_directories
 from stardag.v1 import event_pb2
 
@@ -164,7 +165,9 @@ def test_a_build_that_is_killed_is_shown_as_such(
 def test_a_stream_the_server_refuses_does_not_hold_up_the_others(
     server: EventServer, journal: Journal, state_dir: Path, config: MakeConfig
 ) -> None:
-    spool = state_dir / "spool" / f"127.0.0.1_{server.port}"
+    made = open_route(config(server.address, quiet=True))
+    assert made is not None
+    spool = made.spool
     bad = str(uuid.uuid4())
     server.refuse.add(bad)
     header = StreamHeader(bad, "test/1", "elsewhere", 1, "another boot", server.address)

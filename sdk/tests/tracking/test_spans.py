@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import hashlib
+import importlib
+import pkgutil
 import uuid
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from opentelemetry.semconv._incubating.attributes.cicd_attributes import CicdPipelineResultValues
 
 from stardag.telemetry import ids
-from stardag.tracking.spans import Span, SpanFold
+from stardag.tracking.spans import Span, SpanFold, SpanLink, link_inputs
 from stardag.v1 import event_pb2, task_pb2
 
 BUILD = uuid.UUID("0190163d-8694-739b-aea5-966c26f8ad91")
@@ -19,11 +22,16 @@ ONE, TWO, THREE = (uuid.UUID(int=number) for number in (1, 2, 3))
 START_US, TICK_US = 1_700_000_000_000_000, 5_000
 
 
+def input_of(task: uuid.UUID) -> dict[str, str]:
+    """Return the attributes of a link to what made a task."""
+    return {"stardag.link": "input", "cicd.pipeline.task.run.id": str(task)}
+
+
 class Recorder:
     """Makes events one millisecond apart, and folds them."""
 
-    def __init__(self) -> None:
-        self.fold = SpanFold()
+    def __init__(self, *, sampled: bool = True) -> None:
+        self.fold = SpanFold(lambda _trace, parent: sampled if parent is None else parent)
         self.tick = 0
 
     def add(
@@ -41,8 +49,9 @@ class Recorder:
         )
         return self.fold.add(event)
 
-    def start(self) -> None:
+    def start(self, trace_parent: str = "") -> None:
         start = event_pb2.BuildStart(name="Root", root_task_ids=[str(ONE)], host="here")
+        start.trace_parent = trace_parent
         start.source.commit, start.source.ref = "c0ffee", "main"
         start.labels["team"] = "x"
         assert self.add("BUILD_STARTED", build_start=start) == []
@@ -124,10 +133,47 @@ def test_an_attempt_links_to_what_made_its_inputs_and_names_what_was_reused() ->
         recorder.add(name, ONE, attempt)
     recorder.add("TASK_STARTED", THREE, 1)
     (span,) = recorder.add("TASK_COMPLETED", THREE, 1)
-    assert [(link.span_id, link.task_id) for link in span.links] == [
-        (ids.attempt_span_id(BUILD, ONE, 2), str(ONE))
-    ]
+    made_one = ids.attempt_span_id(BUILD, ONE, 2)
+    assert span.links == [SpanLink(BUILD.int, made_one, input_of(ONE))]
     assert span.attributes["stardag.reused_inputs"] == [str(TWO)]
+    earlier_build = uuid.uuid4()
+    link_inputs(span, {str(TWO): (earlier_build, 3), str(ONE): (earlier_build, 1)})
+    made_two = ids.attempt_span_id(earlier_build, TWO, 3)
+    assert span.links[1:] == [SpanLink(earlier_build.int, made_two, input_of(TWO))]
+
+
+def test_a_retry_is_a_sibling_that_links_to_the_attempt_before() -> None:
+    recorder = Recorder()
+    recorder.start()
+    recorder.add("TASK_STARTED", ONE, 1)
+    (first,) = recorder.add("TASK_FAILED", ONE, 1)
+    recorder.add("TASK_STARTED", ONE, 2)
+    (second,) = recorder.add("TASK_COMPLETED", ONE, 2)
+    assert first.parent_id == second.parent_id == ids.root_span_id(BUILD)
+    assert first.links == []
+    assert second.links == [SpanLink(BUILD.int, first.span_id, {"stardag.link": "earlier_attempt"})]
+
+
+def test_a_build_that_was_started_within_a_span_is_linked_to_it() -> None:
+    recorder = Recorder(sampled=False)
+    recorder.start("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")
+    (root,) = recorder.add("BUILD_COMPLETED")
+    assert root.parent_id is None
+    assert root.links == [
+        SpanLink(
+            0x4BF92F3577B34DA6A3CE929D0E0E4736,
+            0x00F067AA0BA902B7,
+            {"stardag.link": "started_within"},
+        )
+    ]
+
+
+def test_a_build_that_is_not_sampled_has_no_spans() -> None:
+    recorder = Recorder(sampled=False)
+    recorder.start()
+    recorder.add("TASK_STARTED", ONE, 1)
+    assert recorder.add("TASK_COMPLETED", ONE, 1) == []
+    assert recorder.add("BUILD_COMPLETED") == []
 
 
 def test_dynamic_dependencies_are_linked_too_and_the_wait_is_an_event() -> None:
@@ -140,7 +186,7 @@ def test_dynamic_dependencies_are_linked_too_and_the_wait_is_an_event() -> None:
     recorder.add("TASK_COMPLETED", TWO, 1)
     recorder.add("TASK_RESUMED", ONE, 1)
     (span,) = recorder.add("TASK_COMPLETED", ONE, 1)
-    assert [link.task_id for link in span.links] == [str(TWO)]
+    assert [link.attributes for link in span.links] == [input_of(TWO)]
     assert [event.name for event in span.events] == ["suspended", "resumed"]
 
 
@@ -220,3 +266,36 @@ def test_a_name_is_never_missing() -> None:
     assert span.name == str(ONE)
     with pytest.raises(KeyError):
         _ = span.attributes["stardag.namespace"]
+
+
+def test_names_are_those_that_the_conventions_publish() -> None:
+    recorder = Recorder()
+    recorder.start()
+    recorder.pend(ONE)
+    recorder.add("TASK_STARTED", ONE, 1)
+    failure = task_pb2.TaskFailure(kind="ValueError", message="no", stack_trace="Traceback ...")
+    (attempt,) = recorder.add("TASK_FAILED", ONE, 1, failure=failure)
+    (root,) = recorder.add("BUILD_FAILED", build_end=event_pb2.BuildEnd(reason="1 task failed"))
+    names = {*attempt.attributes, *root.attributes}
+    names |= {name for event in attempt.events for name in event.attributes}
+    ours = {name for name in names if name.startswith("stardag.")}
+    assert names - ours <= published_names()
+    results = {
+        str(attempt.attributes["cicd.pipeline.task.run.result"]),
+        str(root.attributes["cicd.pipeline.result"]),
+    }
+    assert results <= {value.value for value in CicdPipelineResultValues}
+
+
+def published_names() -> set[str]:
+    """Return all names of attributes that OpenTelemetry's conventions have, stable ones or not."""
+    names: set[str] = set()
+    for package in (
+        "opentelemetry.semconv._incubating.attributes",
+        "opentelemetry.semconv.attributes",
+    ):
+        folder: Any = importlib.import_module(package)
+        for module in pkgutil.iter_modules(folder.__path__, f"{package}."):
+            content = vars(importlib.import_module(module.name))
+            names.update(str(value) for name, value in content.items() if name.isupper())
+    return names

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import socket
 import subprocess
@@ -16,7 +17,10 @@ from stardag import ConfigError
 from stardag.build.observer import BuildInfo, BuildObserver
 from stardag.config import Config, ServerConfig, TrackingConfig
 from stardag.tracking import open_tracker
+from stardag.tracking.address import parse_address
+from stardag.tracking.credential import Credential
 from stardag.tracking.delivery import read_status
+from stardag.tracking.sync import deliver
 from stardag.v1 import event_pb2
 
 from .conftest import MakeConfig, sender_pids
@@ -186,20 +190,24 @@ def test_a_token_file_that_can_not_be_read_is_named_once(
     assert said.count("warning") == said.count(str(file)) == 1
 
 
-def test_the_right_credential_delivers_what_the_wrong_one_left(
+def test_what_was_recorded_for_one_credential_never_goes_out_with_another(
     config: MakeConfig, journal: Journal, state_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    server = EventServer(journal, token="right")
+    server = EventServer(journal, token="of one workspace")
     try:
-        observer = tracker(config(server.address, token="wrong"))
-        run(observer, 1)
+        observer = tracker(config(server.address, token="of another"))
+        other = run(observer, 1)
         observer.wait_delivered(20)
-        until(lambda: not live(sender_pids(state_dir)))
         monkeypatch.setattr("stardag.tracking.route._routes", {})
-        observer = tracker(config(server.address, token="right"))
-        run(observer, 1)
+        observer = tracker(config(server.address, token="of one workspace"))
+        mine = run(observer, 1)
         observer.wait_delivered(20)
-        until(lambda: len(journal.all_events()) == 2 * len(types_of_run(1)))
+        assert {event.build_id for event in journal.all_events()} == {mine.bytes}
+        credential = Credential("of one workspace")
+        report = asyncio.run(deliver(state_dir, parse_address(server.address), credential))
+        assert report.remaining == 0
+        builds = {event.build_id for event in journal.all_events()}
+        assert builds == {mine.bytes, other.bytes}
     finally:
         server.stop()
 

@@ -20,12 +20,15 @@ from stardag._errors import (
     TaskTimeoutError,
 )
 from stardag._task import BaseTask, TaskStruct, flatten_task_struct
+from stardag.telemetry import current as telemetry
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from stardag.build.locks import Guard
     from stardag.build.report import Report
+    from stardag.telemetry.current import BuildTrace
+    from stardag.telemetry.trace_parent import TraceParent
 
 T = TypeVar("T")
 
@@ -51,6 +54,8 @@ class Attempt:
     """Why it is to end soon, if it is."""
     guard: Guard | None = field(default=None, repr=False)
     """Its lease, if it is to have one."""
+    trace: BuildTrace | None = field(default=None, repr=False)
+    """The trace that its span is part of, if there is one."""
     report: Callable[[Attempt, Report], None] | None = field(default=None, repr=False)
     """Takes what the task says while it runs; None if nobody listens."""
     progressed_at: float = float("-inf")
@@ -65,6 +70,11 @@ class Attempt:
         """Ask it to end soon."""
         if self.stopping is None:
             self.stopping = TaskCancelledError(f"{self.task!r} was cancelled")
+
+    @property
+    def span(self) -> TraceParent | None:
+        """The place of its span, if it has one."""
+        return self.trace.attempt(self.task.id, self.number) if self.trace is not None else None
 
     def check(self) -> None:
         """Raise why the attempt is to end, if it is to."""
@@ -157,6 +167,8 @@ async def _advance(
 ) -> Outcome:
     task = attempt.task
     token = _current.set(attempt)
+    span = attempt.span if attempt.trace is not None and attempt.trace.is_current else None
+    entered = telemetry.enter(span) if span is not None else None
     try:
         attempt.begin_running()
         if attempt.generator is None:
@@ -176,6 +188,8 @@ async def _advance(
         return Failed(error)
     finally:
         _current.reset(token)
+        if entered is not None:
+            telemetry.leave(entered)
     return End.COMPLETED
 
 

@@ -9,6 +9,7 @@ from stardag._provider import Provider
 from stardag.build.published import PublishedOptions, renamed
 from stardag.build.silent import SilentObserver
 from stardag.build.summary import BuildSummary, FailMode
+from stardag.telemetry.current import traces_wanted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -150,17 +151,12 @@ def open_observer() -> BuildObserver:
     from stardag.config import get_config
 
     config = get_config()
-    wanted = config.server.address or config.tracking.offline or _traces_wanted()
+    wanted = config.server.address or config.tracking.offline or traces_wanted(os.environ)
     if not wanted:
         return SilentObserver()
     from stardag.tracking import open_tracker
 
     return open_tracker(config) or SilentObserver()
-
-
-def _traces_wanted() -> bool:
-    names = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
-    return any(os.environ.get(name) for name in names)
 
 
 observer_provider: Provider[Callable[[], BuildObserver]] = Provider(lambda: open_observer)

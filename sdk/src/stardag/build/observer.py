@@ -81,6 +81,8 @@ class BuildInfo:
     labels: Mapping[str, str] | None = None
     view: BuildView | None = None
     """How to ask for more; None if there is no way."""
+    trace_parent: str = ""
+    """The span within which it was started, as a W3C `traceparent`; empty for none."""
 
 
 class BuildObserver(Protocol):

@@ -27,6 +27,7 @@ from stardag.build.observer import BuildInfo, BuildObserver, BuildStatus, Observ
 from stardag.build.plan import Plan
 from stardag.build.report import Progressed, Report, Shown
 from stardag.build.summary import BuildSummary, FailMode, SkippedTask, TaskFailure
+from stardag.telemetry.current import open_trace, started_within
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -85,12 +86,21 @@ class BuildRun:
         self._causes: dict[int, BaseTask] = {}
         self._stopping = False
         self.summary = BuildSummary(uuid7(), "completed")
+        self._started_within = started_within()
+        self._trace = open_trace(self.summary.build_id, self._started_within)
 
     def start(self) -> None:
         """Find the tasks and report them. Raises what `Graph.discover` raises."""
         self._started_at = time.monotonic()
         self._observer.build_started(
-            BuildInfo(self.summary.build_id, self._roots, self._description, self._labels, self)
+            BuildInfo(
+                self.summary.build_id,
+                self._roots,
+                self._description,
+                self._labels,
+                view=self,
+                trace_parent=str(self._started_within or ""),
+            )
         )
         self._discover(self._roots)
 
@@ -198,7 +208,7 @@ class BuildRun:
     def _new_attempt(self, number: int, count: int) -> Attempt:
         task = self._graph.tasks[number]
         guard = None if self._lock is None else Guard(self._lock, self._begun)
-        return Attempt(task, number, count, guard=guard, report=self._report)
+        return Attempt(task, number, count, guard=guard, trace=self._trace, report=self._report)
 
     def _take_report(self, attempt: Attempt, report: Report) -> None:
         """Pass on what a running task says. Called by the thread that it runs in."""

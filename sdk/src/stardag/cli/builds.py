@@ -59,7 +59,8 @@ def show(build: BuildId, *, limit: Limit = 50, json: Json = False) -> None:
     from stardag.config import get_config
     from stardag.v1 import build_service_pb2 as service
 
-    with connect(get_config()) as client:
+    config = get_config()
+    with connect(config) as client:
         build_id = _resolve(client, build)
         found = client.builds.GetBuild(service.GetBuildRequest(build_id=build_id)).build
         states = list(client.list_task_states(build_id))
@@ -68,7 +69,7 @@ def show(build: BuildId, *, limit: Limit = 50, json: Json = False) -> None:
         output.print_json({"build": output.as_dict(found), "tasks": tasks})
         return
     console = output.console()
-    console.print(tables.build_facts(found))
+    console.print(tables.build_facts(found, config.tracking.trace_url))
     for failure in tables.failures(states):
         console.print(failure)
     if states:

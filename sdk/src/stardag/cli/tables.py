@@ -53,8 +53,8 @@ def builds(found: Sequence[Build]) -> Table:
     return table
 
 
-def build_facts(build: Build) -> Table:
-    """Return what there is to say of one build."""
+def build_facts(build: Build, trace_url: str | None = None) -> Table:
+    """Return what there is to say of one build; its trace is where `trace_url` says, if it does."""
     table = Table.grid(padding=(0, 2))
     facts = {
         "build": build.build_id,
@@ -65,8 +65,10 @@ def build_facts(build: Build) -> Table:
         "started": moment(build.start_time),
         "took": duration(build.duration_us),
         "tasks": counts(build),
-        "trace": build.trace_id,
+        "trace": trace_of(build, trace_url),
         "host": safe(build.host),
+        "runtime": safe(build.runtime),
+        "command": safe(build.command),
         "code": safe(_source(build)),
         "labels": safe(", ".join(f"{k}={v}" for k, v in sorted(build.labels.items()))),
         "incomplete": _incompleteness(build),
@@ -75,6 +77,11 @@ def build_facts(build: Build) -> Table:
         if fact:
             table.add_row(Text(name, style="dim"), fact)
     return table
+
+
+def trace_of(build: Build, trace_url: str | None) -> str:
+    """Return the id of a build's trace, or where it is shown, given that with `{trace_id}`."""
+    return trace_url.replace("{trace_id}", build.trace_id) if trace_url else build.trace_id
 
 
 def failures(states: Sequence[TaskState]) -> Iterator[Panel]:

@@ -10,7 +10,8 @@ import time
 from typing import TYPE_CHECKING
 
 from stardag.tracking.delivery import SenderState, SenderStatus, write_status
-from stardag.tracking.route import TRACES_ONLY
+from stardag.tracking.producers import Producers
+from stardag.tracking.route import is_for_traces_only
 from stardag.tracking.shipment import Shipment
 from stardag.tracking.spool import stream_directories
 from stardag.tracking.traces import Exporter, export_traces
@@ -43,6 +44,7 @@ class Dispatch:
         self._spool = spool
         self._server = server
         self._exporter = exporter
+        self._producers = Producers(server) if server is not None else None
         self._retention_s = retention_s
         self._witness = _Witness(spool, server)
         self._carried: dict[Path, asyncio.Task[None]] = {}
@@ -59,7 +61,8 @@ class Dispatch:
             now = time.monotonic()
             if now - cleaned_at > _CLEAN_S:
                 cleaned_at = now
-                remove_expired(self._spool, self._retention_s)
+                for spool in self._spool.parent.iterdir():
+                    remove_expired(spool, self._retention_s)
             self._take_up()
             if self._carried:
                 busy_at = now
@@ -95,7 +98,7 @@ class Dispatch:
             group.create_task(shipment.close_when_orphaned())
             delivered = group.create_task(self._deliver(shipment))
             traces = group.create_task(self._trace(shipment))
-        if delivered.result() or (self._spool.name == TRACES_ONLY and traces.result()):
+        if delivered.result() or (is_for_traces_only(self._spool) and traces.result()):
             put_aside(directory)
 
     async def _deliver(self, shipment: Shipment) -> bool:
@@ -112,7 +115,7 @@ class Dispatch:
         if self._exporter is None:
             return False
         try:
-            await export_traces(shipment, self._exporter, self._turn)
+            await export_traces(shipment, self._exporter, self._turn, self._producers)
         except Exception:  # OpenTelemetry's faults and settings must not hold up the events
             _log.exception("%s: no more of its traces is exported", shipment.directory.name)
             return False
@@ -162,7 +165,7 @@ def remove_expired(spool: Path, retention_s: float) -> None:
     """Delete what was delivered longer ago than `retention_s`."""
     try:
         entries = list(os.scandir(spool / "done"))
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return
     for entry in entries:
         if time.time() - entry.stat().st_mtime > retention_s:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from stardag.build.observer import BuildInfo, BuildStatus, ObservedTask
+    from stardag.tracking.program import Program
     from stardag.tracking.source import SourceRevision
 
 # EventType
@@ -85,7 +86,7 @@ def _head(kind: int, attempt: int) -> bytes:
     return wire.number(3, kind) + wire.number(4, attempt) + _TIME
 
 
-def build_start(build: BuildInfo, source: SourceRevision, client: str, host: str) -> bytes:
+def build_start(build: BuildInfo, source: SourceRevision, program: Program) -> bytes:
     """Return the detail of BUILD_STARTED."""
     labels = list((build.labels or {}).items())[:_LABELS]
     body = [
@@ -104,8 +105,11 @@ def build_start(build: BuildInfo, source: SourceRevision, client: str, host: str
             + wire.text(2, source.ref[:_NAME])
             + wire.number(3, int(source.dirty)),
         ),
-        wire.text(6, client[:_NAME]),
-        wire.text(7, host[:_NAME]),
+        wire.text(6, program.client[:_NAME]),
+        wire.text(7, program.host[:_NAME]),
+        wire.text(8, program.runtime[:_NAME]),
+        wire.text(9, cut(program.command, _MESSAGE)),
+        wire.text(10, build.trace_parent),
     ]
     return wire.message(10, b"".join(body))
 

@@ -53,7 +53,8 @@ class Notices:
         if refused:
             self._say(
                 f"warning: the credential for {self._server} does not work ({detail}); "
-                "recording locally; uploads resume when STARDAG_TOKEN or the token file is right"
+                "recording locally; uploads resume when the token file is right, and "
+                "`stardag sync` makes up for a wrong STARDAG_TOKEN"
             )
         else:
             self._say(

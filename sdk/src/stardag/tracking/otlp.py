@@ -47,11 +47,7 @@ class OtlpExporter:
             attributes=span.attributes,
             events=[Event(event.name, event.attributes, event.time_ns) for event in span.events],
             links=[
-                Link(
-                    _context(span.trace_id, link.span_id),
-                    {"cicd.pipeline.task.run.id": link.task_id},
-                )
-                for link in span.links
+                Link(_context(link.trace_id, link.span_id), link.attributes) for link in span.links
             ],
             kind=SpanKind.SERVER if span.parent_id is None else SpanKind.INTERNAL,
             status=Status(StatusCode.UNSET)

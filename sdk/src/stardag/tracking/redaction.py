@@ -14,7 +14,11 @@ or a URI only the place is lost, so there everything goes that may be one.
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
+import shlex
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 MASK = "**********"
 
@@ -146,6 +150,21 @@ def _apply(rules: list[_Rule], text: str) -> str:
                     text = pattern.sub(replacement, text)
                 break
     return text
+
+
+_SECRET_OPTION = re.compile(rf"--?[\w-]*(?:{_NAME}|{_BROAD_NAME})", re.I)
+
+
+def redact_command(arguments: Sequence[str]) -> str:
+    """Return a command line as a shell would take it, redacted as a text.
+
+    Of an option whose name says that it is secret, such as `--api-key`, what follows goes too.
+    """
+    shown = [
+        MASK if _SECRET_OPTION.fullmatch(before) and not argument.startswith("-") else argument
+        for before, argument in zip(("", *arguments), arguments, strict=False)
+    ]
+    return redact_text(shlex.join(shown).replace(f"'{MASK}'", MASK))
 
 
 def redact_uri(uri: str) -> str:

@@ -5,28 +5,27 @@ from __future__ import annotations
 import atexit
 import os
 import socket
+from hashlib import blake2b
 from typing import TYPE_CHECKING
 
-import stardag
+from stardag.telemetry.current import traces_wanted
 from stardag.tracking.address import Address, parse_address
 from stardag.tracking.asset_files import waiting_assets
 from stardag.tracking.credential import Credential, configured_credential
 from stardag.tracking.delivery import read_cancels, read_delivery
 from stardag.tracking.launcher import Launcher, SenderArguments
 from stardag.tracking.notices import Notices
+from stardag.tracking.program import this_program
 from stardag.tracking.stream import EventStream, StreamPosition
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from pathlib import Path
     from uuid import UUID
 
     from stardag.config import Config
 
-TRACES_ONLY = "traces"
-"""Name of the spool of events that go to the trace collector and nowhere else."""
-
 _KEPT = "local"
+_TRACES_ONLY = "traces+"  # what no address begins with
 _PROBE_S = 0.25
 
 _routes: dict[Path, Route] = {}
@@ -39,13 +38,12 @@ class Route:
         """Lead to `address` by way of the directory `spool`; nothing is written yet."""
         self.address = address
         self.spool = spool
-        self.client = client_name()
-        self.host = socket.gethostname()
+        self.program = this_program()
         self.notices = Notices(str(address) if address else None, quiet=config.tracking.quiet)
         self.stream = EventStream(
             spool,
-            client=self.client,
-            host=self.host,
+            client=self.program.client,
+            host=self.program.host,
             address=str(address) if address else None,
             max_bytes=config.tracking.max_bytes,
             fsync=config.tracking.fsync,
@@ -64,7 +62,7 @@ class Route:
     @property
     def keeps_assets(self) -> bool:
         """Whether there is, or will be, a server that assets are for."""
-        return self.spool.name != TRACES_ONLY
+        return not is_for_traces_only(self.spool)
 
     def stop_requested(self, build: UUID, position: StreamPosition | None) -> str | None:
         """Return why the build was asked to stop; None if it was not, as far as is known here."""
@@ -96,10 +94,8 @@ def open_route(config: Config) -> Route | None:
     address = parse_address(config.server.address) if config.server.address else None
     if address is None and not config.tracking.offline and not traces_wanted(os.environ):
         return None
-    kept = _KEPT if config.tracking.offline else TRACES_ONLY
     # absolute, as neither this process nor the sender need stay in this directory
-    state_dir = config.tracking.state_dir.absolute()
-    spool = state_dir / "spool" / (address.slug if address else kept)
+    spool = config.tracking.state_dir.absolute() / "spool" / _spool_name(config, address)
     route = _routes.get(spool)
     if route is None:
         # two threads may both make one; neither has touched the disk, and one is kept
@@ -110,21 +106,27 @@ def open_route(config: Config) -> Route | None:
     return route
 
 
-def client_name() -> str:
-    """Return what the server is told of this software, such as `stardag-python/0.2.0`."""
-    return f"stardag-python/{stardag.__version__}"
+def is_for_traces_only(spool: Path) -> bool:
+    """Return whether a spool's events go to the trace collector and nowhere else."""
+    return spool.name.startswith(_TRACES_ONLY)
 
 
-def traces_wanted(environment: Mapping[str, str]) -> bool:
-    """Return whether OpenTelemetry's variables ask for traces by OTLP."""
-    if environment.get("OTEL_SDK_DISABLED", "").lower() == "true":
-        return False
-    if environment.get("OTEL_TRACES_EXPORTER", "otlp") != "otlp":
-        return False
-    return bool(
-        environment.get("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
-        or environment.get("OTEL_EXPORTER_OTLP_ENDPOINT")
-    )
+def _spool_name(config: Config, address: Address | None) -> str:
+    """Return the name of the spool: one for each server, credential and trace collector.
+
+    A spool has one sender, with the settings of whoever started it. What is recorded with other
+    settings must not go their way, such as into the workspace of another key.
+    """
+    told = [f"{k}={v}" for k, v in sorted(os.environ.items()) if k.startswith("OTEL_")]
+    if not traces_wanted(os.environ):
+        told.clear()
+    if address is None and config.tracking.offline:
+        return _KEPT
+    if address is not None:
+        credential = configured_credential(config.server, address)
+        told += [credential.token or "", str(credential.file or "")]
+    digest = blake2b("\0".join(told).encode(errors="replace"), digest_size=5).hexdigest()
+    return f"{address.slug}-{digest}" if address is not None else f"{_TRACES_ONLY}{digest}"
 
 
 def _sender_arguments(config: Config, address: Address | None, spool: Path) -> SenderArguments:

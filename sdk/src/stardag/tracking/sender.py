@@ -16,12 +16,12 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from stardag.telemetry.current import traces_wanted
 from stardag.tracking.address import parse_address
 from stardag.tracking.credential import Credential
 from stardag.tracking.delivery import SenderStatus, write_status
 from stardag.tracking.launcher import TOKEN_VARIABLE
 from stardag.tracking.lease import take_lease
-from stardag.tracking.route import traces_wanted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

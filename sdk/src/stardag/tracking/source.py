@@ -1,9 +1,13 @@
-"""Which version of the code runs, as far as files tell without starting a process."""
+"""Which version of the code runs."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import functools
+import os
+from dataclasses import dataclass, replace
 from pathlib import Path
+
+_GIT_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,18 +22,40 @@ class SourceRevision:
 def current_revision() -> SourceRevision:
     """Return the revision of the git work tree around the working directory.
 
-    An empty one if there is none, or it can't be read. Only HEAD and the refs are looked
-    at, which takes well under a millisecond. Whether there are uncommitted changes would
-    need git to look at every file, so `dirty` is never set here.
+    An empty one if there is none, or it can't be read. HEAD and the refs are read anew, which
+    takes well under a millisecond. For uncommitted changes git has to look at every file: it is
+    asked once in a process, as the code was read when the process began.
     """
     try:
         directory = Path.cwd()
         for parent in (directory, *directory.parents):
             if (parent / ".git").exists():
-                return _read_head(_git_directory(parent / ".git"))
+                head = _read_head(_git_directory(parent / ".git"))
+                return replace(head, dirty=_has_changes(parent))
     except (OSError, UnicodeDecodeError):
         pass  # no directory any more, or not git's files as we know them
     return SourceRevision()
+
+
+@functools.cache
+def _has_changes(tree: Path) -> bool:
+    """Return whether files that git knows were changed; False if it can't tell within a second."""
+    import subprocess  # heavier than all else here
+
+    command = ["git", "-c", "core.fsmonitor=false", "status", "--porcelain"]
+    try:
+        done = subprocess.run(
+            [*command, "--untracked-files=no", "--ignore-submodules"],
+            cwd=tree,
+            env={**os.environ, "GIT_OPTIONAL_LOCKS": "0"},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=_GIT_S,
+            check=True,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return False
+    return bool(done.stdout.strip())
 
 
 def _git_directory(entry: Path) -> Path:

@@ -3,8 +3,10 @@
 A build is a pipeline run and its root span, an attempt of a task a task run and a
 span below it, named as the OpenTelemetry CI/CD conventions name them
 (https://opentelemetry.io/docs/specs/semconv/cicd/cicd-spans/). An attempt's span has
-links to the spans that made its inputs in the same build. A reused task ran nothing and
-has no span: what used it lists it in the attribute `stardag.reused_inputs` instead.
+links to the spans that made its inputs, and to that of the attempt before it; the root
+span to the one within which the build was started. A reused task ran nothing and has no
+span: what used it lists it in the attribute `stardag.reused_inputs`, and is linked to
+what made it once somebody knows that, see `link_inputs`.
 
 Times follow the producer's monotonic clock, beginning with the stream's first event, so
 that spans nest and last as long as they did, whatever is done to the wall clock.
@@ -17,9 +19,12 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from stardag.telemetry import ids
+from stardag.telemetry.trace_parent import parse_trace_parent
 from stardag.v1 import event_pb2
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from stardag.v1 import task_pb2
 
 Value = str | int | bool | list[str]
@@ -40,6 +45,8 @@ _MOMENTS = {
     event_pb2.EVENT_TYPE_TASK_RESUMED: "resumed",
 }
 _DIED = "ProducerDied"
+_LINK = "stardag.link"
+"""Attribute of a link: `input`, `earlier_attempt` or `started_within`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +60,11 @@ class SpanEvent:
 
 @dataclass(frozen=True, slots=True)
 class SpanLink:
-    """A span of the same trace that made an input."""
+    """Another span, and what it has to do with this one."""
 
+    trace_id: int
     span_id: int
-    task_id: str
+    attributes: dict[str, str]
 
 
 @dataclass(slots=True)
@@ -74,6 +82,8 @@ class Span:
     links: list[SpanLink] = field(default_factory=list[SpanLink])
     inputs: list[str] = field(default_factory=list[str])
     """Ids of the tasks it depends on, those it yielded included."""
+    reused_inputs: list[str] = field(default_factory=list[str])
+    """Those of them that existed when the build started."""
     error: str | None = None
     """What went wrong; None if nothing did."""
 
@@ -86,13 +96,19 @@ class _Build:
     made: dict[str, int] = field(default_factory=dict[str, int])
     """Task -> the attempt that completed it."""
     reused: set[str] = field(default_factory=set[str])
+    sampled: bool = True
 
 
 class SpanFold:
     """Turns one stream's events, in their order, into spans."""
 
-    def __init__(self) -> None:
-        """Begin before the stream's first event."""
+    def __init__(self, is_sampled: Callable[[int, bool | None], bool]) -> None:
+        """Begin before the stream's first event.
+
+        `is_sampled` tells whether a trace is recorded, given its id and whether that is within
+        which its build was started; of those that are not, there are no spans.
+        """
+        self._is_sampled = is_sampled
         self._builds: dict[bytes, _Build] = {}
         self._definitions: dict[bytes, task_pb2.TaskDefinition] = {}
         self._offset_us: int | None = None
@@ -105,7 +121,7 @@ class SpanFold:
             self._definitions.setdefault(event.task_id, event.definition)
         build = self._builds.setdefault(event.build_id, _Build())
         if event.type == event_pb2.EVENT_TYPE_BUILD_STARTED:
-            build.root = self._start_root(event)
+            self._start_build(build, event)
         elif event.type in _BUILD_ENDS:
             del self._builds[event.build_id]
             return self._end_build(build, event)
@@ -134,8 +150,19 @@ class SpanFold:
             del build.attempts[key]
             if event.type == event_pb2.EVENT_TYPE_TASK_COMPLETED:
                 build.made[task] = event.attempt
-            return [self._end(build, span, event)]
+            ended = self._end(build, span, event)
+            return [ended] if build.sampled else []
         return []
+
+    def _start_build(self, build: _Build, event: event_pb2.NewEvent) -> None:
+        parent = parse_trace_parent(event.build_start.trace_parent)
+        trace_id = ids.trace_id(UUID(bytes=event.build_id))
+        build.sampled = self._is_sampled(trace_id, parent.sampled if parent is not None else None)
+        build.root = self._start_root(event)
+        if parent is not None:
+            build.root.links.append(
+                SpanLink(parent.trace_id, parent.span_id, {_LINK: "started_within"})
+            )
 
     def _start_root(self, event: event_pb2.NewEvent) -> Span:
         build, start = UUID(bytes=event.build_id), event.build_start
@@ -149,8 +176,12 @@ class SpanFold:
             "stardag.root_tasks": list(start.root_task_ids),
             "host.name": start.host,
         }
-        if start.description:
-            root.attributes["stardag.description"] = start.description
+        texts = {
+            "stardag.description": start.description,
+            "process.command_line": start.command,
+            "process.runtime.description": start.runtime,
+        }
+        root.attributes |= {name: text for name, text in texts.items() if text}
         if start.source.commit:
             root.attributes["vcs.ref.head.revision"] = start.source.commit
         if start.source.ref:
@@ -183,6 +214,9 @@ class SpanFold:
         }
         if build.root is not None:
             span.attributes["cicd.pipeline.name"] = build.root.attributes["cicd.pipeline.name"]
+        if event.attempt > 1:
+            before = ids.attempt_span_id(build_id, task, event.attempt - 1)
+            span.links.append(SpanLink(span.trace_id, before, {_LINK: "earlier_attempt"}))
         return span
 
     def _end_build(self, build: _Build, event: event_pb2.NewEvent) -> list[Span]:
@@ -190,7 +224,7 @@ class SpanFold:
         spans = [self._end(build, span, event) for span in build.attempts.values()]
         if build.root is not None:
             spans.append(self._end(build, build.root, event))
-        return spans
+        return spans if build.sampled else []
 
     def _end(self, build: _Build, span: Span, event: event_pb2.NewEvent) -> Span:
         span.end_ns = max(self._now_ns, span.start_ns)
@@ -204,16 +238,34 @@ class SpanFold:
 
     def _link(self, build: _Build, span: Span) -> None:
         trace = UUID(int=span.trace_id)
-        for task in dict.fromkeys(span.inputs):
-            if attempt := build.made.get(task):
-                span.links.append(SpanLink(ids.attempt_span_id(trace, UUID(task), attempt), task))
-        if reused := [task for task in dict.fromkeys(span.inputs) if task in build.reused]:
+        inputs = dict.fromkeys(span.inputs)
+        span.links += [
+            _input_link(trace, task, build.made[task]) for task in inputs if task in build.made
+        ]
+        if reused := [task for task in inputs if task in build.reused]:
+            span.reused_inputs = reused
             span.attributes["stardag.reused_inputs"] = reused
 
     def _move_clock(self, event: event_pb2.NewEvent) -> None:
         if self._offset_us is None:
             self._offset_us = event.event_time_us - event.monotonic_us
         self._now_ns = (self._offset_us + event.monotonic_us) * 1000
+
+
+def link_inputs(span: Span, producers: Mapping[str, tuple[UUID, int]]) -> None:
+    """Link a span to what made its reused inputs: the build and the attempt, by task."""
+    span.links += [
+        _input_link(build, task, attempt)
+        for task in span.reused_inputs
+        for build, attempt in [producers.get(task, (None, 0))]
+        if build is not None
+    ]
+
+
+def _input_link(build: UUID, task: str, attempt: int) -> SpanLink:
+    made = ids.attempt_span_id(build, UUID(task), attempt)
+    attributes = {_LINK: "input", "cicd.pipeline.task.run.id": task}
+    return SpanLink(ids.trace_id(build), made, attributes)
 
 
 def _explain(span: Span, event: event_pb2.NewEvent) -> None:

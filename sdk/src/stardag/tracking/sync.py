@@ -14,7 +14,7 @@ from stardag.tracking.closing import close_if_orphaned, written_here
 from stardag.tracking.dispatch import put_aside
 from stardag.tracking.lease import Lease, dismiss_sender, take_lease
 from stardag.tracking.reader import last_sequence
-from stardag.tracking.route import TRACES_ONLY
+from stardag.tracking.route import is_for_traces_only
 from stardag.tracking.shipment import Shipment
 from stardag.tracking.spool import stream_directories
 from stardag.tracking.uplink import Server
@@ -66,7 +66,7 @@ async def deliver(state_dir: Path, address: Address, credential: Credential) -> 
     root = state_dir / "spool"
     spools = sorted(path for path in root.iterdir() if path.is_dir()) if root.exists() else []
     for spool in spools:
-        if spool.name == TRACES_ONLY:
+        if is_for_traces_only(spool):
             continue
         lease = await _take_over(spool)
         try:

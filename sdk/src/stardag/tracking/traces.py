@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
+from stardag.telemetry.sampling import is_sampled
 from stardag.tracking import frames
 from stardag.tracking.backoff import Backoff
 from stardag.tracking.reader import SpoolReader, segment_starts
-from stardag.tracking.spans import Span, SpanFold
+from stardag.tracking.spans import Span, SpanFold, link_inputs
 from stardag.v1 import event_pb2
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from stardag.tracking.producers import Producers
     from stardag.tracking.shipment import Shipment
 
 _POLL_S, _CAP_S = 0.2, 30.0
@@ -29,8 +32,12 @@ class Exporter(Protocol):
         ...
 
 
-async def export_traces(shipment: Shipment, exporter: Exporter, turn: asyncio.Lock) -> None:
+async def export_traces(
+    shipment: Shipment, exporter: Exporter, turn: asyncio.Lock, producers: Producers | None
+) -> None:
     """Export a stream's spans to its end, however often that fails; one export has its `turn`.
+
+    What `producers` can't tell, or nobody tells, has no link.
 
     What was exported is noted after it was taken. So no span is lost, and after a crash in
     between, some are exported twice, with the same ids. What was left off is gone on with
@@ -38,7 +45,7 @@ async def export_traces(shipment: Shipment, exporter: Exporter, turn: asyncio.Lo
     """
     starts = segment_starts(shipment.directory)
     reader = SpoolReader(shipment.directory, starts[0] - 1 if starts else 0)
-    fold = SpanFold()
+    fold = SpanFold(lambda trace_id, parent: is_sampled(trace_id, os.environ, parent))
     try:
         while not reader.ended:
             batch = reader.read()
@@ -52,6 +59,10 @@ async def export_traces(shipment: Shipment, exporter: Exporter, turn: asyncio.Lo
             if reader.ended and shipment.record.exported <= exported:
                 spans += fold.end()
                 exported += 1  # the end mark is passed too
+            if producers is not None and (reused := {t for s in spans for t in s.reused_inputs}):
+                found = await producers.find(reused)
+                for span in spans:
+                    link_inputs(span, found)
             await _export(spans, exporter, turn)
             if exported > shipment.record.exported:
                 shipment.update(replace(shipment.record, exported=exported))

@@ -70,7 +70,7 @@ class Tracker:
         self._build = build.id.bytes
         self._stream.begin_build()
         source = current_revision()
-        detail = events.build_start(build, source, self._route.client, self._route.host)
+        detail = events.build_start(build, source, self._route.program)
         self._append(b"", events.BUILD_STARTED, 0, detail)
         self.notices.build_started(build.id)
         self._look_at = time.monotonic() + _LOOK_EVERY_S

@@ -26,7 +26,7 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from stardag.v1 import task_pb2 as stardag_dot_v1_dot_task__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16stardag/v1/build.proto\x12\nstardag.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x15stardag/v1/task.proto\"\x99\x05\n\x05\x42uild\x12\x10\n\x08\x62uild_id\x18\x01 \x01(\t\x12\'\n\x06status\x18\x02 \x01(\x0e\x32\x17.stardag.v1.BuildStatus\x12\x15\n\rroot_task_ids\x18\x03 \x03(\t\x12\x0c\n\x04name\x18\x04 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x05 \x01(\t\x12-\n\x06labels\x18\x06 \x03(\x0b\x32\x1d.stardag.v1.Build.LabelsEntry\x12*\n\x06source\x18\x07 \x01(\x0b\x32\x1a.stardag.v1.SourceRevision\x12\x0e\n\x06\x63lient\x18\x08 \x01(\t\x12\x0c\n\x04host\x18\t \x01(\t\x12\x10\n\x08trace_id\x18\n \x01(\t\x12.\n\nstart_time\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x13\n\x0b\x64uration_us\x18\r \x01(\x03\x12/\n\x0bupdate_time\x18\x0e \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06reason\x18\x0f \x01(\t\x12\x30\n\x0btask_counts\x18\x10 \x03(\x0b\x32\x1b.stardag.v1.TaskStatusCount\x12\x33\n\x0c\x63ompleteness\x18\x11 \x01(\x0b\x32\x1d.stardag.v1.BuildCompleteness\x12/\n\x0b\x63\x61ncel_time\x18\x12 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x15\n\rcancel_reason\x18\x13 \x01(\t\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"Z\n\x11\x42uildCompleteness\x12\x17\n\x0frecorded_events\x18\x01 \x01(\x03\x12\x13\n\x0blost_events\x18\x02 \x01(\x03\x12\x17\n\x0frejected_events\x18\x03 \x01(\x03\"<\n\x0eSourceRevision\x12\x0e\n\x06\x63ommit\x18\x01 \x01(\t\x12\x0b\n\x03ref\x18\x02 \x01(\t\x12\r\n\x05\x64irty\x18\x03 \x01(\x08\"H\n\x0fTaskStatusCount\x12&\n\x06status\x18\x01 \x01(\x0e\x32\x16.stardag.v1.TaskStatus\x12\r\n\x05\x63ount\x18\x02 \x01(\x03*\xd1\x01\n\x0b\x42uildStatus\x12\x1c\n\x18\x42UILD_STATUS_UNSPECIFIED\x10\x00\x12\x18\n\x14\x42UILD_STATUS_RUNNING\x10\x01\x12\x1a\n\x16\x42UILD_STATUS_COMPLETED\x10\x02\x12\x17\n\x13\x42UILD_STATUS_FAILED\x10\x03\x12\x1a\n\x16\x42UILD_STATUS_CANCELLED\x10\x04\x12\x1d\n\x19\x42UILD_STATUS_EXITED_EARLY\x10\x05\x12\x1a\n\x16\x42UILD_STATUS_ABANDONED\x10\x06\x42;\n\x0e\x64\x65v.stardag.v1P\x01Z\'stardag.dev/gen/go/stardag/v1;stardagv1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16stardag/v1/build.proto\x12\nstardag.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x15stardag/v1/task.proto\"\xbb\x05\n\x05\x42uild\x12\x10\n\x08\x62uild_id\x18\x01 \x01(\t\x12\'\n\x06status\x18\x02 \x01(\x0e\x32\x17.stardag.v1.BuildStatus\x12\x15\n\rroot_task_ids\x18\x03 \x03(\t\x12\x0c\n\x04name\x18\x04 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x05 \x01(\t\x12-\n\x06labels\x18\x06 \x03(\x0b\x32\x1d.stardag.v1.Build.LabelsEntry\x12*\n\x06source\x18\x07 \x01(\x0b\x32\x1a.stardag.v1.SourceRevision\x12\x0e\n\x06\x63lient\x18\x08 \x01(\t\x12\x0c\n\x04host\x18\t \x01(\t\x12\x10\n\x08trace_id\x18\n \x01(\t\x12.\n\nstart_time\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x13\n\x0b\x64uration_us\x18\r \x01(\x03\x12/\n\x0bupdate_time\x18\x0e \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06reason\x18\x0f \x01(\t\x12\x30\n\x0btask_counts\x18\x10 \x03(\x0b\x32\x1b.stardag.v1.TaskStatusCount\x12\x33\n\x0c\x63ompleteness\x18\x11 \x01(\x0b\x32\x1d.stardag.v1.BuildCompleteness\x12/\n\x0b\x63\x61ncel_time\x18\x12 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x15\n\rcancel_reason\x18\x13 \x01(\t\x12\x0f\n\x07runtime\x18\x14 \x01(\t\x12\x0f\n\x07\x63ommand\x18\x15 \x01(\t\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"Z\n\x11\x42uildCompleteness\x12\x17\n\x0frecorded_events\x18\x01 \x01(\x03\x12\x13\n\x0blost_events\x18\x02 \x01(\x03\x12\x17\n\x0frejected_events\x18\x03 \x01(\x03\"<\n\x0eSourceRevision\x12\x0e\n\x06\x63ommit\x18\x01 \x01(\t\x12\x0b\n\x03ref\x18\x02 \x01(\t\x12\r\n\x05\x64irty\x18\x03 \x01(\x08\"H\n\x0fTaskStatusCount\x12&\n\x06status\x18\x01 \x01(\x0e\x32\x16.stardag.v1.TaskStatus\x12\r\n\x05\x63ount\x18\x02 \x01(\x03*\xd1\x01\n\x0b\x42uildStatus\x12\x1c\n\x18\x42UILD_STATUS_UNSPECIFIED\x10\x00\x12\x18\n\x14\x42UILD_STATUS_RUNNING\x10\x01\x12\x1a\n\x16\x42UILD_STATUS_COMPLETED\x10\x02\x12\x17\n\x13\x42UILD_STATUS_FAILED\x10\x03\x12\x1a\n\x16\x42UILD_STATUS_CANCELLED\x10\x04\x12\x1d\n\x19\x42UILD_STATUS_EXITED_EARLY\x10\x05\x12\x1a\n\x16\x42UILD_STATUS_ABANDONED\x10\x06\x42;\n\x0e\x64\x65v.stardag.v1P\x01Z\'stardag.dev/gen/go/stardag/v1;stardagv1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -36,16 +36,16 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._serialized_options = b'\n\016dev.stardag.v1P\001Z\'stardag.dev/gen/go/stardag/v1;stardagv1'
   _globals['_BUILD_LABELSENTRY']._loaded_options = None
   _globals['_BUILD_LABELSENTRY']._serialized_options = b'8\001'
-  _globals['_BUILDSTATUS']._serialized_start=991
-  _globals['_BUILDSTATUS']._serialized_end=1200
+  _globals['_BUILDSTATUS']._serialized_start=1025
+  _globals['_BUILDSTATUS']._serialized_end=1234
   _globals['_BUILD']._serialized_start=95
-  _globals['_BUILD']._serialized_end=760
-  _globals['_BUILD_LABELSENTRY']._serialized_start=715
-  _globals['_BUILD_LABELSENTRY']._serialized_end=760
-  _globals['_BUILDCOMPLETENESS']._serialized_start=762
-  _globals['_BUILDCOMPLETENESS']._serialized_end=852
-  _globals['_SOURCEREVISION']._serialized_start=854
-  _globals['_SOURCEREVISION']._serialized_end=914
-  _globals['_TASKSTATUSCOUNT']._serialized_start=916
-  _globals['_TASKSTATUSCOUNT']._serialized_end=988
+  _globals['_BUILD']._serialized_end=794
+  _globals['_BUILD_LABELSENTRY']._serialized_start=749
+  _globals['_BUILD_LABELSENTRY']._serialized_end=794
+  _globals['_BUILDCOMPLETENESS']._serialized_start=796
+  _globals['_BUILDCOMPLETENESS']._serialized_end=886
+  _globals['_SOURCEREVISION']._serialized_start=888
+  _globals['_SOURCEREVISION']._serialized_end=948
+  _globals['_TASKSTATUSCOUNT']._serialized_start=950
+  _globals['_TASKSTATUSCOUNT']._serialized_end=1022
 # @@protoc_insertion_point(module_scope)

@@ -112,6 +112,8 @@ class Build(_message.Message):
     COMPLETENESS_FIELD_NUMBER: _builtins.int
     CANCEL_TIME_FIELD_NUMBER: _builtins.int
     CANCEL_REASON_FIELD_NUMBER: _builtins.int
+    RUNTIME_FIELD_NUMBER: _builtins.int
+    COMMAND_FIELD_NUMBER: _builtins.int
     build_id: _builtins.str
     """Build id, a UUIDv7 made by the client. Without its hyphens it is the
     OpenTelemetry trace id.
@@ -134,6 +136,10 @@ class Build(_message.Message):
     """Why it ended as it did, for people."""
     cancel_reason: _builtins.str
     """Why it was asked to stop, for people."""
+    runtime: _builtins.str
+    """What ran the code, such as "CPython 3.11.7, Linux x86_64"."""
+    command: _builtins.str
+    """Command line that started the program, without its secrets."""
     @_builtins.property
     def root_task_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Tasks the build was asked for."""
@@ -192,10 +198,12 @@ class Build(_message.Message):
         completeness: Global___BuildCompleteness | None = ...,
         cancel_time: _timestamp_pb2.Timestamp | None = ...,
         cancel_reason: _builtins.str = ...,
+        runtime: _builtins.str = ...,
+        command: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["cancel_time", b"cancel_time", "completeness", b"completeness", "end_time", b"end_time", "source", b"source", "start_time", b"start_time", "update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["build_id", b"build_id", "cancel_reason", b"cancel_reason", "cancel_time", b"cancel_time", "client", b"client", "completeness", b"completeness", "description", b"description", "duration_us", b"duration_us", "end_time", b"end_time", "host", b"host", "labels", b"labels", "name", b"name", "reason", b"reason", "root_task_ids", b"root_task_ids", "source", b"source", "start_time", b"start_time", "status", b"status", "task_counts", b"task_counts", "trace_id", b"trace_id", "update_time", b"update_time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["build_id", b"build_id", "cancel_reason", b"cancel_reason", "cancel_time", b"cancel_time", "client", b"client", "command", b"command", "completeness", b"completeness", "description", b"description", "duration_us", b"duration_us", "end_time", b"end_time", "host", b"host", "labels", b"labels", "name", b"name", "reason", b"reason", "root_task_ids", b"root_task_ids", "runtime", b"runtime", "source", b"source", "start_time", b"start_time", "status", b"status", "task_counts", b"task_counts", "trace_id", b"trace_id", "update_time", b"update_time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -152,10 +152,10 @@ class ListBuildsRequest(_message.Message):
     page_token: _builtins.str
     """`next_page_token` of the page before; all else must be unchanged."""
     filter: _builtins.str
-    """Filter. Fields: build_id, status, name, description, client, host, reason,
-    start_time, end_time, update_time, duration (seconds), labels.<key>,
-    source.commit, source.ref, source.dirty; and with `=` alone root_task_id
-    (one of its roots) and task_id (a task that the build has).
+    """Filter. Fields: build_id, status, name, description, client, host, runtime,
+    command, reason, start_time, end_time, update_time, duration (seconds),
+    labels.<key>, source.commit, source.ref, source.dirty; and with `=` alone
+    root_task_id (one of its roots) and task_id (a task that the build has).
     """
     order_by: _builtins.str
     """One of start_time, end_time, duration, name. Default: the build heard of

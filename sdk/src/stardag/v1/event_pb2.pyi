@@ -314,6 +314,9 @@ class BuildStart(_message.Message):
     SOURCE_FIELD_NUMBER: _builtins.int
     CLIENT_FIELD_NUMBER: _builtins.int
     HOST_FIELD_NUMBER: _builtins.int
+    RUNTIME_FIELD_NUMBER: _builtins.int
+    COMMAND_FIELD_NUMBER: _builtins.int
+    TRACE_PARENT_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Name of the first root's task type. At most 255 characters."""
     description: _builtins.str
@@ -324,6 +327,18 @@ class BuildStart(_message.Message):
     """
     host: _builtins.str
     """Host name. At most 255 characters."""
+    runtime: _builtins.str
+    """What runs the code, such as "CPython 3.11.7, Linux x86_64". At most 255
+    characters.
+    """
+    command: _builtins.str
+    """Command line that started the program, without its secrets. At most 4,096
+    characters.
+    """
+    trace_parent: _builtins.str
+    """The trace in which the program itself ran, as a W3C `traceparent`; empty for
+    none. The build's root span is linked to it. At most 55 characters.
+    """
     @_builtins.property
     def root_task_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Tasks it was asked for, lower-case hyphenated ids. At most 10,000."""
@@ -346,10 +361,13 @@ class BuildStart(_message.Message):
         source: _build_pb2.SourceRevision | None = ...,
         client: _builtins.str = ...,
         host: _builtins.str = ...,
+        runtime: _builtins.str = ...,
+        command: _builtins.str = ...,
+        trace_parent: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["source", b"source"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["client", b"client", "description", b"description", "host", b"host", "labels", b"labels", "name", b"name", "root_task_ids", b"root_task_ids", "source", b"source"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["client", b"client", "command", b"command", "description", b"description", "host", b"host", "labels", b"labels", "name", b"name", "root_task_ids", b"root_task_ids", "runtime", b"runtime", "source", b"source", "trace_parent", b"trace_parent"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

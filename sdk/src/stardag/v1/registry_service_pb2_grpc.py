@@ -90,6 +90,11 @@ class RegistryServiceStub(object):
                 request_serializer=stardag_dot_v1_dot_registry__service__pb2.ExplainTaskRequest.SerializeToString,
                 response_deserializer=stardag_dot_v1_dot_registry__service__pb2.ExplainTaskResponse.FromString,
                 _registered_method=True)
+        self.FindProducers = channel.unary_unary(
+                '/stardag.v1.RegistryService/FindProducers',
+                request_serializer=stardag_dot_v1_dot_registry__service__pb2.FindProducersRequest.SerializeToString,
+                response_deserializer=stardag_dot_v1_dot_registry__service__pb2.FindProducersResponse.FromString,
+                _registered_method=True)
         self.GetTaskHistory = channel.unary_unary(
                 '/stardag.v1.RegistryService/GetTaskHistory',
                 request_serializer=stardag_dot_v1_dot_registry__service__pb2.GetTaskHistoryRequest.SerializeToString,
@@ -194,6 +199,17 @@ class RegistryServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def FindProducers(self, request, context):
+        """Returns which attempts made the outputs of tasks: of each task the latest that
+        completed. Tasks that no build has completed are left out.
+
+        Errors: INVALID_ARGUMENT (REQUEST_INVALID), RESOURCE_EXHAUSTED
+        (MESSAGE_TOO_LARGE: over 1,000 ids).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetTaskHistory(self, request, context):
         """Returns what became of a task in each build that had it, in pages, the
         build heard of last first.
@@ -242,6 +258,11 @@ def add_RegistryServiceServicer_to_server(servicer, server):
                     servicer.ExplainTask,
                     request_deserializer=stardag_dot_v1_dot_registry__service__pb2.ExplainTaskRequest.FromString,
                     response_serializer=stardag_dot_v1_dot_registry__service__pb2.ExplainTaskResponse.SerializeToString,
+            ),
+            'FindProducers': grpc.unary_unary_rpc_method_handler(
+                    servicer.FindProducers,
+                    request_deserializer=stardag_dot_v1_dot_registry__service__pb2.FindProducersRequest.FromString,
+                    response_serializer=stardag_dot_v1_dot_registry__service__pb2.FindProducersResponse.SerializeToString,
             ),
             'GetTaskHistory': grpc.unary_unary_rpc_method_handler(
                     servicer.GetTaskHistory,
@@ -459,6 +480,33 @@ class RegistryService(object):
             '/stardag.v1.RegistryService/ExplainTask',
             stardag_dot_v1_dot_registry__service__pb2.ExplainTaskRequest.SerializeToString,
             stardag_dot_v1_dot_registry__service__pb2.ExplainTaskResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def FindProducers(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/stardag.v1.RegistryService/FindProducers',
+            stardag_dot_v1_dot_registry__service__pb2.FindProducersRequest.SerializeToString,
+            stardag_dot_v1_dot_registry__service__pb2.FindProducersResponse.FromString,
             options,
             channel_credentials,
             insecure,

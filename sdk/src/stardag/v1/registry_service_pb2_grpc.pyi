@@ -99,6 +99,13 @@ class RegistryServiceStub:
     Errors: NOT_FOUND (TASK_NOT_FOUND, BUILD_NOT_FOUND), INVALID_ARGUMENT
     (REQUEST_INVALID).
     """
+    FindProducers: _grpc.UnaryUnaryMultiCallable[_registry_service_pb2.FindProducersRequest, _registry_service_pb2.FindProducersResponse]
+    """Returns which attempts made the outputs of tasks: of each task the latest that
+    completed. Tasks that no build has completed are left out.
+
+    Errors: INVALID_ARGUMENT (REQUEST_INVALID), RESOURCE_EXHAUSTED
+    (MESSAGE_TOO_LARGE: over 1,000 ids).
+    """
     GetTaskHistory: _grpc.UnaryUnaryMultiCallable[_registry_service_pb2.GetTaskHistoryRequest, _registry_service_pb2.GetTaskHistoryResponse]
     """Returns what became of a task in each build that had it, in pages, the
     build heard of last first.
@@ -177,6 +184,13 @@ class RegistryServiceAsyncStub(RegistryServiceStub):
 
     Errors: NOT_FOUND (TASK_NOT_FOUND, BUILD_NOT_FOUND), INVALID_ARGUMENT
     (REQUEST_INVALID).
+    """
+    FindProducers: _aio.UnaryUnaryMultiCallable[_registry_service_pb2.FindProducersRequest, _registry_service_pb2.FindProducersResponse]  # type: ignore[assignment]
+    """Returns which attempts made the outputs of tasks: of each task the latest that
+    completed. Tasks that no build has completed are left out.
+
+    Errors: INVALID_ARGUMENT (REQUEST_INVALID), RESOURCE_EXHAUSTED
+    (MESSAGE_TOO_LARGE: over 1,000 ids).
     """
     GetTaskHistory: _aio.UnaryUnaryMultiCallable[_registry_service_pb2.GetTaskHistoryRequest, _registry_service_pb2.GetTaskHistoryResponse]  # type: ignore[assignment]
     """Returns what became of a task in each build that had it, in pages, the
@@ -295,6 +309,19 @@ class RegistryServiceServicer(metaclass=_abc_1.ABCMeta):
 
         Errors: NOT_FOUND (TASK_NOT_FOUND, BUILD_NOT_FOUND), INVALID_ARGUMENT
         (REQUEST_INVALID).
+        """
+
+    @_abc_1.abstractmethod
+    def FindProducers(
+        self,
+        request: _registry_service_pb2.FindProducersRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_registry_service_pb2.FindProducersResponse, _abc.Awaitable[_registry_service_pb2.FindProducersResponse]]:
+        """Returns which attempts made the outputs of tasks: of each task the latest that
+        completed. Tasks that no build has completed are left out.
+
+        Errors: INVALID_ARGUMENT (REQUEST_INVALID), RESOURCE_EXHAUSTED
+        (MESSAGE_TOO_LARGE: over 1,000 ids).
         """
 
     @_abc_1.abstractmethod

@@ -51,6 +51,8 @@ class BuildState:
     description: str = ""
     client: str = ""
     host: str = ""
+    runtime: str = ""
+    command: str = ""
     labels: dict[str, str] = field(default_factory=dict[str, str])
     source: dict[str, Any] = field(default_factory=dict[str, Any])
     root_task_ids: list[str] = field(default_factory=list[str])
@@ -121,6 +123,8 @@ class BuildState:
         self.description = start.description
         self.client = start.client
         self.host = start.host
+        self.runtime = start.runtime
+        self.command = start.command
         self.labels = dict(start.labels)
         self.root_task_ids = list(start.root_task_ids)
         if event.build_start.HasField("source"):

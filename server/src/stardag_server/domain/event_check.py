@@ -195,6 +195,9 @@ _START_TEXTS = (
     ("description", limits.MAX_TEXT),
     ("client", limits.MAX_NAME),
     ("host", limits.MAX_NAME),
+    ("runtime", limits.MAX_NAME),
+    ("command", limits.MAX_TEXT),
+    ("trace_parent", limits.MAX_TRACE_PARENT),
 )
 _SOURCE_TEXTS = (("commit", limits.MAX_COMMIT_HASH), ("ref", limits.MAX_NAME))
 _FAILURE_TEXTS = (

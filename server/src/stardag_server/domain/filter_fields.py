@@ -169,6 +169,8 @@ BUILD_FIELDS: Mapping[str, Field] = {
     "description": TEXT,
     "client": TEXT,
     "host": TEXT,
+    "runtime": TEXT,
+    "command": TEXT,
     "reason": TEXT,
     "start_time": TIME,
     "end_time": TIME,

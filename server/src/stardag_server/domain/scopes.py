@@ -84,6 +84,8 @@ _METHODS: Mapping[str, Mapping[str, Access]] = {
         "GetLineage": Access.READ,
         "ExplainTask": Access.READ,
         "GetTaskHistory": Access.READ,
+        # A build's trace links to what made its inputs, whatever its key may do.
+        "FindProducers": Access.CREDENTIAL,
     },
     "stardag.v1.WorkspaceService": {
         # A build reads its target roots here, whatever its key may do.

@@ -12,6 +12,8 @@ from stardag.v1.registry_service_pb2 import (
     BatchGetTasksResponse,
     ExplainTaskRequest,
     ExplainTaskResponse,
+    FindProducersRequest,
+    FindProducersResponse,
     GetLineageRequest,
     GetLineageResponse,
     GetTaskHistoryRequest,
@@ -20,6 +22,7 @@ from stardag.v1.registry_service_pb2 import (
     GetTaskResponse,
     ListTasksRequest,
     ListTasksResponse,
+    Producer,
     RegisterTasksRequest,
     RegisterTasksResponse,
     SuggestFilterValuesRequest,
@@ -79,16 +82,7 @@ class RegistryService:
 
     async def batch_get_tasks(self, request: BatchGetTasksRequest) -> BatchGetTasksResponse:
         """Return several tasks, and which are not known."""
-        asked = len(request.task_ids)
-        if not asked:
-            raise RequestInvalid.of("task_ids", "must not be empty")
-        if asked > limits.MAX_PART_ITEMS:
-            raise MessageTooLarge("task_ids", limits.MAX_PART_ITEMS, asked)
-        ids = list(
-            dict.fromkeys(
-                parse_id(f"task_ids[{index}]", id) for index, id in enumerate(request.task_ids)
-            )
-        )
+        ids = _parse_ids(request.task_ids)
         rows, upstreams, states = await self._store.history.tasks(caller().workspace, ids)
         known = [rows[id] for id in ids if id in rows]
         messages = (
@@ -99,6 +93,18 @@ class RegistryService:
             tasks=tasks,
             missing_task_ids=[str(id) for id in ids if id not in rows],
             unread_task_ids=[str(row.uuid) for row in known[len(tasks) :]],
+        )
+
+    async def find_producers(self, request: FindProducersRequest) -> FindProducersResponse:
+        """Return which attempts made the outputs of tasks."""
+        ids = _parse_ids(request.task_ids)
+        found = await self._store.history.producers(caller().workspace, ids)
+        return FindProducersResponse(
+            producers=[
+                Producer(task_id=str(id), build_id=str(found[id][0]), attempt=found[id][1])
+                for id in ids
+                if id in found
+            ]
         )
 
     async def list_tasks(self, request: ListTasksRequest) -> ListTasksResponse:
@@ -189,3 +195,13 @@ class RegistryService:
             task_states=states,
             next_page_token=tokens.make(rows[len(states) - 1].build_id) if more else "",
         )
+
+
+def _parse_ids(texts: Sequence[str]) -> list[UUID]:
+    """Return 1 to 1,000 ids, each once. Raises RequestInvalid, MessageTooLarge."""
+    if not texts:
+        raise RequestInvalid.of("task_ids", "must not be empty")
+    if len(texts) > limits.MAX_PART_ITEMS:
+        raise MessageTooLarge("task_ids", limits.MAX_PART_ITEMS, len(texts))
+    ids = (parse_id(f"task_ids[{index}]", text) for index, text in enumerate(texts))
+    return list(dict.fromkeys(ids))

@@ -47,7 +47,17 @@ _BUILD_COLUMNS = {
     for spec in fields(BuildState)
 }
 _NEW_BUILD_COLUMNS = ("workspace_id", "uuid", "create_time", "update_time")
-_START_FIELDS = ("name", "description", "client", "host", "labels", "source", "root_task_ids")
+_START_FIELDS = (
+    "name",
+    "description",
+    "client",
+    "host",
+    "runtime",
+    "command",
+    "labels",
+    "source",
+    "root_task_ids",
+)
 _CHANGING_FIELDS = tuple(
     name for name in _BUILD_COLUMNS if name not in (*_START_FIELDS, "key", "create_time")
 )

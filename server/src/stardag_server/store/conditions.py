@@ -55,6 +55,8 @@ class FieldColumns:
             "description": self._text(Build.description),
             "client": self._text(Build.client),
             "host": self._text(Build.host),
+            "runtime": self._text(Build.runtime),
+            "command": self._text(Build.command),
             "reason": self._text(Build.reason),
             "start_time": _known(Build.start_time),
             "end_time": _known(Build.end_time),

@@ -51,6 +51,26 @@ class History:
             latest = await self._latest_states(connection, keys)
         return rows, upstreams, latest
 
+    async def producers(
+        self, workspace: int, tasks: Sequence[UUID]
+    ) -> dict[UUID, tuple[UUID, int]]:
+        """Return the build and the attempt that completed each of these tasks last, if any did."""
+        query = (
+            sa.select(Task.uuid, Build.uuid, BuildTask.attempt)
+            .select_from(Task)
+            .join(BuildTask, BuildTask.task_id == Task.id)
+            .join(Build, Build.id == BuildTask.build_id)
+            .where(
+                Task.workspace_id == workspace,
+                self._bulk.among(Task.uuid, tasks),
+                BuildTask.status == TASK_STATUS_COMPLETED,
+            )
+            .order_by(BuildTask.update_time, BuildTask.build_id)
+        )
+        async with self._database.read() as connection:
+            rows = await connection.execute(query)
+            return {task: (build, attempt) for task, build, attempt in rows}
+
     async def task_history(
         self, workspace: int, task: UUID, before: int | None, limit: int
     ) -> Sequence[AnyRow]:

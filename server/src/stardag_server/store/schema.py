@@ -156,6 +156,8 @@ class Build(Base):
     description: Mapped[str] = mapped_column(server_default="")
     client: Mapped[str] = mapped_column(server_default="")
     host: Mapped[str] = mapped_column(server_default="")
+    runtime: Mapped[str] = mapped_column(server_default="")
+    command: Mapped[str] = mapped_column(server_default="")
     labels: Mapped[dict[str, str]] = mapped_column(Json, server_default="{}")
     source: Mapped[dict[str, Any]] = mapped_column(Json, server_default="{}")
     root_task_ids: Mapped[list[str]] = mapped_column(Json, server_default="[]")

@@ -30,6 +30,7 @@ from stardag.build.attempt import (
     finish_in_thread,
 )
 from stardag.build.progress.display import DISPLAY
+from stardag.telemetry.current import VARIABLE
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Sequence
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from stardag._task import BaseTask
     from stardag.build.attempt import Outcome
     from stardag.build.report import Report
+    from stardag.telemetry.current import BuildTrace
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,8 @@ class Order:
     """Tasks that are new here."""
     reports: bool
     """Whether the parent listens to what the task says while it runs."""
+    trace: BuildTrace | None
+    """The trace that the attempt's span is part of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +139,14 @@ def _answer(
         signal.signal(signal.SIGTERM, _raise_cancelled)
         _import(order.modules)
         (task,) = tasks_from_bodies([order.task, *order.bodies], order.bodies, made)[:1]
-        attempt = Attempt(task, number=order.number, report=report if order.reports else None)
+        attempt = Attempt(
+            task,
+            number=order.number,
+            trace=order.trace.in_this_process() if order.trace is not None else None,
+            report=report if order.reports else None,
+        )
+        if attempt.span is not None:  # for programs that the task starts
+            os.environ[VARIABLE] = str(attempt.span)
         outcome = _advance(attempt)
     except BaseException as error:
         outcome = Failed(error)

@@ -92,6 +92,7 @@ class WorkerProcess:
                 modules[self._modules_sent :],
                 bodies,
                 reports=attempt.report is not None,
+                trace=attempt.trace,
             )
         )
         self._modules_sent = len(modules)
