@@ -159,7 +159,8 @@ PIPELINES = {
 if __name__ == "__main__":
     name, *how = sys.argv[1].split("-")
     executor = sd.ProcessExecutor(2) if how == ["processes"] else None
-    lock = sd.FileLocks("locks") if how == ["locked"] else None
+    locks = {"locked": lambda: sd.FileLocks("locks"), "leased": sd.ServiceLocks}
+    lock = locks[how[0]]() if how and how[0] in locks else None
     summary = sd.build(
         PIPELINES[name](), executor=executor, lock=lock, fail_mode=sd.FailMode.CONTINUE
     )

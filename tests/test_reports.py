@@ -41,6 +41,17 @@ def test_progress_and_the_size_of_the_output_are_recorded(workplace: Workplace) 
     assert events[EVENT_TYPE_TASK_COMPLETED].output.size_bytes == len("20000")
 
 
+def test_what_is_said_under_a_lease_has_its_fencing_token(workplace: Workplace) -> None:
+    built = workplace.build("small-leased")
+    with client_of(workplace) as client:
+        request = ListEventsRequest(build_id=built.id, page_size=1000)
+        events = list(client.events.ListEvents(request).events)
+    told = {(event.task_id, event.fencing_token) for event in events if event.attempt}
+    assert len({token for _, token in told}) == len(told) == 4  # a token for each task
+    assert all(token for _, token in told)
+    assert not any(event.rejection for event in events)
+
+
 def test_assets_are_there_when_the_build_returns(workplace: Workplace) -> None:
     built = workplace.build("shown")
     with client_of(workplace) as client:

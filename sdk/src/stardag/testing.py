@@ -115,6 +115,10 @@ class BuildRecord:
         """Record it."""
         self.events.append(("started", task, attempt))
 
+    def task_leased(self, task: ObservedTask, token: int) -> None:
+        """Record it."""
+        self.events.append(("leased", task, token))
+
     def task_blocked(self, task: ObservedTask, attempt: int) -> None:
         """Record it."""
         self.events.append(("blocked", task, attempt))

@@ -230,7 +230,8 @@ def test_what_another_build_fails_to_make_is_made(
     lease = held_elsewhere(locks, task)
     threading.Timer(0.2, lease.release).start()
     assert sd.build(task, lock=locks).counts.completed == 1
-    names = [name for name, subject, *_ in build_record.events if subject == task]
+    events = [name for name, subject, *_ in build_record.events if subject == task]
+    names = [name for name in events if name != "leased"]  # not every source has tokens
     assert names == ["pending", "blocked", "started", "completed"]
 
 

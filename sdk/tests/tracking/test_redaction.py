@@ -9,7 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stardag.tracking.redaction import MASK, cut, presentable, redact, redact_text, redact_uri
+from stardag.tracking.redaction import (
+    MASK,
+    cut,
+    presentable,
+    redact,
+    redact_command,
+    redact_text,
+    redact_uri,
+)
 
 SECRET = "hunter2-s3cr3t"
 
@@ -157,3 +165,21 @@ def test_a_huge_text_is_bounded_before_it_is_searched() -> None:
     assert len(shown.encode()) <= 4096
     many = "-----BEGIN PRIVATE KEY-----" * 500_000
     assert len(presentable(many, 32 << 10).encode()) <= 32 << 10
+
+
+@pytest.mark.parametrize(
+    ("arguments", "shown"),
+    [
+        (["python", "a b.py", "--epochs", "3"], "python 'a b.py' --epochs 3"),
+        (["tool", "--api-key", "abc123", "run"], f"tool --api-key {MASK} run"),
+        (["tool", "--db-password", "hunter2"], f"tool --db-password {MASK}"),
+        (["tool", "--password=hunter2"], f"tool --password={MASK}"),
+        (["tool", "--token", "--verbose"], "tool --token --verbose"),
+        (["tool", "--max-tokens", "10"], "tool --max-tokens 10"),
+        (["tool", "postgres://me:pw@db/x"], f"tool postgres://me:{MASK}@db/x"),
+    ],
+)
+def test_of_a_command_line_what_follows_a_secret_option_is_left_out(
+    arguments: list[str], shown: str
+) -> None:
+    assert redact_command(arguments) == shown

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from stardag.tracking import source
 from stardag.tracking.source import SourceRevision, current_revision
 
 
@@ -62,3 +63,24 @@ def test_without_a_work_tree_or_a_directory_there_is_no_revision(
     gone.rmdir()
     assert current_revision() == SourceRevision()
     monkeypatch.chdir(tmp_path)
+
+
+def test_uncommitted_changes_are_noted_and_untracked_files_are_none(repository: Path) -> None:
+    (repository / "model.py").write_text("a = 1\n")
+    git(repository, "add", "model.py")
+    git(repository, "commit", "-q", "-m", "a model")
+    (repository / "notes.txt").write_text("not git's\n")
+    source._has_changes.cache_clear()
+    assert not current_revision().dirty
+    (repository / "model.py").write_text("a = 2\n")
+    source._has_changes.cache_clear()
+    assert current_revision().dirty
+
+
+def test_without_git_nothing_is_said_of_changes(
+    repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commit = git(repository, "rev-parse", "HEAD")
+    monkeypatch.setenv("PATH", "/nowhere")
+    source._has_changes.cache_clear()
+    assert current_revision() == SourceRevision(commit, "main", dirty=False)

@@ -30,6 +30,7 @@ class FanOut:
     task_pending = _tell("task_pending")
     task_reused = _tell("task_reused")
     task_started = _tell("task_started")
+    task_leased = _tell("task_leased")
     task_blocked = _tell("task_blocked")
     task_suspended = _tell("task_suspended")
     task_resumed = _tell("task_resumed")

@@ -41,6 +41,8 @@ class FileLease:
 
     lasts = True
     """It has no end of its own."""
+    token = 0
+    """It needs none: it lasts as long as its process."""
 
     def __init__(self, path: Path, descriptor: int) -> None:
         """Take charge of an open file."""

@@ -17,6 +17,11 @@ class Lease(Protocol):
     """The right to run a task, held by one build at a time."""
 
     @property
+    def token(self) -> int:
+        """Fencing token: greater each time the lease is had; 0 if its source has none."""
+        ...
+
+    @property
     def lasts(self) -> bool:
         """Whether work may begin under it: if it ends by itself, half of its time is left."""
         ...
@@ -118,6 +123,11 @@ class Guard:
     def lasts(self) -> bool:
         """Whether the lease is held, and work may begin under it."""
         return self._lease is not None and self._lease.lasts
+
+    @property
+    def token(self) -> int:
+        """The fencing token of the lease that is held; 0 if it has none."""
+        return self._lease.token if self._lease is not None else 0
 
     def acquire(self, name: str) -> bool:
         """Return whether the lease is held now."""

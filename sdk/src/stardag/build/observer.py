@@ -114,6 +114,10 @@ class BuildObserver(Protocol):
         """Note that attempt number `attempt` (from 1) is about to run."""
         ...
 
+    def task_leased(self, task: ObservedTask, token: int) -> None:
+        """Note that the task's next attempt runs under a lease with this fencing token."""
+        ...
+
     def task_blocked(self, task: ObservedTask, attempt: int) -> None:
         """Note that another build holds the task's lease."""
         ...

@@ -221,6 +221,8 @@ class BuildRun:
                 self._observer.asset_shown(attempt.task, asset)
 
     def _begun(self, attempt: Attempt) -> None:
+        if attempt.guard is not None and attempt.guard.token:
+            self._observer.task_leased(attempt.task, attempt.guard.token)
         self._observer.task_started(attempt.task, attempt.number)
 
     def _number(self, task: ObservedTask) -> int:

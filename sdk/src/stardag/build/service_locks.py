@@ -46,7 +46,7 @@ class ServiceLocks:
         asked or refuses, and `ConfigError` if none is configured.
         """
         answer = self.ask(do="acquire", name=name)
-        return ServiceLease(self, name) if answer["held"] else None
+        return ServiceLease(self, name, answer["token"]) if answer["held"] else None
 
     def close(self) -> None:
         """Give back what is held, and end the keeper; a later `acquire` starts another.
@@ -72,10 +72,11 @@ class ServiceLocks:
 class ServiceLease:
     """A lease that the keeper renews."""
 
-    def __init__(self, locks: ServiceLocks, name: str) -> None:
-        """Stand for the lease called `name`, which is held."""
+    def __init__(self, locks: ServiceLocks, name: str, token: int) -> None:
+        """Stand for the lease called `name`, which is held, with its fencing token."""
         self._locks = locks
         self._name = name
+        self.token = token
 
     @property
     def lasts(self) -> bool:

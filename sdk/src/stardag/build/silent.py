@@ -16,4 +16,4 @@ class SilentObserver:
     build_started = task_pending = task_reused = task_started = _ignore
     task_blocked = task_suspended = task_resumed = task_completed = task_failed = _ignore
     task_skipped = task_cancelled = build_ended = wait_delivered = _ignore
-    task_progressed = asset_shown = stop_requested = _ignore
+    task_leased = task_progressed = asset_shown = stop_requested = _ignore

@@ -72,7 +72,7 @@ def event(build: bytes, task: bytes, kind: int, attempt: int = 0, detail: bytes 
     """Return one event, happening now, as the body of a frame.
 
     `build` and `task` are raw ids, the latter empty for events about the build;
-    `detail` is a field of the oneof, with its tag.
+    `detail` is a field of the oneof, with its tag; other fields may come before it.
     """
     about = (_BUILD, build, _TASK, task) if task else (_BUILD, build)
     now = wire.varint(time.time_ns() // 1000)

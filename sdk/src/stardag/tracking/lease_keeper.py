@@ -67,7 +67,8 @@ class LeaseKeeper:
         try:
             match question["do"]:
                 case "acquire":
-                    return {"held": self.acquire(name)}
+                    held = self._held.get(name) if self.acquire(name) else None
+                    return {"held": held is not None, "token": held.token if held else 0}
                 case "look":
                     return {"held": self.lasts(name)}
                 case _:

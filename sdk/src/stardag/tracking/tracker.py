@@ -7,7 +7,7 @@ import time
 from typing import TYPE_CHECKING, Concatenate, ParamSpec
 from uuid import UUID
 
-from stardag.tracking import asset_files, events
+from stardag.tracking import asset_files, events, wire
 from stardag.tracking.delivery import read_status
 from stardag.tracking.route import open_route
 from stardag.tracking.source import current_revision
@@ -61,6 +61,8 @@ class Tracker:
         self._route = route
         self._stream = route.stream
         self._build = b""
+        self._leased: dict[bytes, bytes] = {}
+        """The fencing token of each task that was leased, as the field of an event."""
         self._look_at = 0.0
         self._probe_at = 0.0
 
@@ -88,6 +90,10 @@ class Tracker:
     def task_started(self, task: ObservedTask, attempt: int) -> None:
         """Record an attempt's start."""
         self._record(task, events.TASK_STARTED, attempt)
+
+    def task_leased(self, task: ObservedTask, token: int) -> None:
+        """Record what the task says from now on as said under this lease."""
+        self._leased[task.id.bytes] = wire.number(7, token)
 
     def task_blocked(self, task: ObservedTask, attempt: int) -> None:
         """Record that the task waits for its lease, which is called as its id."""
@@ -219,6 +225,8 @@ class Tracker:
                 self._stream.forget(task_id)
 
     def _append(self, task: bytes, kind: int, attempt: int, detail: bytes) -> bool:
+        if attempt and self._leased:
+            detail = self._leased.get(task, b"") + detail
         body = events.event(self._build, task, kind, attempt, detail)
         kept = self._stream.append(self._build, body, kind)
         if not kept and self._stream.failure is not None:

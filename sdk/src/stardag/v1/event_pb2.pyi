@@ -470,6 +470,7 @@ class Event(_message.Message):
     WAIT_FIELD_NUMBER: _builtins.int
     EVENTS_LOST_FIELD_NUMBER: _builtins.int
     REJECTION_MESSAGE_FIELD_NUMBER: _builtins.int
+    FENCING_TOKEN_FIELD_NUMBER: _builtins.int
     position: _builtins.int
     """Position in the build's log: dense, from 1, in the order of commits."""
     build_id: _builtins.str
@@ -488,6 +489,8 @@ class Event(_message.Message):
     """Why it was not applied; unspecified if it was."""
     rejection_message: _builtins.str
     """Why it was not applied, for people; empty if it was."""
+    fencing_token: _builtins.int
+    """Fencing token of the lease under which the attempt ran; 0 for none."""
     @_builtins.property
     def event_time(self) -> _timestamp_pb2.Timestamp:
         """When, by the producer's clock."""
@@ -540,10 +543,11 @@ class Event(_message.Message):
         wait: _task_pb2.TaskWait | None = ...,
         events_lost: Global___EventsLost | None = ...,
         rejection_message: _builtins.str = ...,
+        fencing_token: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["build_end", b"build_end", "commit_time", b"commit_time", "detail", b"detail", "event_time", b"event_time", "events_lost", b"events_lost", "failure", b"failure", "output", b"output", "progress", b"progress", "wait", b"wait"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "build_end", b"build_end", "build_id", b"build_id", "commit_time", b"commit_time", "detail", b"detail", "event_time", b"event_time", "events_lost", b"events_lost", "failure", b"failure", "output", b"output", "position", b"position", "progress", b"progress", "rejection", b"rejection", "rejection_message", b"rejection_message", "sequence", b"sequence", "stream_id", b"stream_id", "task_id", b"task_id", "type", b"type", "wait", b"wait"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "build_end", b"build_end", "build_id", b"build_id", "commit_time", b"commit_time", "detail", b"detail", "event_time", b"event_time", "events_lost", b"events_lost", "failure", b"failure", "fencing_token", b"fencing_token", "output", b"output", "position", b"position", "progress", b"progress", "rejection", b"rejection", "rejection_message", b"rejection_message", "sequence", b"sequence", "stream_id", b"stream_id", "task_id", b"task_id", "type", b"type", "wait", b"wait"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType_detail: _TypeAlias = _typing.Literal["build_end", "output", "failure", "progress", "wait", "events_lost"]  # noqa: Y015
     _WhichOneofArgType_detail: _TypeAlias = _typing.Literal["detail", b"detail"]  # noqa: Y015

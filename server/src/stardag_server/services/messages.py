@@ -175,6 +175,7 @@ def event_message(row: AnyRow, build_id: str) -> event_pb2.Event:
     )
     if row.detail is not None:
         rest = event_pb2.NewEvent.FromString(row.detail)
+        event.fencing_token = rest.fencing_token
         if len(rest.task_id) == _ID_BYTES:
             event.task_id = str(UUID(bytes=rest.task_id))
         detail = rest.WhichOneof("detail")

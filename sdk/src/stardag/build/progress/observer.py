@@ -92,6 +92,9 @@ class ProgressObserver:
         with self._lock:
             self._progress.started(task, monotonic())
 
+    def task_leased(self, task: ObservedTask, token: int) -> None:
+        """Leave it to others."""
+
     def task_blocked(self, task: ObservedTask, attempt: int) -> None:
         """Count it."""
         with self._lock:
