@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 import os
 import shutil
 import socket
@@ -16,6 +18,8 @@ from stardag import ConfigError
 from stardag.tracking import frames
 from stardag.tracking.address import parse_address
 from stardag.tracking.credential import Credential
+from stardag.tracking.delivery import Delivery, write_delivery
+from stardag.tracking.reader import SpoolReader
 from stardag.tracking.spool import StreamHeader, create_stream, stream_directories
 from stardag.tracking.sync import SyncReport, deliver
 from stardag.v1 import event_pb2
@@ -180,3 +184,90 @@ async def test_a_copied_directory_is_delivered_like_the_original(
     assert (await deliver(copy, address, NONE)).delivered == len(types_of_run(3))
     assert (await deliver(state_dir, address, NONE)).remaining == 0
     assert exactly_once(journal, types_of_run(3))
+
+
+PENDING = event_pb2.EVENT_TYPE_TASK_PENDING
+
+
+def damage(segment: Path, *, after: float) -> None:
+    """Change a byte in a file, so far from its beginning."""
+    content = bytearray(segment.read_bytes())
+    content[int(len(content) * after)] ^= 0xFF
+    segment.write_bytes(content)
+
+
+@pytest.mark.parametrize("segment_bytes", [1 << 20, 200], ids=["in a segment", "over segments"])
+async def test_a_damaged_stream_is_cut_there_and_says_how_much_is_missing(
+    server: EventServer,
+    journal: Journal,
+    state_dir: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    segment_bytes: int,
+) -> None:
+    monkeypatch.setattr("stardag.tracking.spool.SEGMENT_BYTES", segment_bytes)
+    stream = abandoned_stream(state_dir / "spool" / "local", [*STARTED, *[PENDING] * 19])
+    segments = sorted(stream.glob("*.seg"))
+    damage(segments[len(segments) // 2], after=0.5)
+    report = await deliver(state_dir, parse_address(server.address), NONE)
+    whole = journal.types().count("TASK_PENDING") + 1
+    assert 0 < whole < 20
+    assert journal.types()[whole:] == ["EVENTS_LOST", "PRODUCER_DIED"]
+    assert journal.all_events()[whole].events_lost.count == 20 - whole
+    assert (report.delivered, report.remaining) == (whole + 2, 0)
+    assert await deliver(state_dir, parse_address(server.address), NONE) == SyncReport()
+
+
+async def test_a_tail_that_was_never_whole_is_no_damage(
+    server: EventServer, journal: Journal, state_dir: Path
+) -> None:
+    stream = abandoned_stream(state_dir / "spool" / "local", [*STARTED, PENDING])
+    (segment,) = stream.glob("*.seg")
+    os.truncate(segment, segment.stat().st_size - 3)
+    await deliver(state_dir, parse_address(server.address), NONE)
+    assert journal.types() == ["BUILD_STARTED", "PRODUCER_DIED"]
+
+
+async def test_what_the_server_has_of_the_damaged_part_is_not_missing(
+    server: EventServer, journal: Journal, state_dir: Path
+) -> None:
+    stream = abandoned_stream(state_dir / "spool" / "local", [*STARTED, *[PENDING] * 9])
+    before = [
+        event_pb2.NewEvent.FromString(frames.event(frame.body))
+        for frame in SpoolReader(stream).read(8)
+    ]
+    journal.events[stream.name] = before
+    write_delivery(stream, Delivery(acked=8))
+    (segment,) = stream.glob("*.seg")
+    damage(segment, after=0.5)
+    report = await deliver(state_dir, parse_address(server.address), NONE)
+    assert journal.types()[8:] == ["EVENTS_LOST", "PRODUCER_DIED"]
+    assert journal.all_events()[8].events_lost.count == 2
+    assert report.remaining == 0
+
+
+async def test_a_stream_of_a_format_to_come_is_left_and_reported(
+    server: EventServer, journal: Journal, state_dir: Path
+) -> None:
+    spool = state_dir / "spool" / "local"
+    newer, same = (abandoned_stream(spool, STARTED_AND_COMPLETED) for _ in range(2))
+    for stream, told in ((newer, {"format": 2}), (same, {"color": "blue"})):
+        header = stream / "stream.json"
+        header.write_text(json.dumps(json.loads(header.read_text()) | told))
+    report = await deliver(state_dir, parse_address(server.address), NONE)
+    assert list(journal.events) == [same.name]
+    assert list(report.problems) == [newer.name]
+    assert "format 2, and this version reads 1" in report.problems[newer.name]
+
+
+async def test_two_who_deliver_at_once_double_nothing(
+    server: EventServer, journal: Journal, state_dir: Path
+) -> None:
+    for _ in range(5):
+        abandoned_stream(state_dir / "spool" / "local", STARTED_AND_COMPLETED)
+    address = parse_address(server.address)
+    one, other = await asyncio.gather(
+        deliver(state_dir, address, NONE), deliver(state_dir, address, NONE)
+    )
+    assert len(journal.all_events()) == 10
+    assert one.delivered + other.delivered == 10
+    assert one.remaining == other.remaining == 0

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from stardag.tracking import frames
+from stardag.tracking.damage import cut_damage
 from stardag.tracking.delivery import read_delivery
-from stardag.tracking.reader import SpoolReader, segment_starts
+from stardag.tracking.reader import SpoolReader, last_sequence, segment_starts
 from stardag.tracking.spool import adopt_stream
 from stardag.tracking.stream import boot_id
 from stardag.v1 import event_pb2
@@ -37,6 +38,8 @@ class Moment:
 
     event_time_us: int
     monotonic_us: int
+    build: bytes = b""
+    """Build that was spoken of then, if one was."""
 
 
 def written_here(header: StreamHeader) -> bool:
@@ -50,6 +53,9 @@ def written_here(header: StreamHeader) -> bool:
 def close_if_orphaned(directory: Path, header: StreamHeader, *, seen_alive: bool) -> bool:
     """Close a stream whose writer has died: PRODUCER_DIED for each open build, then the end mark.
 
+    If its files are damaged, it is cut there; EVENTS_LOST, for the build that had the last event
+    before, says how much is missing.
+
     The time of death is now if the writer was `seen_alive` by the caller a moment ago,
     and otherwise that of its last event, as nobody knows better. Return whether the stream
     is closed. Raises `OSError`.
@@ -58,6 +64,8 @@ def close_if_orphaned(directory: Path, header: StreamHeader, *, seen_alive: bool
     if spool is None:
         return False
     try:
+        last_damaged = cut_damage(directory)
+        spool.sequence = last_sequence(directory)
         starts = segment_starts(directory)
         reader = SpoolReader(directory, starts[0] - 1 if starts else 0)
         open_builds, last = summarize(_events(reader))
@@ -65,6 +73,9 @@ def close_if_orphaned(directory: Path, header: StreamHeader, *, seen_alive: bool
             # the server may have more than a disk whose machine lost power
             spool.sequence = max(spool.sequence, read_delivery(directory).acked)
             moment = _now() if seen_alive and header.boot_id == boot_id() else last
+            if last_damaged > spool.sequence and last.build:
+                lost = _loss(last.build, moment, last_damaged - spool.sequence)
+                spool.append(frames.body(lost.SerializeToString()))
             for build in open_builds:
                 spool.append(frames.body(_death(build, moment, header).SerializeToString()))
             spool.append(b"")
@@ -79,7 +90,7 @@ def summarize(events: Iterable[event_pb2.NewEvent]) -> tuple[list[bytes], Moment
     open_builds: dict[bytes, None] = {}
     last = Moment(0, 0)
     for event in events:
-        last = Moment(event.event_time_us, event.monotonic_us)
+        last = Moment(event.event_time_us, event.monotonic_us, event.build_id)
         if event.type == event_pb2.EVENT_TYPE_BUILD_STARTED:
             open_builds[event.build_id] = None
         elif event.type in _BUILD_ENDS:
@@ -102,6 +113,16 @@ def _death(build: bytes, moment: Moment, header: StreamHeader) -> event_pb2.NewE
         build_end=event_pb2.BuildEnd(
             reason=f"process {header.pid} on {header.host} died before the build ended"
         ),
+    )
+
+
+def _loss(build: bytes, moment: Moment, count: int) -> event_pb2.NewEvent:
+    return event_pb2.NewEvent(
+        build_id=build,
+        type=event_pb2.EVENT_TYPE_EVENTS_LOST,
+        event_time_us=moment.event_time_us,
+        monotonic_us=moment.monotonic_us,
+        events_lost=event_pb2.EventsLost(count=count),
     )
 
 

@@ -71,6 +71,19 @@ def decode(data: bytes, sequence: int) -> tuple[list[Frame], int]:
     return frames, offset
 
 
+def find(data: bytes, sequence: int) -> list[Frame]:
+    """Return the frames from the first whole one with number `sequence` on, wherever that is."""
+    number = _SEQUENCE.pack(sequence)
+    before = _HEADER_SIZE - _SEQUENCE.size
+    place = data.find(number, before)
+    while place >= 0:
+        found, _ = decode(data[place - before :], sequence)
+        if found:
+            return found
+        place = data.find(number, place + 1)
+    return []
+
+
 def body(event: bytes) -> bytes:
     """Return the body that carries a serialized NewEvent."""
     return _EVENT_TAG + wire.varint(len(event)) + event

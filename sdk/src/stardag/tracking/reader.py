@@ -78,6 +78,14 @@ class SpoolReader:
         # looked at only now, or what was written in between would count as missing
         return later and not self._pending and not self._fill() and not self.ended
 
+    def skip_gap(self) -> bool:
+        """Go on behind what is missing; return whether there was such a gap."""
+        if not self.has_gap():
+            return False
+        first = min(start for start in segment_starts(self.directory) if start > self.sequence + 1)
+        self.sequence = first - 1
+        return self._open(first)
+
     def close(self) -> None:
         """Close the file; the reader can't be used any more."""
         if self._segment >= 0:

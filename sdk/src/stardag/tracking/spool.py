@@ -16,8 +16,8 @@ import fcntl
 import json
 import os
 import uuid
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING
+from dataclasses import asdict, dataclass, fields
+from typing import TYPE_CHECKING, Any, cast
 
 from stardag.tracking import frames
 from stardag.tracking.reader import SpoolReader, last_sequence, segment_path
@@ -25,6 +25,8 @@ from stardag.tracking.reader import SpoolReader, last_sequence, segment_path
 if TYPE_CHECKING:
     from pathlib import Path
 
+FORMAT = 1
+"""Version of the files of a stream. Another one is for another version of this software to read."""
 SEGMENT_BYTES = 4 << 20
 _PRIVATE = 0o700
 _UNBOUNDED = 1 << 62  # what is known of a dead writer is little, and must not be lost
@@ -43,6 +45,8 @@ class StreamHeader:
     boot_id: str
     address: str | None
     """Server that the events are for; None if they are kept for a later one."""
+    format: int = FORMAT
+    """Version of what is in the directory."""
 
 
 class SpoolFullError(OSError):
@@ -194,12 +198,27 @@ def writer_lives(directory: Path) -> bool:
 
 
 def read_header(directory: Path) -> StreamHeader:
-    """Return who writes a stream. Raises `ValueError` if the file says something else."""
-    content = json.loads((directory / "stream.json").read_text())
+    """Return who writes a stream. What a later version has added is left out.
+
+    Raises `OSError`, and `ValueError` if the file says something else or the format is another.
+    """
+    path = directory / "stream.json"
+    content = json.loads(path.read_text())
+    if not isinstance(content, dict):
+        raise ValueError(f"{path} is no header of a stream")
+    told = cast("dict[str, Any]", content)
+    if (found := told.get("format", FORMAT)) != FORMAT:
+        raise ValueError(
+            f"{directory} has format {found}, and this version reads {FORMAT}: deliver it with "
+            f"the version that wrote it, {told.get('client', 'unknown')}"
+        )
     try:
-        return StreamHeader(**content)
+        return StreamHeader(**{name: told[name] for name in _HEADER if name in told})
     except TypeError as error:
-        raise ValueError(f"{directory}/stream.json: {error}") from None
+        raise ValueError(f"{path}: {error}") from None
+
+
+_HEADER = [field.name for field in fields(StreamHeader)]
 
 
 def stream_directories(spool: Path) -> list[Path]:

@@ -66,7 +66,8 @@ async def export_traces(
             await _export(spans, exporter, turn)
             if exported > shipment.record.exported:
                 shipment.update(replace(shipment.record, exported=exported))
-            if not batch:
+            # of what the server has and a disk lost, there are no spans
+            if not batch and not (shipment.delivered and reader.skip_gap()):
                 await asyncio.sleep(_POLL_S)
     finally:
         reader.close()
