@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
+import pytest
 from support.waiting import until
 
 from stardag.client import Client
@@ -78,6 +81,43 @@ def test_assets_kept_while_the_server_is_away_are_delivered_by_sync(workplace: W
     assert synced.returncode == 0, synced.stdout
     with client_of(workplace) as client:
         assert len(client.assets.ListAssets(ListAssetsRequest()).assets) == 2
+
+
+POOL = """
+import sys
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+import stardag as sd
+
+@sd.task
+def number(n: int) -> int:
+    return n
+
+def built(n: int) -> str:
+    return str(sd.build(number(n=n)).build_id)
+
+if __name__ == "__main__":
+    built(-1)  # so that the parent has a stream, and forks inherit it
+    with ProcessPoolExecutor(2, mp_context=get_context(sys.argv[1])) as pool:
+        print(*pool.map(built, range(4)))
+"""
+
+
+@pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
+def test_builds_in_a_pool_of_processes_report_themselves_each(
+    workplace: Workplace, method: str
+) -> None:
+    program = workplace.directory / "pool.py"
+    program.write_text(POOL)
+    command = [sys.executable, str(program), method]
+    done = subprocess.run(
+        command, env=workplace.settings(), cwd=workplace.directory, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    for build in done.stdout.split():
+        history = workplace.read("builds", "show", build)
+        assert history["build"]["status"] == "BUILD_STATUS_COMPLETED"
+        assert [task["status"] for task in history["tasks"]] == ["TASK_STATUS_COMPLETED"]
 
 
 def test_a_build_that_is_cancelled_from_afar_stops_politely(workplace: Workplace) -> None:
