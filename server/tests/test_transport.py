@@ -237,9 +237,10 @@ def test_every_reason_of_the_contract_has_a_refusal_and_a_code():
 
 
 def test_a_status_is_small_whatever_the_request_was():
-    violations = [refusals.Violation("f" * 9_000, "r" * 9_000)] * 500
-    refusal = refusals.RequestInvalid("m" * 90_000, violations=violations)
+    long = "\U0010ffff" * 90_000
+    refusal = refusals.RequestInvalid(long, violations=[refusals.Violation(long, long)] * 500)
     assert refusal_status(refusal).ByteSize() < 8 << 10
+    assert refusal_status(refusals.LimitNotFound(long)).ByteSize() < 8 << 10
 
 
 async def test_builds_are_listed_newest_first_in_pages(client: Client):

@@ -8,7 +8,6 @@ import json
 import math
 from typing import Any, cast
 
-MAX_DEPTH = 64
 _MAX_DIGITS = 300
 
 
@@ -16,19 +15,18 @@ def searchable(text: str) -> dict[str, Any]:
     """Return the parameters as a value for the index; empty if the text is not an object.
 
     NUL is shown as U+2400, and half of a surrogate pair as U+FFFD; numbers beyond
-    what a float holds, and what is nested deeper than 64, are null.
+    what a float holds are null.
     """
     try:
         parsed: Any = json.loads(text, parse_constant=_null, parse_float=_float, parse_int=_int)
-    except (ValueError, RecursionError):
+    except ValueError:
         return {}
     if not isinstance(parsed, dict):
         return {}
     params = cast("dict[str, Any]", parsed)
-    # Only what is spelled with escapes or deeply nested has anything to cut.
-    odd = "\\u0000" in text or "\\ud" in text.lower()
-    if odd or text.count("{") + text.count("[") > MAX_DEPTH:
-        params = cast("dict[str, Any]", _cut(params, MAX_DEPTH))
+    # Only escapes spell what no database takes.
+    if "\\u0000" in text or "\\ud" in text.lower():
+        params = cast("dict[str, Any]", _shown(params))
     return params
 
 
@@ -45,14 +43,12 @@ def _int(digits: str) -> int | None:
     return int(digits) if len(digits) <= _MAX_DIGITS else None
 
 
-def _cut(value: Any, depth: int) -> Any:
+def _shown(value: Any) -> Any:
     if isinstance(value, str):
         return value.replace("\0", "\u2400").encode(errors="surrogatepass").decode(errors="replace")
-    if isinstance(value, dict | list) and not depth:
-        return None
     if isinstance(value, list):
-        return [_cut(each, depth - 1) for each in cast("list[Any]", value)]
+        return [_shown(each) for each in cast("list[Any]", value)]
     if isinstance(value, dict):
         members = cast("dict[str, Any]", value)
-        return {_cut(key, depth): _cut(each, depth - 1) for key, each in members.items()}
+        return {_shown(key): _shown(each) for key, each in members.items()}
     return value

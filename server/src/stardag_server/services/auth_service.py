@@ -21,6 +21,7 @@ from stardag_server.domain import limits
 from stardag_server.domain.leases import parse_duration
 from stardag_server.domain.pages import PageTokens, page_size
 from stardag_server.domain.refusals import RequestInvalid, ScopeMissing, WorkspaceNotFound
+from stardag_server.domain.texts import checked_name, checked_text
 from stardag_server.services.messages import timestamp
 from stardag_server.store.queries import AnyRow
 from stardag_server.store.store import Store
@@ -49,8 +50,8 @@ class AuthService:
 
     async def create_key(self, request: CreateKeyRequest) -> CreateKeyResponse:
         """Make a key and return its secret, this once."""
-        if not 1 <= len(request.display_name) <= limits.MAX_NAME:
-            raise RequestInvalid.of("display_name", f"must have 1 to {limits.MAX_NAME} characters")
+        checked_name("display_name", request.display_name)
+        checked_text("workspace", request.workspace, limits.MAX_NAME)
         principal = caller()
         _check_scopes(request.scopes, principal)
         row, secret = await self._issuing.create(
@@ -77,7 +78,8 @@ class AuthService:
 
     async def revoke_key(self, request: RevokeKeyRequest) -> RevokeKeyResponse:
         """End a key."""
-        row = await self._issuing.revoke(caller().workspace, request.key_id)
+        key_id = checked_name("key_id", request.key_id)
+        row = await self._issuing.revoke(caller().workspace, key_id)
         return RevokeKeyResponse(key=_key_message(row))
 
     async def _workspace(self, name: str, principal: Principal) -> int:

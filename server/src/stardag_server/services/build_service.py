@@ -40,7 +40,7 @@ from stardag_server.domain.filters import parse
 from stardag_server.domain.ids import parse_id
 from stardag_server.domain.ordering import parse_order
 from stardag_server.domain.pages import PageTokens, page_size, parts
-from stardag_server.domain.refusals import RequestInvalid
+from stardag_server.domain.texts import checked_text
 from stardag_server.services.build_report import BuildReport, lease_name
 from stardag_server.services.messages import build_message, task_state_message
 from stardag_server.store.listing import BUILD_ORDERS, STATE_ORDERS
@@ -87,9 +87,8 @@ class BuildService:
     async def cancel_build(self, request: CancelBuildRequest) -> CancelBuildResponse:
         """Ask a build to stop."""
         id = parse_id("build_id", request.build_id)
-        if len(request.reason) > limits.MAX_TEXT:
-            raise RequestInvalid.of("reason", f"at most {limits.MAX_TEXT} characters")
-        await self._cancels.request(caller().workspace, id, request.reason)
+        reason = checked_text("reason", request.reason, limits.MAX_TEXT)
+        await self._cancels.request(caller().workspace, id, reason)
         row = await self._build("build_id", request.build_id)
         return CancelBuildResponse(build=build_message(row, row.root_task_ids))
 
