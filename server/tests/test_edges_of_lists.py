@@ -11,9 +11,12 @@ from producer import Producer, task_id
 from running_server import Client, Refused
 
 from stardag.v1 import asset_service_pb2 as assets
+from stardag.v1 import auth_service_pb2 as auth
 from stardag.v1 import build_service_pb2 as builds
+from stardag.v1 import event_service_pb2 as events
 from stardag.v1 import lease_service_pb2 as leases
 from stardag.v1 import registry_service_pb2 as registry
+from stardag.v1 import workspace_service_pb2 as workspaces
 
 BUILD = uuid4()
 OF_BUILD: dict[str, Any] = {"build_id": str(BUILD)}
@@ -43,6 +46,16 @@ LISTS: dict[str, tuple[Callable[[Client], Any], Message]] = {
         registry.GetTaskHistoryRequest(task_id=str(task_id("a"))),
     ),
     "ListAssets": (lambda client: client.assets.ListAssets, assets.ListAssetsRequest()),
+    "ListEvents": (lambda client: client.events.ListEvents, events.ListEventsRequest(**OF_BUILD)),
+    "ListRejectedEvents": (
+        lambda client: client.events.ListRejectedEvents,
+        events.ListRejectedEventsRequest(),
+    ),
+    "ListKeys": (lambda client: client.auth.ListKeys, auth.ListKeysRequest()),
+    "ListWorkspaces": (
+        lambda client: client.workspaces.ListWorkspaces,
+        workspaces.ListWorkspacesRequest(),
+    ),
     "ListLeases": (lambda client: client.leases.ListLeases, leases.ListLeasesRequest()),
 }
 EDGES: dict[str, tuple[str, Any, str]] = {
