@@ -11,7 +11,12 @@ from stardag_server.store.inspection import Inspection
 from stardag_server.store.sqlite_file import database_file
 
 
-def check(*, data_dir: Path | None = None, database_url: str | None = None) -> int:
+def check(
+    *,
+    workspace: str | None = None,
+    data_dir: Path | None = None,
+    database_url: str | None = None,
+) -> int:
     """Read the whole database and say what in it does not fit together; change nothing.
 
     Each build's log must be without gaps and add up to the states that are stored, each
@@ -20,6 +25,8 @@ def check(*, data_dir: Path | None = None, database_url: str | None = None) -> i
 
     Parameters
     ----------
+    workspace
+        Name of the only workspace to look at. Default: all.
     data_dir
         Folder of the SQLite database.
     database_url
@@ -29,14 +36,14 @@ def check(*, data_dir: Path | None = None, database_url: str | None = None) -> i
     log.set_up(loaded.log_level)
     if loaded.database_url.get_backend_name() == "sqlite":
         database_file(loaded.database_url)
-    return asyncio.run(_check(loaded.database_url))
+    return asyncio.run(_check(loaded.database_url, workspace))
 
 
-async def _check(url: sa.URL) -> int:
+async def _check(url: sa.URL, workspace: str | None) -> int:
     inspection = Inspection(url)
     wrong = 0
     try:
-        async for problem in inspection.problems():
+        async for problem in inspection.problems(workspace):
             wrong += 1
             print(problem, flush=True)
     finally:

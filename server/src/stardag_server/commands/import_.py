@@ -7,12 +7,18 @@ from uuid import UUID
 
 from stardag_server import log, settings
 from stardag_server.build_archive import import_build
+from stardag_server.commands.opened import WorkspaceName, opened_store
 from stardag_server.settings import Settings
-from stardag_server.store.migration import migrate
-from stardag_server.store.store import Store
+from stardag_server.store.store import DEFAULT_WORKSPACE
 
 
-def import_(file: Path, *, data_dir: Path | None = None, database_url: str | None = None) -> int:
+def import_(
+    file: Path,
+    *,
+    workspace: WorkspaceName = DEFAULT_WORKSPACE,
+    data_dir: Path | None = None,
+    database_url: str | None = None,
+) -> int:
     """Store the build that `stardag-server export` wrote to a file; all or none.
 
     The server may run meanwhile.
@@ -28,16 +34,12 @@ def import_(file: Path, *, data_dir: Path | None = None, database_url: str | Non
     """
     loaded = settings.load({"data_dir": data_dir, "database_url": database_url}, os.environ)
     log.set_up(loaded.log_level)
-    build = asyncio.run(_import(loaded, file))
+    build = asyncio.run(_import(loaded, workspace, file))
     print(f"build {build} is imported")
     return 0
 
 
-async def _import(loaded: Settings, path: Path) -> UUID:
+async def _import(loaded: Settings, workspace: str, path: Path) -> UUID:
     with path.open("rb") as file:
-        await migrate(loaded.database_url)
-        store = Store(loaded.database_url)
-        try:
-            return await import_build(store, await store.workspace(), file)
-        finally:
-            await store.close()
+        async with opened_store(loaded) as store:
+            return await import_build(store, await store.workspaces.named(workspace), file)

@@ -97,6 +97,11 @@ class ArchiveCheck:
             raise self._invalid("the archive ends here, before its last part: it was cut")
 
     @property
+    def has_assets(self) -> bool:
+        """Whether there are assets in it."""
+        return bool(self._assets)
+
+    @property
     def _has_ended(self) -> bool:
         return _ORDER[self._stage] == "end"
 

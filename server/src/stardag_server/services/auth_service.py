@@ -20,7 +20,7 @@ from stardag_server.auth.principal import Principal, caller
 from stardag_server.domain import limits
 from stardag_server.domain.leases import parse_duration
 from stardag_server.domain.pages import PageTokens, page_size
-from stardag_server.domain.refusals import RequestInvalid, ScopeMissing, WorkspaceNotFound
+from stardag_server.domain.refusals import RequestInvalid, ScopeMissing
 from stardag_server.domain.texts import checked_name, checked_text
 from stardag_server.services.messages import timestamp
 from stardag_server.store.queries import AnyRow
@@ -87,10 +87,7 @@ class AuthService:
             return principal.workspace
         if SCOPE_OPERATOR not in principal.scopes:
             raise ScopeMissing("OPERATOR")
-        found = await self._store.workspaces.find(name)
-        if found is None:
-            raise WorkspaceNotFound(name)
-        return found
+        return await self._store.workspaces.named(name)
 
 
 def _check_scopes(asked: Sequence[Scope.ValueType], principal: Principal) -> None:

@@ -59,7 +59,7 @@ class Assets:
                     sa.update(Asset).where(Asset.id == latest.id).values(latest=False)
                 )
             if max_bytes is not None:
-                await _check_quota(connection, workspace, len(new.content), max_bytes)
+                await check_quota(connection, workspace, max_bytes, len(new.content))
             insert = sa.insert(Asset).values(
                 workspace_id=workspace,
                 task_uuid=new.task,
@@ -135,9 +135,10 @@ def _revision(workspace: int, task: UUID, name: str, revision: int) -> sa.Select
     )
 
 
-async def _check_quota(
-    connection: AsyncConnection, workspace: int, more: int, max_bytes: int
+async def check_quota(
+    connection: AsyncConnection, workspace: int, max_bytes: int, more: int = 0
 ) -> None:
+    """Raise QuotaExceeded if the workspace has, with so many bytes more, too many of assets."""
     total = sa.select(sa.cast(sa.func.coalesce(sa.func.sum(Asset.size), 0), sa.BigInteger))
     present = (await connection.execute(total.where(Asset.workspace_id == workspace))).scalar_one()
     if present + more > max_bytes:
