@@ -189,7 +189,7 @@ async def test_a_fault_leaks_nothing_but_an_id_that_is_in_the_log(
     def break_down(*_: object) -> None:
         raise RuntimeError("secret of the house")
 
-    monkeypatch.setattr(build_service, "page_size", break_down)
+    monkeypatch.setattr(build_service, "parse_order", break_down)
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await one.builds.ListBuilds(ListBuildsRequest(), metadata=one.metadata)
     refused = Refused.of(caught.value)

@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import re
 from collections.abc import AsyncIterator
+from operator import attrgetter
 
 from stardag.v1.asset_pb2 import Asset
 from stardag.v1.asset_service_pb2 import (
@@ -28,7 +29,7 @@ from stardag_server.domain.filter_fields import ASSET_FIELDS
 from stardag_server.domain.filters import parse
 from stardag_server.domain.ids import parse_id
 from stardag_server.domain.ordering import parse_order
-from stardag_server.domain.pages import PageTokens, page_size, parts
+from stardag_server.domain.pages import Paging
 from stardag_server.domain.refusals import (
     AssetInvalid,
     AssetTooLarge,
@@ -103,20 +104,16 @@ class AssetService:
 
     async def list_assets(self, request: ListAssetsRequest) -> ListAssetsResponse:
         """List the latest revision of assets that match a filter."""
-        size = page_size(request.page_size, _DEFAULT_ASSETS)
-        tokens = PageTokens(request)
+        asked = Paging(request, _DEFAULT_ASSETS)
         rows = await self._listing.assets(
             caller().workspace,
-            tokens.parse(request.page_token),
-            size + 1,
+            asked.after,
+            asked.limit,
             condition=parse(request.filter, ASSET_FIELDS),
             order=parse_order(request.order_by, ASSET_ORDERS),
         )
-        assets = next(parts(asset_message(row) for row in rows[:size]), list[Asset]())
-        more = len(assets) < len(rows)
-        return ListAssetsResponse(
-            assets=assets, next_page_token=tokens.make(rows[len(assets) - 1].id) if more else ""
-        )
+        assets, token = asked.page(rows, asset_message, attrgetter("id"))
+        return ListAssetsResponse(assets=assets, next_page_token=token)
 
     async def delete_asset(self, request: DeleteAssetRequest) -> DeleteAssetResponse:
         """Delete all revisions of an asset."""

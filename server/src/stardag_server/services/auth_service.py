@@ -1,6 +1,7 @@
 """stardag.v1.AuthService."""
 
 from collections.abc import Sequence
+from operator import attrgetter
 
 from google.protobuf.duration_pb2 import Duration
 
@@ -19,7 +20,7 @@ from stardag_server.auth.issuing import Issuing
 from stardag_server.auth.principal import Principal, caller
 from stardag_server.domain import limits
 from stardag_server.domain.leases import parse_duration
-from stardag_server.domain.pages import PageTokens, page_size
+from stardag_server.domain.pages import Paging
 from stardag_server.domain.refusals import RequestInvalid, ScopeMissing
 from stardag_server.domain.texts import checked_name, checked_text
 from stardag_server.services.messages import timestamp
@@ -65,16 +66,12 @@ class AuthService:
 
     async def list_keys(self, request: ListKeysRequest) -> ListKeysResponse:
         """List the keys of the workspace, newest first."""
-        size = page_size(request.page_size, _DEFAULT_KEYS)
-        tokens = PageTokens(request)
-        after = tokens.parse(request.page_token)
+        asked = Paging(request, _DEFAULT_KEYS)
         rows = await self._issuing.keys.page(
-            caller().workspace, after, size + 1, request.show_ended
+            caller().workspace, asked.after, asked.limit, request.show_ended
         )
-        return ListKeysResponse(
-            keys=[_key_message(row) for row in rows[:size]],
-            next_page_token=tokens.make(rows[size - 1].id) if len(rows) > size else "",
-        )
+        keys, token = asked.page(rows, _key_message, attrgetter("id"))
+        return ListKeysResponse(keys=keys, next_page_token=token)
 
     async def revoke_key(self, request: RevokeKeyRequest) -> RevokeKeyResponse:
         """End a key."""

@@ -31,7 +31,7 @@ from stardag_server.auth.principal import caller
 from stardag_server.domain import limits
 from stardag_server.domain.ids import parse_id
 from stardag_server.domain.leases import MAX_TTL_US, MAX_WAIT_US, MIN_TTL_US, parse_duration
-from stardag_server.domain.pages import PageTokens, page_size, parts
+from stardag_server.domain.pages import Paging
 from stardag_server.domain.refusals import RequestInvalid
 from stardag_server.domain.texts import checked_name, checked_text
 from stardag_server.lease_queues import LeaseQueues
@@ -105,18 +105,12 @@ class LeaseService:
 
     async def list_leases(self, request: ListLeasesRequest) -> ListLeasesResponse:
         """List the leases that are held, by name."""
-        size = page_size(request.page_size, _DEFAULT_LEASES)
-        tokens = PageTokens(request)
+        asked = Paging(request, _DEFAULT_LEASES)
         build = parse_id("build_id", request.build_id) if request.build_id else None
         limit = _limit_name("limit", request.limit) if request.limit else ""
-        after = tokens.parse(request.page_token)
-        held = await self._leases.held(caller().workspace, limit, build, after, size + 1)
-        leases = next(parts(_lease_message(lease) for lease in held[:size]), list[Lease]())
-        more = len(leases) < len(held)
-        return ListLeasesResponse(
-            leases=leases,
-            next_page_token=tokens.make(held[len(leases) - 1].row.id) if more else "",
-        )
+        held = await self._leases.held(caller().workspace, limit, build, asked.after, asked.limit)
+        leases, token = asked.page(held, _lease_message, lambda lease: lease.row.id)
+        return ListLeasesResponse(leases=leases, next_page_token=token)
 
     async def revoke_lease(self, request: RevokeLeaseRequest) -> RevokeLeaseResponse:
         """Take a lease away from its holder."""
