@@ -224,6 +224,7 @@ async def test_assets_above_the_quota_refuse_the_archive_and_nothing_of_it_is_st
         "QUOTA_EXCEEDED",
     )
     assert refused.metadata == {"quota": "bytes of assets", "limit": "10"}
+    await has_nothing(other, make.build_id)
     await allow(10**9)
     await import_(other, parts)
     assert await reads(other, make.build_id) == await reads(client, make.build_id)
@@ -308,6 +309,9 @@ DAMAGES: dict[str, Callable[[Parts], Parts]] = {
     "an asset of another build": changed(
         3, lambda part: setattr(part.asset, "build_id", str(uuid4()))
     ),
+    "an asset without a task": changed(3, lambda part: setattr(part.asset, "task_id", "t")),
+    "an asset without a revision": changed(3, lambda part: setattr(part.asset, "revision", 0)),
+    "an asset with NUL in its name": changed(3, lambda part: setattr(part.asset, "name", "\0")),
     "an asset of another kind": changed(3, lambda part: setattr(part.asset, "kind", 77)),
     "content that was changed": changed(4, lambda part: setattr(part, "asset_chunk", b"# 0ne")),
     "content that is too long": changed(4, lambda part: setattr(part, "asset_chunk", b"# one!")),

@@ -1,12 +1,11 @@
 """`stardag-server check`: whether what is stored fits together."""
 
 import asyncio
-import os
 from pathlib import Path
 
 import sqlalchemy as sa
 
-from stardag_server import log, settings
+from stardag_server.commands.opened import command_settings
 from stardag_server.store.inspection import Inspection
 from stardag_server.store.sqlite_file import database_file
 
@@ -32,8 +31,7 @@ def check(
     database_url
         Database to check.
     """
-    loaded = settings.load({"data_dir": data_dir, "database_url": database_url}, os.environ)
-    log.set_up(loaded.log_level)
+    loaded = command_settings(data_dir, database_url)
     if loaded.database_url.get_backend_name() == "sqlite":
         database_file(loaded.database_url)
     return asyncio.run(_check(loaded.database_url, workspace))

@@ -1,14 +1,12 @@
 """`stardag-server export`: one build as one file."""
 
 import asyncio
-import os
 from pathlib import Path
 from uuid import UUID
 
-from stardag_server import log, settings
 from stardag_server.archive_file import write_part
 from stardag_server.build_archive import export_build
-from stardag_server.commands.opened import WorkspaceName, opened_store
+from stardag_server.commands.opened import WorkspaceName, command_settings, opened_store
 from stardag_server.settings import Settings
 from stardag_server.store.store import DEFAULT_WORKSPACE
 
@@ -36,8 +34,7 @@ def export(
     database_url
         Database to read from.
     """
-    loaded = settings.load({"data_dir": data_dir, "database_url": database_url}, os.environ)
-    log.set_up(loaded.log_level)
+    loaded = command_settings(data_dir, database_url)
     asyncio.run(_export(loaded, workspace, build_id, output))
     print(f"build {build_id} is in {output}")
     return 0

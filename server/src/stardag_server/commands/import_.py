@@ -1,13 +1,11 @@
 """`stardag-server import`: a build from the file of an export."""
 
 import asyncio
-import os
 from pathlib import Path
 from uuid import UUID
 
-from stardag_server import log, settings
 from stardag_server.build_archive import import_build
-from stardag_server.commands.opened import WorkspaceName, opened_store
+from stardag_server.commands.opened import WorkspaceName, command_settings, opened_store
 from stardag_server.settings import Settings
 from stardag_server.store.store import DEFAULT_WORKSPACE
 
@@ -32,8 +30,7 @@ def import_(
     database_url
         Database to write to.
     """
-    loaded = settings.load({"data_dir": data_dir, "database_url": database_url}, os.environ)
-    log.set_up(loaded.log_level)
+    loaded = command_settings(data_dir, database_url)
     build = asyncio.run(_import(loaded, workspace, file))
     print(f"build {build} is imported")
     return 0

@@ -1,11 +1,9 @@
 """`stardag-server purge`: delete what is older than it is to be kept."""
 
 import asyncio
-import os
 from pathlib import Path
 
-from stardag_server import log, settings
-from stardag_server.commands.opened import opened_store
+from stardag_server.commands.opened import command_settings, opened_store
 from stardag_server.domain.retention import Deleted, RetentionPolicy
 from stardag_server.housekeeping import Housekeeping
 from stardag_server.settings import Settings
@@ -37,15 +35,7 @@ def purge(
     dry_run
         Say what would be deleted, and delete nothing.
     """
-    loaded = settings.load(
-        {
-            "data_dir": data_dir,
-            "database_url": database_url,
-            "retention_days": retention_days,
-        },
-        os.environ,
-    )
-    log.set_up(loaded.log_level)
+    loaded = command_settings(data_dir, database_url, retention_days=retention_days)
     deleted = asyncio.run(_purge(loaded, workspace, dry_run))
     verb = "would delete" if dry_run else "deleted"
     print(f"{verb} {deleted.builds} builds, {deleted.events} events, {deleted.tasks} tasks")

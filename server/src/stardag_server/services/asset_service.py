@@ -40,8 +40,9 @@ from stardag_server.domain.refusals import (
 )
 from stardag_server.domain.texts import checked_name, checked_text
 from stardag_server.services.messages import asset_message
-from stardag_server.store.assets import AnyRow, NewAsset
+from stardag_server.store.assets import NewAsset
 from stardag_server.store.listing import ASSET_ORDERS
+from stardag_server.store.queries import AnyRow
 from stardag_server.store.store import Store
 from stardag_server.usage import Usage
 

@@ -36,8 +36,8 @@ from stardag_server.domain.refusals import RequestInvalid
 from stardag_server.domain.texts import checked_name, checked_text
 from stardag_server.lease_queues import LeaseQueues
 from stardag_server.services.messages import timestamp
-from stardag_server.store.concurrency_limits import AnyRow
 from stardag_server.store.leases import HeldLease
+from stardag_server.store.queries import AnyRow
 from stardag_server.store.store import Store
 
 _DEFAULT_LEASES = 100

@@ -30,8 +30,8 @@ from stardag_server.domain.workspace import (
     with_defaults,
 )
 from stardag_server.services.messages import timestamp
+from stardag_server.store.queries import AnyRow
 from stardag_server.store.store import Store
-from stardag_server.store.workspaces import AnyRow
 from stardag_server.usage import Usage
 
 _DEFAULT_WORKSPACES = 50

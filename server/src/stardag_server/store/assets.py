@@ -11,9 +11,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from stardag_server.domain.refusals import AssetNotFound, QuotaExceeded
 from stardag_server.store.database import Database, clock
+from stardag_server.store.queries import AnyRow
 from stardag_server.store.schema import Asset, AssetChunk
-
-AnyRow = sa.Row[*tuple[Any, ...]]
 
 CHUNK_BYTES = 256 << 10
 _ASSET = tuple(Asset.__table__.c)

@@ -11,17 +11,15 @@ from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from stardag.v1.lease_service_pb2 import LEASE_OUTCOME_ACQUIRED
 from stardag_server.domain.leases import Decision, LeaseState, LimitUse, decide
 from stardag_server.domain.refusals import LimitNotFound, PageTokenInvalid
 from stardag_server.store.database import Database, clock
+from stardag_server.store.queries import AnyRow
 from stardag_server.store.schema import ConcurrencyLimit, LeaseSlots
 from stardag_server.store.schema import Lease as LeaseTable
-
-AnyRow = sa.Row[*tuple[Any, ...]]
 
 _LEASE = tuple(LeaseTable.__table__.c)
 
@@ -40,7 +38,6 @@ class Leases:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._insert = postgresql.insert if database.postgres else sqlite.insert
 
     async def acquire(
         self,
@@ -155,7 +152,9 @@ class Leases:
         if not rows:
             new = {"workspace_id": workspace, "name": name}
             new["fencing_token"] = await self._next_token(connection)
-            await connection.execute(self._insert(LeaseTable).values(new).on_conflict_do_nothing())
+            await connection.execute(
+                self._database.insert(LeaseTable).values(new).on_conflict_do_nothing()
+            )
             rows = await _lock(connection, workspace, [name])
         return rows[0]
 

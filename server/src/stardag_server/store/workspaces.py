@@ -5,7 +5,6 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from stardag.v1.workspace_pb2 import WorkspaceLimits
@@ -13,9 +12,9 @@ from stardag_server.domain.refusals import EtagMismatch, WorkspaceNotFound
 from stardag_server.domain.retention import RetentionPolicy
 from stardag_server.domain.workspace import limits_that_hold, retention_that_holds
 from stardag_server.store.database import Database, clock
+from stardag_server.store.queries import AnyRow
 from stardag_server.store.schema import Workspace
 
-AnyRow = sa.Row[*tuple[Any, ...]]
 _ALL = tuple(Workspace.__table__.c)
 
 
@@ -24,12 +23,11 @@ class Workspaces:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._insert = postgresql.insert if database.postgres else sqlite.insert
 
     async def ensure(self, name: str, **columns: Any) -> AnyRow:
         """Return the workspace of this name; make it, with these columns, if it is not there."""
         async with self._database.write() as connection:
-            insert = self._insert(Workspace).values(
+            insert = self._database.insert(Workspace).values(
                 name=name, create_time=clock(connection), **columns
             )
             await connection.execute(insert.on_conflict_do_nothing())
