@@ -106,6 +106,23 @@ async def test_each_list_refuses_what_no_list_takes(filled: Client, name: str):
             assert refused.fields == [field], edge
 
 
+async def test_each_list_takes_every_order_that_it_says_it_does(filled: Client):
+    taken: list[str] = []
+    for name, (method, sound) in LISTS.items():
+        if "order_by" not in sound.DESCRIPTOR.fields_by_name:
+            continue
+        request: Any = type(sound).FromString(sound.SerializeToString())
+        request.order_by = "nonsense"
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await method(filled)(request, metadata=filled.metadata)
+        for order in Refused.of(caught.value).metadata["allowed"].split(", "):
+            for direction in ("", " desc"):
+                request.order_by = order.replace("<name>", "x") + direction
+                await method(filled)(request, metadata=filled.metadata)
+                taken.append(f"{name} {request.order_by}")
+    assert {"ListTasks params.x desc", "ListBuilds name", "ListAssets size_bytes"} <= {*taken}
+
+
 @pytest.mark.parametrize("name", LISTS)
 async def test_a_page_size_above_the_maximum_is_the_maximum(filled: Client, name: str):
     method, sound = LISTS[name]
