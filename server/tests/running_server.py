@@ -109,6 +109,8 @@ class Refused:
     reason: str
     metadata: dict[str, str]
     fields: list[str]
+    quotas: list[str]
+    """Who has no more of what it may have."""
     retry_seconds: float | None
 
     @classmethod
@@ -119,8 +121,9 @@ class Refused:
         assert status.ByteSize() < 8 << 10
         info = error_details_pb2.ErrorInfo()
         bad = error_details_pb2.BadRequest()
+        quota = error_details_pb2.QuotaFailure()
         retry = error_details_pb2.RetryInfo()
-        has_info, _, has_retry = (_unpack(status, kind) for kind in (info, bad, retry))
+        has_info, _, _, has_retry = (_unpack(status, kind) for kind in (info, bad, quota, retry))
         assert has_info and info.domain == "stardag.dev"
         return cls(
             error.code(),
@@ -128,6 +131,7 @@ class Refused:
             info.reason,
             dict(info.metadata),
             [violation.field for violation in bad.field_violations],
+            [violation.subject for violation in quota.violations],
             retry.retry_delay.ToMilliseconds() / 1_000 if has_retry else None,
         )
 

@@ -7,11 +7,15 @@ from uuid import uuid4
 import pytest
 import sqlalchemy as sa
 from producer import Producer
-from running_server import Client
+from running_server import Client, running
 from server_process import ServerProcess, run_command
 
+from stardag.v1.auth_pb2 import SCOPE_ADMIN
+from stardag.v1.auth_service_pb2 import CreateKeyRequest
 from stardag.v1.build_archive_pb2 import BuildArchiveHeader, BuildArchivePart
 from stardag.v1.build_service_pb2 import GetBuildRequest
+from stardag.v1.workspace_pb2 import Workspace
+from stardag.v1.workspace_service_pb2 import CreateWorkspaceRequest
 from stardag_server.archive_file import read_parts, write_part
 from stardag_server.domain.refusals import ArchiveInvalid
 
@@ -51,6 +55,30 @@ async def test_a_build_is_moved_as_a_file_between_servers_that_run(
     assert again.stderr.endswith(
         f"build {make.build_id} is here already; delete it first to import it anew\n"
     )
+
+
+async def test_commands_work_on_the_workspace_that_is_named(tmp_path: Path, sqlite_url: sa.URL):
+    make, file = Producer(), tmp_path / "build.archive"
+    async with running(sqlite_url, tmp_path / "data") as server, server.client() as operator:
+        for name in ("team-a", "team-b"):
+            created = CreateWorkspaceRequest(workspace=Workspace(name=name))
+            await operator.workspaces.CreateWorkspace(created, metadata=operator.metadata)
+        request = CreateKeyRequest(display_name="a", scopes=[SCOPE_ADMIN], workspace="team-a")
+        made = await operator.auth.CreateKey(request, metadata=operator.metadata)
+        team = operator.with_key(made.secret)
+        await team.publish(make.open, [make.started(), *make.run("a"), make.completed()])
+
+    def said(*arguments: str) -> str:
+        url = sqlite_url.render_as_string(hide_password=False)
+        done = run_command(*arguments, "--database-url", url)
+        return done.stdout.strip() if done.returncode == 0 else done.stderr.strip()
+
+    exported = said("export", make.build_id, "--output", str(file), "--workspace", "team-a")
+    assert exported == f"build {make.build_id} is in {file}"
+    imported = said("import", str(file), "--workspace", "team-b")
+    assert imported == f"build {make.build_id} is imported"
+    assert "checked 1 builds, 5 events, 1 tasks" in said("check", "--workspace", "team-b")
+    assert "no workspace nowhere" in said("purge", "--workspace", "nowhere")
 
 
 def test_what_fails_leaves_no_file_and_says_why(tmp_path: Path):

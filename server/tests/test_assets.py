@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Awaitable, Iterator
 from typing import Any
 from uuid import uuid4
 
@@ -200,6 +200,8 @@ async def test_what_is_not_of_its_kind_is_refused(
         ({"name": "n" * 256}, "draft.name"),
         ({"build_id": "b"}, "draft.build_id"),
         ({"description": "d" * 1_025}, "draft.description"),
+        ({"sha256": "F" * 64}, "draft.sha256"),
+        ({"sha256": "0" * 63}, "draft.sha256"),
     ],
 )
 async def test_what_breaks_a_rule_names_its_field(
@@ -238,3 +240,59 @@ async def test_a_deleted_asset_is_gone_with_all_revisions(client: Client):
     for revision in (0, 1, 2):
         assert (await refusal(get(client, revision=revision))).reason == "ASSET_NOT_FOUND"
     assert (await get(client, "other")).content == b"other"
+
+
+async def test_a_digest_that_is_not_that_of_the_content_is_told(client: Client):
+    actual = hashlib.sha256(b"x").hexdigest()
+    await put(client, b"x", sha256=actual)
+    refused = await refusal(put(client, b"y", sha256=actual))
+    assert (refused.code, refused.reason) == (grpc.StatusCode.INVALID_ARGUMENT, "DIGEST_MISMATCH")
+    assert refused.metadata["expectedSha256"] == actual
+    assert (await get(client)).asset.revision == 1
+
+
+WRONG: list[tuple[Any, str]] = [
+    (GetAssetRequest(task_id="t", name="a"), "task_id"),
+    (GetAssetRequest(task_id=TASK), "name"),
+    (GetAssetRequest(task_id=TASK, name="a", revision=-1), "revision"),
+    (DownloadAssetRequest(task_id="t", name="a"), "task_id"),
+    (DownloadAssetRequest(task_id=TASK, name="report", revision=-1), "revision"),
+    (DownloadAssetRequest(task_id=TASK, name="report", offset=-1), "offset"),
+    (DownloadAssetRequest(task_id=TASK, name="report", offset=2), "offset"),
+    (DeleteAssetRequest(task_id="t", name="a"), "task_id"),
+    (DeleteAssetRequest(task_id=TASK, name="n" * 256), "name"),
+    (PutAssetRequest(draft=draft()), "content"),
+]
+
+
+async def test_each_method_names_the_field_that_breaks_a_rule(client: Client):
+    await put(client, b"x")
+    for request, field in WRONG:
+        refused = await refused_by(client, request)
+        assert (refused.reason, refused.fields) == ("REQUEST_INVALID", [field])
+    assert (await get(client)).asset.revision == 1
+
+
+async def test_what_is_not_there_is_not_found(client: Client):
+    for kind in (GetAssetRequest, DownloadAssetRequest):
+        refused = await refused_by(client, kind(task_id=TASK, name="report"))
+        assert (refused.code, refused.reason) == (grpc.StatusCode.NOT_FOUND, "ASSET_NOT_FOUND")
+        assert refused.metadata == {"taskId": TASK, "name": "report", "revision": "0"}
+
+
+async def refused_by(client: Client, request: Any) -> Refused:
+    """Call the method of a request; return how it is refused."""
+    method = getattr(client.assets, type(request).__name__.removesuffix("Request"))
+    call = method(request, metadata=client.metadata)
+    return await refusal(call if isinstance(call, Awaitable) else anext(aiter(call)))
+
+
+async def test_an_upload_that_its_client_leaves_is_not_kept(client: Client):
+    async def half() -> AsyncIterator[UploadAssetRequest]:
+        yield UploadAssetRequest(draft=draft())
+        yield UploadAssetRequest(chunk=b"x")
+        raise ConnectionError("the client is gone")
+
+    with pytest.raises((grpc.aio.AioRpcError, asyncio.CancelledError)):
+        await client.assets.UploadAsset(half(), metadata=client.metadata)
+    assert (await refusal(get(client))).reason == "ASSET_NOT_FOUND"

@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 import grpc
 import pytest
 import sqlalchemy as sa
+from google.protobuf.field_mask_pb2 import FieldMask
 from producer import Producer, definition, task_id
 from running_server import Client, Refused, running
 
@@ -26,6 +27,8 @@ from stardag.v1.build_service_pb2 import (
 from stardag.v1.event_service_pb2 import WATCH_MODE_EVENTS, WatchBuildRequest
 from stardag.v1.registry_service_pb2 import GetTaskRequest, RegisterTasksRequest
 from stardag.v1.task_pb2 import TaskFailure, TaskOutput, TaskProgress, TaskWait
+from stardag.v1.workspace_pb2 import Workspace, WorkspaceLimits
+from stardag.v1.workspace_service_pb2 import UpdateWorkspaceRequest
 from stardag_server.store.inspection import Inspection
 
 TASKS = ("source", "loader", "trainer", "late")
@@ -201,6 +204,32 @@ async def test_a_build_that_is_there_is_not_imported_again(client: Client):
     assert await reads(client, make.build_id) == before
 
 
+async def test_assets_above_the_quota_refuse_the_archive_and_nothing_of_it_is_stored(
+    client: Client, other: Client
+):
+    make = await eventful_build(client)
+    parts = await export(client, make.build_id)
+
+    async def allow(max_asset_bytes: int) -> None:
+        request = UpdateWorkspaceRequest(
+            workspace=Workspace(limits=WorkspaceLimits(max_asset_bytes=max_asset_bytes)),
+            update_mask=FieldMask(paths=["limits"]),
+        )
+        await other.workspaces.UpdateWorkspace(request, metadata=other.metadata)
+
+    await allow(10)
+    refused = await refusal(other, parts)
+    assert (refused.code, refused.reason) == (
+        grpc.StatusCode.RESOURCE_EXHAUSTED,
+        "QUOTA_EXCEEDED",
+    )
+    assert refused.metadata == {"quota": "bytes of assets", "limit": "10"}
+    await has_nothing(other, make.build_id)
+    await allow(10**9)
+    await import_(other, parts)
+    assert await reads(other, make.build_id) == await reads(client, make.build_id)
+
+
 async def test_what_is_not_there_is_not_exported(client: Client):
     for id, code, reason in (
         (str(uuid4()), grpc.StatusCode.NOT_FOUND, "BUILD_NOT_FOUND"),
@@ -280,6 +309,9 @@ DAMAGES: dict[str, Callable[[Parts], Parts]] = {
     "an asset of another build": changed(
         3, lambda part: setattr(part.asset, "build_id", str(uuid4()))
     ),
+    "an asset without a task": changed(3, lambda part: setattr(part.asset, "task_id", "t")),
+    "an asset without a revision": changed(3, lambda part: setattr(part.asset, "revision", 0)),
+    "an asset with NUL in its name": changed(3, lambda part: setattr(part.asset, "name", "\0")),
     "an asset of another kind": changed(3, lambda part: setattr(part.asset, "kind", 77)),
     "content that was changed": changed(4, lambda part: setattr(part, "asset_chunk", b"# 0ne")),
     "content that is too long": changed(4, lambda part: setattr(part, "asset_chunk", b"# one!")),

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from google.protobuf.duration_pb2 import Duration
 from producer import Producer
 from running_server import Client, Refused, running
+from sqlalchemy.ext.asyncio import create_async_engine
 from test_transport import call_raw, contract_methods
 
 from stardag.v1.auth_pb2 import (
@@ -207,6 +208,36 @@ async def test_a_key_that_is_not_there_is_not_revoked(client: Client):
         client.auth.RevokeKey(RevokeKeyRequest(key_id="none"), metadata=client.metadata)
     )
     assert (refused.code, refused.reason) == (grpc.StatusCode.NOT_FOUND, "KEY_NOT_FOUND")
+
+
+async def test_a_key_revoked_again_stays_as_it_was(client: Client):
+    made = await create(client, SCOPE_READ)
+    request = RevokeKeyRequest(key_id=made.key.key_id)
+    first = await client.auth.RevokeKey(request, metadata=client.metadata)
+    assert first.key.HasField("revoke_time")
+    assert await client.auth.RevokeKey(request, metadata=client.metadata) == first
+
+
+async def test_a_key_too_many_is_refused_until_another_ends(client: Client, database_url: sa.URL):
+    made = await create(client, SCOPE_READ)
+    engine = create_async_engine(database_url)
+    async with engine.begin() as connection:
+        await connection.exec_driver_sql(
+            "INSERT INTO api_keys (workspace_id, key_id, hash, display_name, scopes, created_by,"
+            " create_time) WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE"
+            " i < 999) SELECT workspace_id, 'k' || i, hash, '', scopes, '', 1 FROM n, api_keys"
+        )
+    await engine.dispose()
+    refused = await refusal(create(client, SCOPE_READ))
+    assert (refused.code, refused.reason) == (
+        grpc.StatusCode.RESOURCE_EXHAUSTED,
+        "QUOTA_EXCEEDED",
+    )
+    assert refused.metadata == {"quota": "keys", "limit": "1000"}
+    assert refused.quotas == ["workspace"]
+    ended = RevokeKeyRequest(key_id=made.key.key_id)
+    await client.auth.RevokeKey(ended, metadata=client.metadata)
+    await create(client, SCOPE_READ)
 
 
 async def test_streams_end_when_their_key_is_revoked(

@@ -11,9 +11,12 @@ from producer import Producer, task_id
 from running_server import Client, Refused
 
 from stardag.v1 import asset_service_pb2 as assets
+from stardag.v1 import auth_service_pb2 as auth
 from stardag.v1 import build_service_pb2 as builds
+from stardag.v1 import event_service_pb2 as events
 from stardag.v1 import lease_service_pb2 as leases
 from stardag.v1 import registry_service_pb2 as registry
+from stardag.v1 import workspace_service_pb2 as workspaces
 
 BUILD = uuid4()
 OF_BUILD: dict[str, Any] = {"build_id": str(BUILD)}
@@ -43,6 +46,16 @@ LISTS: dict[str, tuple[Callable[[Client], Any], Message]] = {
         registry.GetTaskHistoryRequest(task_id=str(task_id("a"))),
     ),
     "ListAssets": (lambda client: client.assets.ListAssets, assets.ListAssetsRequest()),
+    "ListEvents": (lambda client: client.events.ListEvents, events.ListEventsRequest(**OF_BUILD)),
+    "ListRejectedEvents": (
+        lambda client: client.events.ListRejectedEvents,
+        events.ListRejectedEventsRequest(),
+    ),
+    "ListKeys": (lambda client: client.auth.ListKeys, auth.ListKeysRequest()),
+    "ListWorkspaces": (
+        lambda client: client.workspaces.ListWorkspaces,
+        workspaces.ListWorkspacesRequest(),
+    ),
     "ListLeases": (lambda client: client.leases.ListLeases, leases.ListLeasesRequest()),
 }
 EDGES: dict[str, tuple[str, Any, str]] = {
@@ -91,6 +104,23 @@ async def test_each_list_refuses_what_no_list_takes(filled: Client, name: str):
         assert refused.code == code, edge
         if reason == "REQUEST_INVALID":
             assert refused.fields == [field], edge
+
+
+async def test_each_list_takes_every_order_that_it_says_it_does(filled: Client):
+    taken: list[str] = []
+    for name, (method, sound) in LISTS.items():
+        if "order_by" not in sound.DESCRIPTOR.fields_by_name:
+            continue
+        request: Any = type(sound).FromString(sound.SerializeToString())
+        request.order_by = "nonsense"
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await method(filled)(request, metadata=filled.metadata)
+        for order in Refused.of(caught.value).metadata["allowed"].split(", "):
+            for direction in ("", " desc"):
+                request.order_by = order.replace("<name>", "x") + direction
+                await method(filled)(request, metadata=filled.metadata)
+                taken.append(f"{name} {request.order_by}")
+    assert {"ListTasks params.x desc", "ListBuilds name", "ListAssets size_bytes"} <= {*taken}
 
 
 @pytest.mark.parametrize("name", LISTS)

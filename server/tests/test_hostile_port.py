@@ -147,8 +147,9 @@ async def test_a_message_that_unpacks_to_a_gibibyte_is_refused(
     assert memory(server) - before < 100
 
 
-def _frame(kind: int, flags: int, body: bytes) -> bytes:
-    return struct.pack(">I", len(body))[1:] + bytes([kind, flags]) + struct.pack(">I", 1) + body
+def _frame(kind: int, flags: int, body: bytes, stream: int = 1) -> bytes:
+    head = struct.pack(">I", len(body))[1:] + bytes([kind, flags])
+    return head + struct.pack(">I", stream) + body
 
 
 def _headers(server: ServerProcess, path: str) -> bytes:
@@ -238,6 +239,21 @@ async def test_idle_connections_leave_room_for_a_good_client(
             stack.enter_context(connection).sendall(PREFACE + SETTINGS)
         await served(client)
         assert memory(server) - before < 50 + count * 0.02
+    await served(client)
+
+
+async def test_who_pings_too_often_is_told_to_calm_down(server: ServerProcess, client: Client):
+    def ping() -> bytes:
+        with connect(server) as connection:
+            connection.sendall(PREFACE + SETTINGS + _frame(6, 0, bytes(8), stream=0) * 5)
+            answer = b""
+            with contextlib.suppress(ConnectionError):
+                while more := connection.recv(1_000):
+                    answer += more
+            return answer
+
+    enhance_your_calm = struct.pack(">I", 11)
+    assert enhance_your_calm + b"too_many_pings" in await asyncio.to_thread(ping)
     await served(client)
 
 

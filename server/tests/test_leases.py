@@ -97,13 +97,17 @@ async def listed(client: Client, **more: Any) -> list[str]:
         request.page_token = page.next_page_token
 
 
-async def pass_time(url: sa.URL, seconds: float) -> None:
-    """Make all leases end so much earlier."""
+async def execute(url: sa.URL, statement: str) -> None:
     engine = create_async_engine(url)
     async with engine.begin() as connection:
-        moved = round(seconds * 1_000_000)
-        await connection.execute(sa.text(f"UPDATE leases SET expire_time = expire_time - {moved}"))
+        await connection.execute(sa.text(statement))
     await engine.dispose()
+
+
+async def pass_time(url: sa.URL, seconds: float) -> None:
+    """Make all leases end so much earlier."""
+    moved = round(seconds * 1_000_000)
+    await execute(url, f"UPDATE leases SET expire_time = expire_time - {moved}")
 
 
 async def refusal(call: Any) -> Refused:
@@ -325,6 +329,42 @@ async def test_what_is_said_under_a_lost_lease_is_rejected(
     assert [rejection.sequence for rejection in ack.rejections] == [4]
 
 
+async def test_a_list_whose_last_lease_is_forgotten_says_that_it_can_not_go_on(
+    one: Holder, database_url: sa.URL
+):
+    client = one.client
+    for name in "abc":
+        await one.token(name)
+    first = await client.leases.ListLeases(ListLeasesRequest(page_size=1), metadata=client.metadata)
+    await execute(database_url, "DELETE FROM leases WHERE name = 'a'")
+    refused = await refusal(listed(client, page_token=first.next_page_token))
+    assert (refused.code, refused.reason) == (
+        grpc.StatusCode.INVALID_ARGUMENT,
+        "PAGE_TOKEN_INVALID",
+    )
+
+
+async def test_a_limit_too_many_is_refused_and_those_there_are_can_be_changed(
+    client: Client, database_url: sa.URL
+):
+    await put_limit(client, "l0", 1)
+    await execute(
+        database_url,
+        "INSERT INTO concurrency_limits (workspace_id, name, max_slots, description)"
+        " WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 999)"
+        " SELECT (SELECT workspace_id FROM concurrency_limits), 'l' || i, 1, '' FROM n",
+    )
+    refused = await refusal(put_limit(client, "new", 1))
+    assert (refused.code, refused.reason) == (
+        grpc.StatusCode.RESOURCE_EXHAUSTED,
+        "QUOTA_EXCEEDED",
+    )
+    assert refused.metadata == {"quota": "concurrency limits", "limit": "1000"}
+    assert refused.quotas == ["workspace"]
+    assert (await put_limit(client, "l7", 9)).max_slots == 9
+    assert {*await used_slots(client)} == {f"l{n}" for n in range(1_000)}
+
+
 HOLDER = str(UUID(int=1))
 
 
@@ -342,6 +382,7 @@ HOLDER = str(UUID(int=1))
         ({"slots": [LimitSlots(limit="A")]}, "slots[0].limit"),
         ({"slots": [LimitSlots(limit="a"), LimitSlots(limit="a")]}, "slots[1].limit"),
         ({"slots": [LimitSlots(limit=str(n)) for n in range(9)]}, "slots"),
+        ({"slots": [LimitSlots(limit="a", slots=1_000_001)]}, "slots[0].slots"),
     ],
 )
 async def test_what_breaks_a_rule_names_its_field(
@@ -352,3 +393,75 @@ async def test_what_breaks_a_rule_names_its_field(
     refused = await refusal(client.leases.AcquireLease(request, metadata=client.metadata))
     assert (refused.reason, refused.fields) == ("REQUEST_INVALID", [field])
     assert await listed(client) == []
+
+
+REFERENCE = LeaseReference(name="x", fencing_token=1)
+
+
+WRONG: list[tuple[Any, str]] = [
+    (RenewLeasesRequest(holder_id="me", ttl=MINUTE), "holder_id"),
+    (RenewLeasesRequest(holder_id=HOLDER), "ttl"),
+    (
+        RenewLeasesRequest(holder_id=HOLDER, ttl=MINUTE, leases=[REFERENCE] * 1_001),
+        "leases",
+    ),
+    (
+        RenewLeasesRequest(
+            holder_id=HOLDER,
+            ttl=MINUTE,
+            leases=references({"x\0": 1}),
+        ),
+        "leases[0].name",
+    ),
+    (
+        ReleaseLeasesRequest(holder_id=HOLDER, leases=references({"x": 1 << 63})),
+        "leases[0].fencing_token",
+    ),
+    (
+        ReleaseLeasesRequest(
+            holder_id=HOLDER, leases=[REFERENCE, LeaseReference(name="x", fencing_token=2)]
+        ),
+        "leases[1]",
+    ),
+    (RevokeLeaseRequest(fencing_token=1), "name"),
+    (RevokeLeaseRequest(name="x", fencing_token=1 << 63), "fencing_token"),
+    (ListLeasesRequest(limit="GPU"), "limit"),
+    (PutConcurrencyLimitRequest(limit=ConcurrencyLimit(name="a b")), "limit.name"),
+    (
+        PutConcurrencyLimitRequest(limit=ConcurrencyLimit(name="a", max_slots=1_000_001)),
+        "limit.max_slots",
+    ),
+    (
+        PutConcurrencyLimitRequest(limit=ConcurrencyLimit(name="a", description="d" * 1_025)),
+        "limit.description",
+    ),
+    (DeleteConcurrencyLimitRequest(), "name"),
+]
+
+
+async def test_each_method_names_the_field_that_breaks_a_rule(one: Holder):
+    client = one.client
+    token = await one.token("x")
+    for request, field in WRONG:
+        method = getattr(client.leases, type(request).__name__.removesuffix("Request"))
+        refused = await refusal(method(request, metadata=client.metadata))
+        assert refused.code == grpc.StatusCode.INVALID_ARGUMENT
+        assert (refused.reason, refused.fields) == ("REQUEST_INVALID", [field])
+    assert await one.token("x") == token
+    assert await used_slots(client) == {}
+
+
+async def test_a_lease_named_twice_is_renewed_and_given_back_once(one: Holder):
+    client, token = one.client, await one.token("x")
+    twice = references({"x": token}) * 2
+    renew = RenewLeasesRequest(holder_id=one.id, leases=twice, ttl=MINUTE)
+    assert len((await client.leases.RenewLeases(renew, metadata=client.metadata)).renewed) == 1
+    release = ReleaseLeasesRequest(holder_id=one.id, leases=twice)
+    response = await client.leases.ReleaseLeases(release, metadata=client.metadata)
+    assert response.released_count == 1
+
+
+async def test_a_lease_whose_limit_is_not_known_is_not_had(one: Holder, other: Holder):
+    refused = await refusal(one.acquire("x", slots=[LimitSlots(limit="gpu")]))
+    assert (refused.code, refused.reason) == (grpc.StatusCode.NOT_FOUND, "LIMIT_NOT_FOUND")
+    await other.token("x")

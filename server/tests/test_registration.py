@@ -12,10 +12,16 @@ from running_server import Client, Refused, RunningServer
 from stardag.v1 import event_pb2 as pb
 from stardag.v1.registry_service_pb2 import GetTaskRequest, RegisterTasksRequest
 from stardag.v1.task_pb2 import Task, TaskDefinition
+from stardag_server.domain.event_check import task_id_of
 
 
 def task(name: str, dependencies: tuple[UUID, ...] = (), **more: Any) -> TaskDefinition:
     return definition(name, dependencies, task_id=str(task_id(name)), **more)
+
+
+def nested(depth: int) -> TaskDefinition:
+    text = '{"a":' * depth + "1" + "}" * depth
+    return TaskDefinition(task_id=str(UUID(bytes=task_id_of(text))), identity_json=text)
 
 
 async def register(client: Client, *tasks: TaskDefinition) -> tuple[int, int]:
@@ -107,9 +113,12 @@ async def test_an_id_known_under_another_name_is_refused_and_nothing_stored(clie
     [
         ([], "tasks"),
         ([TaskDefinition(name="t")], "tasks[0].task_id"),
-        ([task("a"), task("t", namespace="n" * 256)], "tasks[1]"),
+        ([task("a"), task("t", namespace="n" * 256)], "tasks[1].namespace"),
         ([task("t"), task("t", output_uri="u")], "tasks[1]"),
-        ([task("t", params_json='"\x00"')], "tasks[0]"),
+        ([task("t", params_json='"\x00"')], "tasks[0].params_json"),
+        ([task("t", params_json="[" * 65 + "]" * 65)], "tasks[0].params_json"),
+        ([task("a"), nested(65)], "tasks[1].identity_json"),
+        ([task("t", (uuid4(),) * 10_001)], "tasks[0].dependency_ids"),
     ],
 )
 async def test_what_breaks_a_rule_names_its_place(
@@ -118,6 +127,11 @@ async def test_what_breaks_a_rule_names_its_place(
     refused = await refusal(client, *tasks)
     assert (refused.reason, refused.fields) == ("REQUEST_INVALID", [field])
     assert await get(client, "a") is None
+
+
+async def test_json_of_64_levels_is_taken(client: Client):
+    brackets = task("t", params_json='{"a":"' + "[" * 99 + '"}')
+    assert await register(client, nested(64), brackets) == (2, 0)
 
 
 async def test_a_thousand_tasks_are_taken_and_no_more(client: Client):

@@ -189,7 +189,7 @@ async def test_a_fault_leaks_nothing_but_an_id_that_is_in_the_log(
     def break_down(*_: object) -> None:
         raise RuntimeError("secret of the house")
 
-    monkeypatch.setattr(build_service, "page_size", break_down)
+    monkeypatch.setattr(build_service, "parse_order", break_down)
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await one.builds.ListBuilds(ListBuildsRequest(), metadata=one.metadata)
     refused = Refused.of(caught.value)
@@ -237,9 +237,10 @@ def test_every_reason_of_the_contract_has_a_refusal_and_a_code():
 
 
 def test_a_status_is_small_whatever_the_request_was():
-    violations = [refusals.Violation("f" * 9_000, "r" * 9_000)] * 500
-    refusal = refusals.RequestInvalid("m" * 90_000, violations=violations)
+    long = "\U0010ffff" * 90_000
+    refusal = refusals.RequestInvalid(long, violations=[refusals.Violation(long, long)] * 500)
     assert refusal_status(refusal).ByteSize() < 8 << 10
+    assert refusal_status(refusals.LimitNotFound(long)).ByteSize() < 8 << 10
 
 
 async def test_builds_are_listed_newest_first_in_pages(client: Client):

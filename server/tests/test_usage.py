@@ -147,7 +147,7 @@ async def test_assets_above_the_quota_are_refused(
         await put(b"seven b")
     error = refused(caught.value)
     assert (error.reason, error.metadata["limit"]) == ("QUOTA_EXCEEDED", "10")
-    assert error.retry_seconds is None
+    assert error.quotas == ["workspace"] and error.retry_seconds is None
     await put(b"four")
 
 

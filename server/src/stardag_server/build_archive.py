@@ -65,7 +65,7 @@ async def export_build(store: Store, workspace: int, id: UUID) -> AsyncIterator[
 async def import_build(store: Store, workspace: int, file: BinaryIO) -> UUID:
     """Store the build of the archive in a file, all or none; return its id.
 
-    Raises ArchiveInvalid, TaskIdMismatch, TaskConflict, BuildExists.
+    Raises ArchiveInvalid, TaskIdMismatch, TaskConflict, BuildExists, QuotaExceeded.
     """
     now = (await store.info()).now
     # Hashes of all tasks and content: other callers are not to wait for that.

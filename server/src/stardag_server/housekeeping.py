@@ -16,13 +16,14 @@ _FIRST = 60.0
 class Housekeeping:
     """Deletes what the retention of each workspace says, every hour.
 
-    `policy` is that of workspaces that set none. Several replicas may do so at
-    once: each build is deleted by one of them.
+    `policy` is that of workspaces that set none; `workspace` is the key of one, for that alone.
+    Several replicas may do so at once: each build is deleted by one of them.
     """
 
-    def __init__(self, store: Store, policy: RetentionPolicy) -> None:
+    def __init__(self, store: Store, policy: RetentionPolicy, workspace: int | None = None) -> None:
         self._store = store
         self._policy = policy
+        self._workspace = workspace
 
     async def run(self) -> None:
         """Delete what is due, again and again, until cancelled."""
@@ -38,10 +39,13 @@ class Housekeeping:
             except Exception:
                 _log.exception("can't delete what is too old")
 
+    async def _policies(self) -> list[tuple[int, RetentionPolicy]]:
+        return await self._store.workspaces.policies(self._policy, self._workspace)
+
     async def due(self) -> Deleted:
         """Return how much would be deleted now. Raises StorageUnavailable."""
         total = Deleted()
-        for workspace, policy in await self._store.workspaces.policies(self._policy):
+        for workspace, policy in await self._policies():
             total += await self._store.retention.due(workspace, policy)
         return total
 
@@ -53,7 +57,7 @@ class Housekeeping:
         """
         total = Deleted()
         faults: list[Exception] = []
-        for workspace, policy in await self._store.workspaces.policies(self._policy):
+        for workspace, policy in await self._policies():
             deleted = Deleted()
             try:
                 async for so_far in self._store.retention.run(workspace, policy):

@@ -148,9 +148,10 @@ class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     "grpc-status-details-bin" with one ErrorInfo, whose reason is the name of a
     value here without the prefix ERROR_REASON_. Everything variable in the
     message is in ErrorInfo.metadata too, under the keys named here in
-    parentheses. Programs act on code and reason, never on the message. RetryInfo
-    comes with what is worth trying again, BadRequest with REQUEST_INVALID. The
-    whole is kept under 8 KiB.
+    parentheses, cut where it is long. Programs act on code and reason, never on
+    the message. RetryInfo comes with what is worth trying again, BadRequest with
+    REQUEST_INVALID, QuotaFailure with QUOTA_EXCEEDED. The whole is kept under
+    8 KiB.
     """
 
 ERROR_REASON_UNSPECIFIED: ErrorReason.ValueType  # 0

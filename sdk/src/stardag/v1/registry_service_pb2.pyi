@@ -325,7 +325,7 @@ class ListTasksRequest(_message.Message):
     filter: _builtins.str
     """Filter. Fields: task_id, namespace, name, version, output_uri, create_time,
     params.<name>; and of the task's latest state status, build_id, attempt,
-    start_time, end_time, duration (seconds), failure.kind, failure.message.
+    start_time, end_time, duration (seconds).
     """
     order_by: _builtins.str
     """One of create_time, namespace, name, version, start_time, end_time,

@@ -82,8 +82,8 @@ class TaskDefinition(_message.Message):
     one definition.
 
     Limits, enforced by the server: `name` 255 characters, `namespace` 255,
-    `version` 64, `identity_json` and `params_json` 256 KiB each, 10,000
-    dependencies, `output_uri` 2,048 characters.
+    `version` 64, `identity_json` and `params_json` 256 KiB and 64 levels of
+    nesting each, 10,000 dependencies, `output_uri` 2,048 characters.
     """
 
     DESCRIPTOR: _descriptor.Descriptor

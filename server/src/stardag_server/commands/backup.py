@@ -1,12 +1,11 @@
 """`stardag-server backup`: a copy of the SQLite database, while a server runs."""
 
-import os
 import shlex
 from pathlib import Path
 
 import sqlalchemy as sa
 
-from stardag_server import log, settings
+from stardag_server.commands.opened import command_settings
 from stardag_server.settings import SettingInvalid
 from stardag_server.store.sqlite_file import copy_database, database_file
 
@@ -25,8 +24,7 @@ def backup(file: Path, *, data_dir: Path | None = None, database_url: str | None
     database_url
         Database to copy.
     """
-    loaded = settings.load({"data_dir": data_dir, "database_url": database_url}, os.environ)
-    log.set_up(loaded.log_level)
+    loaded = command_settings(data_dir, database_url)
     url = loaded.database_url
     if url.get_backend_name() != "sqlite":
         problem = "this copies SQLite databases; of PostgreSQL, make a dump:"

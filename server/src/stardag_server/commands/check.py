@@ -1,17 +1,21 @@
 """`stardag-server check`: whether what is stored fits together."""
 
 import asyncio
-import os
 from pathlib import Path
 
 import sqlalchemy as sa
 
-from stardag_server import log, settings
+from stardag_server.commands.opened import command_settings
 from stardag_server.store.inspection import Inspection
 from stardag_server.store.sqlite_file import database_file
 
 
-def check(*, data_dir: Path | None = None, database_url: str | None = None) -> int:
+def check(
+    *,
+    workspace: str | None = None,
+    data_dir: Path | None = None,
+    database_url: str | None = None,
+) -> int:
     """Read the whole database and say what in it does not fit together; change nothing.
 
     Each build's log must be without gaps and add up to the states that are stored, each
@@ -20,23 +24,24 @@ def check(*, data_dir: Path | None = None, database_url: str | None = None) -> i
 
     Parameters
     ----------
+    workspace
+        Name of the only workspace to look at. Default: all.
     data_dir
         Folder of the SQLite database.
     database_url
         Database to check.
     """
-    loaded = settings.load({"data_dir": data_dir, "database_url": database_url}, os.environ)
-    log.set_up(loaded.log_level)
+    loaded = command_settings(data_dir, database_url)
     if loaded.database_url.get_backend_name() == "sqlite":
         database_file(loaded.database_url)
-    return asyncio.run(_check(loaded.database_url))
+    return asyncio.run(_check(loaded.database_url, workspace))
 
 
-async def _check(url: sa.URL) -> int:
+async def _check(url: sa.URL, workspace: str | None) -> int:
     inspection = Inspection(url)
     wrong = 0
     try:
-        async for problem in inspection.problems():
+        async for problem in inspection.problems(workspace):
             wrong += 1
             print(problem, flush=True)
     finally:

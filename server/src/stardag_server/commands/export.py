@@ -1,22 +1,21 @@
 """`stardag-server export`: one build as one file."""
 
 import asyncio
-import os
 from pathlib import Path
 from uuid import UUID
 
-from stardag_server import log, settings
 from stardag_server.archive_file import write_part
 from stardag_server.build_archive import export_build
+from stardag_server.commands.opened import WorkspaceName, command_settings, opened_store
 from stardag_server.settings import Settings
-from stardag_server.store.migration import migrate
-from stardag_server.store.store import Store
+from stardag_server.store.store import DEFAULT_WORKSPACE
 
 
 def export(
     build_id: UUID,
     *,
     output: Path,
+    workspace: WorkspaceName = DEFAULT_WORKSPACE,
     data_dir: Path | None = None,
     database_url: str | None = None,
 ) -> int:
@@ -35,23 +34,20 @@ def export(
     database_url
         Database to read from.
     """
-    loaded = settings.load({"data_dir": data_dir, "database_url": database_url}, os.environ)
-    log.set_up(loaded.log_level)
-    asyncio.run(_export(loaded, build_id, output))
+    loaded = command_settings(data_dir, database_url)
+    asyncio.run(_export(loaded, workspace, build_id, output))
     print(f"build {build_id} is in {output}")
     return 0
 
 
-async def _export(loaded: Settings, build_id: UUID, output: Path) -> None:
-    await migrate(loaded.database_url)
-    store = Store(loaded.database_url)
+async def _export(loaded: Settings, workspace: str, build_id: UUID, output: Path) -> None:
     partial = output.with_name(f"{output.name}.partial")
-    try:
-        workspace = await store.workspace()
-        with partial.open("wb") as file:
-            async for part in export_build(store, workspace, build_id):
-                write_part(file, part)
-        partial.replace(output)
-    finally:
-        partial.unlink(missing_ok=True)
-        await store.close()
+    async with opened_store(loaded) as store:
+        key = await store.workspaces.named(workspace)
+        try:
+            with partial.open("wb") as file:
+                async for part in export_build(store, key, build_id):
+                    write_part(file, part)
+            partial.replace(output)
+        finally:
+            partial.unlink(missing_ok=True)

@@ -1,18 +1,22 @@
 """`stardag-server import`: a build from the file of an export."""
 
 import asyncio
-import os
 from pathlib import Path
 from uuid import UUID
 
-from stardag_server import log, settings
 from stardag_server.build_archive import import_build
+from stardag_server.commands.opened import WorkspaceName, command_settings, opened_store
 from stardag_server.settings import Settings
-from stardag_server.store.migration import migrate
-from stardag_server.store.store import Store
+from stardag_server.store.store import DEFAULT_WORKSPACE
 
 
-def import_(file: Path, *, data_dir: Path | None = None, database_url: str | None = None) -> int:
+def import_(
+    file: Path,
+    *,
+    workspace: WorkspaceName = DEFAULT_WORKSPACE,
+    data_dir: Path | None = None,
+    database_url: str | None = None,
+) -> int:
     """Store the build that `stardag-server export` wrote to a file; all or none.
 
     The server may run meanwhile.
@@ -26,18 +30,13 @@ def import_(file: Path, *, data_dir: Path | None = None, database_url: str | Non
     database_url
         Database to write to.
     """
-    loaded = settings.load({"data_dir": data_dir, "database_url": database_url}, os.environ)
-    log.set_up(loaded.log_level)
-    build = asyncio.run(_import(loaded, file))
+    loaded = command_settings(data_dir, database_url)
+    build = asyncio.run(_import(loaded, workspace, file))
     print(f"build {build} is imported")
     return 0
 
 
-async def _import(loaded: Settings, path: Path) -> UUID:
+async def _import(loaded: Settings, workspace: str, path: Path) -> UUID:
     with path.open("rb") as file:
-        await migrate(loaded.database_url)
-        store = Store(loaded.database_url)
-        try:
-            return await import_build(store, await store.workspace(), file)
-        finally:
-            await store.close()
+        async with opened_store(loaded) as store:
+            return await import_build(store, await store.workspaces.named(workspace), file)

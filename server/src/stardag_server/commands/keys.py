@@ -13,11 +13,9 @@ from stardag.v1.auth_pb2 import Scope
 from stardag_server import log, settings
 from stardag_server.auth.issuing import Issuing
 from stardag_server.auth.secret_file import ensure_secret
-from stardag_server.domain.refusals import Refusal
-from stardag_server.settings import SettingInvalid
-from stardag_server.store.migration import migrate
+from stardag_server.commands.opened import WorkspaceName, opened_store
 from stardag_server.store.queries import AnyRow
-from stardag_server.store.store import DEFAULT_WORKSPACE, Store
+from stardag_server.store.store import DEFAULT_WORKSPACE
 
 keys = cyclopts.App(name="keys", help="Make, list and end keys, in the server's database.")
 
@@ -27,7 +25,6 @@ _ALL = 1_000
 _Result = TypeVar("_Result")
 
 _Scope = Literal["ingest", "read", "admin", "operator"]
-_Name = Annotated[str, cyclopts.Parameter(help="Name of the workspace.")]
 _Folder = Annotated[Path | None, cyclopts.Parameter(help="Folder of the server's data.")]
 _Url = Annotated[str | None, cyclopts.Parameter(help="Database of the server.")]
 
@@ -38,7 +35,7 @@ def create(
     *,
     scope: list[_Scope],
     days: int = 0,
-    workspace: _Name = DEFAULT_WORKSPACE,
+    workspace: WorkspaceName = DEFAULT_WORKSPACE,
     data_dir: _Folder = None,
     database_url: _Url = None,
 ) -> int:
@@ -66,7 +63,7 @@ def create(
 @keys.command(name="list")
 def list_keys(
     *,
-    workspace: _Name = DEFAULT_WORKSPACE,
+    workspace: WorkspaceName = DEFAULT_WORKSPACE,
     data_dir: _Folder = None,
     database_url: _Url = None,
 ) -> int:
@@ -86,7 +83,7 @@ def list_keys(
 def revoke(
     key_id: str,
     *,
-    workspace: _Name = DEFAULT_WORKSPACE,
+    workspace: WorkspaceName = DEFAULT_WORKSPACE,
     data_dir: _Folder = None,
     database_url: _Url = None,
 ) -> int:
@@ -116,18 +113,9 @@ def _run(
     log.set_up("warning")
 
     async def run() -> _Result:
-        await migrate(loaded.database_url)
-        store = Store(loaded.database_url)
-        try:
-            await store.workspace()
-            key = await store.workspaces.find(workspace)
-            if key is None:
-                raise SettingInvalid(f"workspace: there is none with the name {workspace!r}")
+        async with opened_store(loaded) as store:
+            key = await store.workspaces.named(workspace)
             return await work(Issuing(store.keys, ensure_secret(loaded.pepper_file)), key)
-        except Refusal as refused:
-            raise ValueError(str(refused)) from None
-        finally:
-            await store.close()
 
     return asyncio.run(run())
 

@@ -1,10 +1,9 @@
 """`stardag-server migrate`: the newest schema, and nothing more."""
 
 import asyncio
-import os
 from pathlib import Path
 
-from stardag_server import log, settings
+from stardag_server.commands.opened import command_settings
 from stardag_server.store.migration import migrate as migrate_database
 
 
@@ -18,8 +17,7 @@ def migrate(*, data_dir: Path | None = None, database_url: str | None = None) ->
     database_url
         Database to migrate.
     """
-    loaded = settings.load(locals(), os.environ)
-    log.set_up(loaded.log_level)
+    loaded = command_settings(data_dir, database_url)
     revision = asyncio.run(migrate_database(loaded.database_url))
     print(f"the database is at revision {revision}")
     return 0

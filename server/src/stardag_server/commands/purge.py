@@ -1,15 +1,12 @@
 """`stardag-server purge`: delete what is older than it is to be kept."""
 
 import asyncio
-import os
 from pathlib import Path
 
-from stardag_server import log, settings
+from stardag_server.commands.opened import command_settings, opened_store
 from stardag_server.domain.retention import Deleted, RetentionPolicy
 from stardag_server.housekeeping import Housekeeping
 from stardag_server.settings import Settings
-from stardag_server.store.migration import migrate
-from stardag_server.store.store import Store
 
 
 def purge(
@@ -17,6 +14,7 @@ def purge(
     data_dir: Path | None = None,
     database_url: str | None = None,
     retention_days: int | None = None,
+    workspace: str | None = None,
     dry_run: bool = False,
 ) -> int:
     """Delete the builds that are older than they are to be kept, and end.
@@ -32,30 +30,21 @@ def purge(
     retention_days
         Days for which builds are kept after their end, but for the latest ten of each name;
         0 for ever. Default 90.
+    workspace
+        Name of the only workspace to delete in. Default: all.
     dry_run
         Say what would be deleted, and delete nothing.
     """
-    loaded = settings.load(
-        {
-            "data_dir": data_dir,
-            "database_url": database_url,
-            "retention_days": retention_days,
-        },
-        os.environ,
-    )
-    log.set_up(loaded.log_level)
-    deleted = asyncio.run(_purge(loaded, dry_run))
+    loaded = command_settings(data_dir, database_url, retention_days=retention_days)
+    deleted = asyncio.run(_purge(loaded, workspace, dry_run))
     verb = "would delete" if dry_run else "deleted"
     print(f"{verb} {deleted.builds} builds, {deleted.events} events, {deleted.tasks} tasks")
     return 0
 
 
-async def _purge(loaded: Settings, dry_run: bool) -> Deleted:
-    await migrate(loaded.database_url)
-    store = Store(loaded.database_url)
+async def _purge(loaded: Settings, workspace: str | None, dry_run: bool) -> Deleted:
     policy = RetentionPolicy.of_days(loaded.retention_days)
-    try:
-        housekeeping = Housekeeping(store, policy)
+    async with opened_store(loaded) as store:
+        key = await store.workspaces.named(workspace) if workspace else None
+        housekeeping = Housekeeping(store, policy, key)
         return await (housekeeping.due() if dry_run else housekeeping.delete())
-    finally:
-        await store.close()

@@ -20,7 +20,8 @@ from stardag.v1.task_pb2 import TaskDefinition
 from stardag_server.domain import limits
 from stardag_server.domain.asset_content import ContentInvalid, check_content, media_type
 from stardag_server.domain.event_check import check, check_definition, is_id, task_id_of
-from stardag_server.domain.refusals import ArchiveInvalid, TaskIdMismatch
+from stardag_server.domain.refusals import ArchiveInvalid, RequestInvalid, TaskIdMismatch
+from stardag_server.domain.texts import checked_name, checked_text
 
 FORMAT = 1
 """The format that is written, and the only one that is read."""
@@ -97,6 +98,11 @@ class ArchiveCheck:
             raise self._invalid("the archive ends here, before its last part: it was cut")
 
     @property
+    def has_assets(self) -> bool:
+        """Whether there are assets in it."""
+        return bool(self._assets)
+
+    @property
     def _has_ended(self) -> bool:
         return _ORDER[self._stage] == "end"
 
@@ -170,20 +176,28 @@ class ArchiveCheck:
         key = (asset.task_id, asset.name, asset.revision)
         if key in self._assets:
             raise self._invalid("the asset comes twice")
-        texts = (asset.name, asset.description)
-        if (
-            not is_id(asset.task_id)
-            or asset.build_id != str(self.build)
-            or not 1 <= len(asset.name) <= limits.MAX_NAME
-            or len(asset.description) > limits.MAX_ASSET_DESCRIPTION
-            or any("\x00" in text for text in texts)
-            or not 1 <= asset.size_bytes <= limits.MAX_ASSET_BYTES
-            or asset.revision < 1
-            or not 0 < asset.create_time.ToMicroseconds() <= self._latest_commit
-        ):
-            raise self._invalid("the asset is none that this build could have written")
+        if problem := self._asset_problem(asset):
+            raise self._invalid(f"the asset {problem}")
         self._assets.add(key)
         self._asset = asset
+
+    def _asset_problem(self, asset: Asset) -> str | None:
+        try:
+            checked_name("name", asset.name)
+            checked_text("description", asset.description, limits.MAX_ASSET_DESCRIPTION)
+        except RequestInvalid as error:
+            return f"has a bad {error.message}"
+        made = asset.create_time.ToMicroseconds()
+        problems = {
+            "has a task_id that is not a lower-case hyphenated UUID": not is_id(asset.task_id),
+            "is of another build": asset.build_id != str(self.build),
+            f"must have 1 to {limits.MAX_ASSET_BYTES} bytes": (
+                not 1 <= asset.size_bytes <= limits.MAX_ASSET_BYTES
+            ),
+            "has no revision": asset.revision < 1,
+            "has no create_time, or one yet to come": not 0 < made <= self._latest_commit,
+        }
+        return next((problem for problem, is_so in problems.items() if is_so), None)
 
     def _take_chunk(self, chunk: bytes) -> None:
         self._content += chunk

@@ -13,8 +13,9 @@ from stardag.v1.asset_pb2 import (
     ASSET_KIND_TABLE,
     AssetKind,
 )
+from stardag_server.domain import limits
+from stardag_server.domain.json_depth import is_too_deep
 
-MAX_JSON_DEPTH = 64
 MAX_COLUMNS = 1_000
 
 _MEDIA_TYPES: Mapping[int, str] = {
@@ -29,8 +30,6 @@ _IMAGES: Mapping[str, re.Pattern[bytes]] = {
     "image/gif": re.compile(rb"GIF8[79]a"),
     "image/webp": re.compile(rb"RIFF.{4}WEBP", re.DOTALL),
 }
-# A string that does not end reaches to the end: it is looked at once, not from each quote in it.
-_STRING_OR_BRACKET = re.compile(rb'"(?:[^"\\]|\\.)*"?|[\[\]{}]', re.DOTALL)
 
 
 class ContentInvalid(Exception):
@@ -62,27 +61,18 @@ def check_content(kind: AssetKind.ValueType, media_type: str, content: bytes) ->
             raise ContentInvalid(f"it does not begin as {media_type} does")
         return
     try:
-        content.decode()
+        text = content.decode()
     except UnicodeDecodeError as error:
         raise ContentInvalid(f"it is not UTF-8, at byte {error.start}") from None
     if kind in (ASSET_KIND_JSON, ASSET_KIND_TABLE):
+        if is_too_deep(text):
+            raise ContentInvalid(f"it is JSON of more than {limits.MAX_JSON_DEPTH} levels")
         value = _parse(content)
         if kind == ASSET_KIND_TABLE:
             _check_table(value)
 
 
 def _parse(content: bytes) -> Any:
-    depth = 0
-    for token in _STRING_OR_BRACKET.finditer(content):
-        match token[0]:
-            case b"[" | b"{":
-                depth += 1
-            case b"]" | b"}":
-                depth -= 1
-            case _:
-                continue
-        if depth > MAX_JSON_DEPTH:
-            raise ContentInvalid(f"it is JSON of more than {MAX_JSON_DEPTH} levels")
     try:
         return json.loads(content, parse_constant=_refuse_constant)
     except ValueError as error:

@@ -16,6 +16,7 @@ from google.protobuf.message import Message
 from stardag.v1 import event_pb2 as pb
 from stardag.v1.task_pb2 import TaskDefinition
 from stardag_server.domain import limits
+from stardag_server.domain.json_depth import is_too_deep
 
 TASK_NAMESPACE = UUID("9ca26b27-f7ee-4044-8b3c-e335dc5778dc")
 """Namespace of the UUIDv5 that a task's id is."""
@@ -30,6 +31,8 @@ class Rejection:
 
     reason: pb.EventRejectionReason.ValueType
     message: str
+    field: str = ""
+    """The field of the definition that is at fault, if one is."""
 
 
 def is_id(text: str) -> bool:
@@ -65,23 +68,17 @@ def check(event: pb.NewEvent) -> Rejection | None:
 
 def check_definition(task: bytes, definition: TaskDefinition) -> Rejection | None:
     """Return why this can't be the definition of the task with that id, or None."""
-    for field, text in (
-        ("identity_json", definition.identity_json),
-        ("params_json", definition.params_json),
-    ):
-        # UTF-8 has at most four bytes a character: only long texts are counted.
-        if len(text) * 4 > limits.MAX_JSON_BYTES and len(text.encode()) > limits.MAX_JSON_BYTES:
-            return _invalid(f"definition.{field} is over {limits.MAX_JSON_BYTES} bytes")
-        if "\x00" in text:
-            return _invalid(f"definition.{field} is not JSON: it has a NUL character")
     upstreams = definition.dependency_ids
-    problem = _too_long(definition, _DEFINITION_TEXTS) or _bad_ids(
-        "definition.dependency_ids", upstreams, len(upstreams)
+    problem = (
+        _bad_json("identity_json", definition.identity_json)
+        or _bad_json("params_json", definition.params_json)
+        or _too_long(definition, _DEFINITION_TEXTS)
+        or _bad_ids("dependency_ids", upstreams, len(upstreams))
     )
     if problem:
         return problem
     if definition.task_id and definition.task_id != str(UUID(bytes=task)):
-        return _invalid("definition.task_id is not the event's task")
+        return _invalid("task_id is not the event's task", "task_id")
     expected = task_id_of(definition.identity_json)
     if expected != task:
         return Rejection(
@@ -111,23 +108,34 @@ def _problem(event: pb.NewEvent, kind: int) -> str | None:
     return None
 
 
-def _invalid(message: str) -> Rejection:
-    return Rejection(pb.EVENT_REJECTION_REASON_EVENT_INVALID, message)
+def _invalid(message: str, field: str = "") -> Rejection:
+    return Rejection(pb.EVENT_REJECTION_REASON_EVENT_INVALID, message, field)
+
+
+def _bad_json(field: str, text: str) -> Rejection | None:
+    # UTF-8 has at most four bytes a character: only long texts are counted.
+    if len(text) * 4 > limits.MAX_JSON_BYTES and len(text.encode()) > limits.MAX_JSON_BYTES:
+        return _invalid(f"{field} is over {limits.MAX_JSON_BYTES} bytes", field)
+    if "\x00" in text:
+        return _invalid(f"{field} is not JSON: it has a NUL character", field)
+    if is_too_deep(text):
+        return _invalid(f"{field} is over {limits.MAX_JSON_DEPTH} levels deep", field)
+    return None
 
 
 def _too_long(message: Message, texts: Sequence[tuple[str, int]]) -> Rejection | None:
     """Look at texts of a message, each given by its field and the most characters it may have."""
     for field, limit in texts:
         if (length := len(getattr(message, field))) > limit:
-            return _invalid(f"{field} has {length} characters; at most {limit}")
+            return _invalid(f"{field} has {length} characters; at most {limit}", field)
     return None
 
 
 def _bad_ids(field: str, ids: Iterable[str], count: int) -> Rejection | None:
     if count > limits.MAX_IDS:
-        return _invalid(f"{field} has {count} ids; at most {limits.MAX_IDS}")
+        return _invalid(f"{field} has {count} ids; at most {limits.MAX_IDS}", field)
     if not all(map(_ID.fullmatch, ids)):
-        return _invalid(f"{field} has something that is not a lower-case hyphenated UUID")
+        return _invalid(f"{field} has what is not a lower-case hyphenated UUID", field)
     return None
 
 

@@ -207,12 +207,15 @@ _STATE_FIELDS: Mapping[str, Field] = {
     "duration": SECONDS,
 }
 
+FAILURE_FIELDS: Mapping[str, Field] = {"failure.kind": TEXT, "failure.message": TEXT}
+
 STATE_FIELDS: Mapping[str, Field] = {
     "task_id": ID,
     "namespace": TEXT,
     "name": TEXT,
     "output_uri": TEXT,
     **_STATE_FIELDS,
+    **FAILURE_FIELDS,
 }
 
 TASK_FIELDS: Mapping[str, Field] = {

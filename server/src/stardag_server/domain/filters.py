@@ -120,6 +120,14 @@ def parse(text: str, fields: Mapping[str, Field]) -> Condition | None:
     return _condition(tree, fields)
 
 
+def fields_in(condition: Condition) -> set[str]:
+    """Return the fields that the condition is about."""
+    if isinstance(condition, Comparison):
+        return {condition.field}
+    inner = (condition.condition,) if isinstance(condition, Not) else condition.conditions
+    return {field for each in inner for field in fields_in(each)}
+
+
 def parse_field(text: str, fields: Mapping[str, Field]) -> tuple[str, tuple[Step, ...]]:
     """Return the field that the text names, and the path within it. Raises FilterInvalid."""
     if len(text.encode()) > MAX_BYTES:

@@ -3,7 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from stardag_server.domain.refusals import OrderInvalid
+from stardag_server.domain.filter_fields import PARAMS, Step
+from stardag_server.domain.filters import parse_field
+from stardag_server.domain.refusals import FilterInvalid, OrderInvalid
+
+BY_PARAMETER = "params.<name>"
+"""Among the fields allowed, stands for each parameter, and for what is at a path within one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,6 +17,8 @@ class Order:
 
     field: str
     descending: bool
+    path: tuple[Step, ...] = ()
+    """For BY_PARAMETER: the path to the value."""
 
 
 def parse_order(text: str, allowed: Sequence[str]) -> Order | None:
@@ -19,9 +26,22 @@ def parse_order(text: str, allowed: Sequence[str]) -> Order | None:
 
     Raises OrderInvalid unless it is by one of the fields allowed.
     """
-    if not text.strip():
+    words = text.split()
+    if not words:
         return None
-    field, *rest = text.split()
-    if field not in allowed or rest not in ([], ["desc"]):
+    descending = len(words) > 1 and words[-1] == "desc"
+    field = text.rstrip().removesuffix("desc").strip() if descending else text.strip()
+    if field in allowed and field != BY_PARAMETER:
+        return Order(field, descending)
+    path = _parameter(field) if BY_PARAMETER in allowed else ()
+    if not path:
         raise OrderInvalid(text[:100], allowed)
-    return Order(field, bool(rest))
+    return Order(BY_PARAMETER, descending, path)
+
+
+def _parameter(field: str) -> tuple[Step, ...]:
+    """Return the path to the parameter that is named; empty if none is."""
+    try:
+        return parse_field(field, {"params": PARAMS})[1]
+    except FilterInvalid:
+        return ()

@@ -1,7 +1,7 @@
 """Pages of lists (AIP-158), and parts of streams that fit a message."""
 
-from collections.abc import Iterable, Iterator, Sequence
-from typing import TypeVar
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Protocol, TypeVar, cast
 
 from google.protobuf.message import Message
 
@@ -10,6 +10,7 @@ from stardag_server.domain.opaque import seal, unseal
 from stardag_server.domain.refusals import PageTokenInvalid, RequestInvalid
 
 MessageT = TypeVar("MessageT", bound=Message)
+RowT = TypeVar("RowT")
 
 
 def page_size(asked: int, default: int) -> int:
@@ -65,6 +66,42 @@ class PageTokens:
     def make(self, key: int) -> str:
         """Return the token of the page that begins after this key."""
         return self._tokens.make((key,))
+
+
+class PagedRequest(Protocol):
+    """A request of a list."""
+
+    page_size: int
+    page_token: str
+
+
+class Paging:
+    """The page that a request asks for, of a list whose places are keys.
+
+    Raises RequestInvalid for a negative size, PageTokenInvalid for a token of another list.
+    """
+
+    def __init__(
+        self, request: PagedRequest, default: int, most: int = limits.MAX_PART_ITEMS
+    ) -> None:
+        self._size = min(page_size(request.page_size, default), most)
+        self._tokens = PageTokens(cast(Message, request))
+        self.after = self._tokens.parse(request.page_token)
+        """The key after which the page begins; None for the first page."""
+        self.limit = self._size + 1
+        """Most rows to read: with one more than the page has, another page follows."""
+
+    def page(
+        self,
+        rows: Sequence[RowT],
+        message: Callable[[RowT], MessageT],
+        key: Callable[[RowT], int],
+    ) -> tuple[list[MessageT], str]:
+        """Return the messages of as many rows as fit, and the token of the next page."""
+        messages = next(parts(message(row) for row in rows[: self._size]), list[MessageT]())
+        if len(messages) == len(rows):
+            return messages, ""
+        return messages, self._tokens.make(key(rows[len(messages) - 1]))
 
 
 def parts(messages: Iterable[MessageT]) -> Iterator[list[MessageT]]:

@@ -9,7 +9,6 @@ import math
 import re
 from typing import Any, cast
 
-MAX_DEPTH = 64
 _MAX_DIGITS = 300
 
 # What may stand for something that a database refuses, or for a number that a float
@@ -21,9 +20,9 @@ def searchable(text: str) -> str:
     """Return the JSON object of the parameters for the index; an empty one if that is none.
 
     NUL is shown as U+2400, and half of a surrogate pair as U+FFFD; numbers beyond
-    what a float holds, and what is nested deeper than 64, are null.
+    what a float holds are null.
     """
-    odd = _ODD.search(text) or text.count("{") + text.count("[") > MAX_DEPTH
+    odd = _ODD.search(text)
     decode = _careful.decode if odd else json.loads
     try:
         params: Any = decode(text)
@@ -31,7 +30,7 @@ def searchable(text: str) -> str:
         return "{}"
     if not isinstance(params, dict):
         return "{}"
-    return json.dumps(_cut(params, MAX_DEPTH)) if odd else text
+    return json.dumps(_shown(params)) if odd else text
 
 
 def _null(_constant: str) -> None:
@@ -50,15 +49,13 @@ def _int(digits: str) -> int | None:
 _careful = json.JSONDecoder(parse_constant=_null, parse_float=_float, parse_int=_int)
 
 
-def _cut(value: Any, depth: int) -> Any:
+def _shown(value: Any) -> Any:
     if isinstance(value, str):
         utf16 = value.replace("\0", "\u2400").encode("utf-16", "surrogatepass")
         return utf16.decode("utf-16", "replace")
-    if isinstance(value, dict | list) and not depth:
-        return None
     if isinstance(value, list):
-        return [_cut(each, depth - 1) for each in cast("list[Any]", value)]
+        return [_shown(each) for each in cast("list[Any]", value)]
     if isinstance(value, dict):
         members = cast("dict[str, Any]", value)
-        return {_cut(key, depth): _cut(each, depth - 1) for key, each in members.items()}
+        return {_shown(key): _shown(each) for key, each in members.items()}
     return value

@@ -39,4 +39,4 @@ def _checked_id(index: int, definition: TaskDefinition) -> bytes:
         return task.bytes
     if rejection.reason == pb.EVENT_REJECTION_REASON_TASK_ID_MISMATCH:
         raise TaskIdMismatch(task, UUID(bytes=task_id_of(definition.identity_json)), index)
-    raise RequestInvalid.of(f"tasks[{index}]", rejection.message)
+    raise RequestInvalid.of(f"tasks[{index}].{rejection.field}", rejection.message)

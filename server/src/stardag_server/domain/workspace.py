@@ -12,6 +12,7 @@ from stardag_server.domain import limits
 from stardag_server.domain.leases import parse_duration
 from stardag_server.domain.refusals import RequestInvalid
 from stardag_server.domain.retention import RetentionPolicy
+from stardag_server.domain.texts import checked_text
 
 DEFAULT_LIMITS = WorkspaceLimits(
     max_events_per_second=1_000_000,
@@ -44,15 +45,13 @@ def check_workspace(workspace: Workspace) -> None:
             "workspace.name",
             "must be 1 to 63 of a to z, 0 to 9 and '-', which is not its first or last",
         )
-    _check_text("display_name", workspace.display_name, limits.MAX_NAME)
-    _check_text("description", workspace.description, limits.MAX_TEXT)
+    checked_text("workspace.display_name", workspace.display_name, limits.MAX_NAME)
+    checked_text("workspace.description", workspace.description, limits.MAX_TEXT)
     if len(workspace.target_roots) > _MAX_TARGET_ROOTS:
         raise RequestInvalid.of("workspace.target_roots", f"must be at most {_MAX_TARGET_ROOTS}")
     for name, uri in workspace.target_roots.items():
-        if not name:
-            raise RequestInvalid.of("workspace.target_roots", "a name must not be empty")
-        _check_text("target_roots", name, _MAX_ROOT_NAME)
-        _check_text("target_roots", uri, limits.MAX_URI)
+        checked_text("workspace.target_roots", name, _MAX_ROOT_NAME, least=1)
+        checked_text("workspace.target_roots", uri, limits.MAX_URI)
     for field, value in workspace.limits.ListFields():
         if value < 0:
             raise RequestInvalid.of(f"workspace.limits.{field.name}", "must not be negative")
@@ -149,10 +148,3 @@ def _copy_field(source: Message, target: Message, name: str) -> None:
             only.ClearField(other)
     target.ClearField(name)
     target.MergeFrom(only)
-
-
-def _check_text(field: str, text: str, most: int) -> None:
-    if len(text) > most or "\x00" in text:
-        raise RequestInvalid.of(
-            f"workspace.{field}", f"must be at most {most} characters, none NUL"
-        )

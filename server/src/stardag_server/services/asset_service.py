@@ -2,7 +2,9 @@
 
 import asyncio
 import hashlib
+import re
 from collections.abc import AsyncIterator
+from operator import attrgetter
 
 from stardag.v1.asset_pb2 import Asset
 from stardag.v1.asset_service_pb2 import (
@@ -27,7 +29,7 @@ from stardag_server.domain.filter_fields import ASSET_FIELDS
 from stardag_server.domain.filters import parse
 from stardag_server.domain.ids import parse_id
 from stardag_server.domain.ordering import parse_order
-from stardag_server.domain.pages import PageTokens, page_size, parts
+from stardag_server.domain.pages import Paging
 from stardag_server.domain.refusals import (
     AssetInvalid,
     AssetTooLarge,
@@ -36,14 +38,17 @@ from stardag_server.domain.refusals import (
     RequestInvalid,
     StreamProtocol,
 )
+from stardag_server.domain.texts import checked_name, checked_text
 from stardag_server.services.messages import asset_message
-from stardag_server.store.assets import AnyRow, NewAsset
+from stardag_server.store.assets import NewAsset
 from stardag_server.store.listing import ASSET_ORDERS
+from stardag_server.store.queries import AnyRow
 from stardag_server.store.store import Store
 from stardag_server.usage import Usage
 
 _DEFAULT_ASSETS = 50
 _MAX_INLINE_BYTES = 1 << 20
+_SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 class AssetService:
@@ -100,29 +105,25 @@ class AssetService:
 
     async def list_assets(self, request: ListAssetsRequest) -> ListAssetsResponse:
         """List the latest revision of assets that match a filter."""
-        size = page_size(request.page_size, _DEFAULT_ASSETS)
-        tokens = PageTokens(request)
+        asked = Paging(request, _DEFAULT_ASSETS)
         rows = await self._listing.assets(
             caller().workspace,
-            tokens.parse(request.page_token),
-            size + 1,
+            asked.after,
+            asked.limit,
             condition=parse(request.filter, ASSET_FIELDS),
             order=parse_order(request.order_by, ASSET_ORDERS),
         )
-        assets = next(parts(asset_message(row) for row in rows[:size]), list[Asset]())
-        more = len(assets) < len(rows)
-        return ListAssetsResponse(
-            assets=assets, next_page_token=tokens.make(rows[len(assets) - 1].id) if more else ""
-        )
+        assets, token = asked.page(rows, asset_message, attrgetter("id"))
+        return ListAssetsResponse(assets=assets, next_page_token=token)
 
     async def delete_asset(self, request: DeleteAssetRequest) -> DeleteAssetResponse:
         """Delete all revisions of an asset."""
-        task, name = parse_id("task_id", request.task_id), _name("name", request.name)
+        task, name = parse_id("task_id", request.task_id), checked_name("name", request.name)
         await self._assets.delete(caller().workspace, task, name)
         return DeleteAssetResponse()
 
     async def _find(self, request: GetAssetRequest | DownloadAssetRequest) -> AnyRow:
-        task, name = parse_id("task_id", request.task_id), _name("name", request.name)
+        task, name = parse_id("task_id", request.task_id), checked_name("name", request.name)
         if request.revision < 0:
             raise RequestInvalid.of("revision", "must not be negative")
         return await self._assets.asset(caller().workspace, task, name, request.revision)
@@ -150,14 +151,12 @@ class AssetService:
 def _check_draft(draft: AssetDraft) -> str:
     """Return the media type of what is to be written. Raises RequestInvalid, AssetInvalid."""
     parse_id("draft.task_id", draft.task_id)
-    _name("draft.name", draft.name)
+    checked_name("draft.name", draft.name)
     if draft.build_id:
         parse_id("draft.build_id", draft.build_id)
-    if len(draft.description) > limits.MAX_ASSET_DESCRIPTION or "\x00" in draft.description:
-        raise RequestInvalid.of(
-            "draft.description",
-            f"must be at most {limits.MAX_ASSET_DESCRIPTION} characters, none NUL",
-        )
+    checked_text("draft.description", draft.description, limits.MAX_ASSET_DESCRIPTION)
+    if draft.sha256 and not _SHA256.fullmatch(draft.sha256):
+        raise RequestInvalid.of("draft.sha256", "must be 64 lower-case hex digits, or empty")
     try:
         return media_type(draft.kind, draft.media_type)
     except ContentInvalid as error:
@@ -167,14 +166,8 @@ def _check_draft(draft: AssetDraft) -> str:
 def _check_content(draft: AssetDraft, media_type: str, content: bytes) -> None:
     actual = hashlib.sha256(content).hexdigest()
     if draft.sha256 not in ("", actual):
-        raise DigestMismatch(draft.sha256[:64], actual)
+        raise DigestMismatch(draft.sha256, actual)
     try:
         check_content(draft.kind, media_type, content)
     except ContentInvalid as error:
         raise AssetInvalid(draft.name, str(error)) from None
-
-
-def _name(field: str, name: str) -> str:
-    if not 1 <= len(name) <= limits.MAX_NAME or "\x00" in name:
-        raise RequestInvalid.of(field, f"must be 1 to {limits.MAX_NAME} characters, none NUL")
-    return name

@@ -1,6 +1,7 @@
 """stardag.v1.AuthService."""
 
 from collections.abc import Sequence
+from operator import attrgetter
 
 from google.protobuf.duration_pb2 import Duration
 
@@ -19,8 +20,9 @@ from stardag_server.auth.issuing import Issuing
 from stardag_server.auth.principal import Principal, caller
 from stardag_server.domain import limits
 from stardag_server.domain.leases import parse_duration
-from stardag_server.domain.pages import PageTokens, page_size
-from stardag_server.domain.refusals import RequestInvalid, ScopeMissing, WorkspaceNotFound
+from stardag_server.domain.pages import Paging
+from stardag_server.domain.refusals import RequestInvalid, ScopeMissing
+from stardag_server.domain.texts import checked_name, checked_text
 from stardag_server.services.messages import timestamp
 from stardag_server.store.queries import AnyRow
 from stardag_server.store.store import Store
@@ -49,8 +51,8 @@ class AuthService:
 
     async def create_key(self, request: CreateKeyRequest) -> CreateKeyResponse:
         """Make a key and return its secret, this once."""
-        if not 1 <= len(request.display_name) <= limits.MAX_NAME:
-            raise RequestInvalid.of("display_name", f"must have 1 to {limits.MAX_NAME} characters")
+        checked_name("display_name", request.display_name)
+        checked_text("workspace", request.workspace, limits.MAX_NAME)
         principal = caller()
         _check_scopes(request.scopes, principal)
         row, secret = await self._issuing.create(
@@ -64,20 +66,17 @@ class AuthService:
 
     async def list_keys(self, request: ListKeysRequest) -> ListKeysResponse:
         """List the keys of the workspace, newest first."""
-        size = page_size(request.page_size, _DEFAULT_KEYS)
-        tokens = PageTokens(request)
-        after = tokens.parse(request.page_token)
+        asked = Paging(request, _DEFAULT_KEYS)
         rows = await self._issuing.keys.page(
-            caller().workspace, after, size + 1, request.show_ended
+            caller().workspace, asked.after, asked.limit, request.show_ended
         )
-        return ListKeysResponse(
-            keys=[_key_message(row) for row in rows[:size]],
-            next_page_token=tokens.make(rows[size - 1].id) if len(rows) > size else "",
-        )
+        keys, token = asked.page(rows, _key_message, attrgetter("id"))
+        return ListKeysResponse(keys=keys, next_page_token=token)
 
     async def revoke_key(self, request: RevokeKeyRequest) -> RevokeKeyResponse:
         """End a key."""
-        row = await self._issuing.revoke(caller().workspace, request.key_id)
+        key_id = checked_name("key_id", request.key_id)
+        row = await self._issuing.revoke(caller().workspace, key_id)
         return RevokeKeyResponse(key=_key_message(row))
 
     async def _workspace(self, name: str, principal: Principal) -> int:
@@ -85,10 +84,7 @@ class AuthService:
             return principal.workspace
         if SCOPE_OPERATOR not in principal.scopes:
             raise ScopeMissing("OPERATOR")
-        found = await self._store.workspaces.find(name)
-        if found is None:
-            raise WorkspaceNotFound(name)
-        return found
+        return await self._store.workspaces.named(name)
 
 
 def _check_scopes(asked: Sequence[Scope.ValueType], principal: Principal) -> None:

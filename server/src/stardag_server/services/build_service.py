@@ -2,17 +2,16 @@
 
 from array import array
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from functools import partial
+from operator import attrgetter, itemgetter
 
-from stardag.v1.build_pb2 import Build
 from stardag.v1.build_service_pb2 import (
     BLOCK_CAUSE_LEASE_HELD,
-    BlockedTask,
     CancelBuildRequest,
     CancelBuildResponse,
     CompareBuildsRequest,
     CompareBuildsResponse,
-    FailureGroup,
     GetBuildGraphRequest,
     GetBuildGraphResponse,
     GetBuildRequest,
@@ -30,7 +29,6 @@ from stardag.v1.build_service_pb2 import (
     TaskChange,
     TaskChangeKind,
 )
-from stardag.v1.task_pb2 import TaskState
 from stardag_server.auth.principal import caller
 from stardag_server.cancels import Cancels
 from stardag_server.domain import limits
@@ -39,8 +37,8 @@ from stardag_server.domain.filter_fields import BUILD_FIELDS, STATE_FIELDS
 from stardag_server.domain.filters import parse
 from stardag_server.domain.ids import parse_id
 from stardag_server.domain.ordering import parse_order
-from stardag_server.domain.pages import PageTokens, page_size, parts
-from stardag_server.domain.refusals import RequestInvalid
+from stardag_server.domain.pages import Paging, parts
+from stardag_server.domain.texts import checked_text
 from stardag_server.services.build_report import BuildReport, lease_name
 from stardag_server.services.messages import build_message, task_state_message
 from stardag_server.store.listing import BUILD_ORDERS, STATE_ORDERS
@@ -68,54 +66,43 @@ class BuildService:
 
     async def list_builds(self, request: ListBuildsRequest) -> ListBuildsResponse:
         """List builds that match a filter."""
-        size = page_size(request.page_size, _DEFAULT_BUILDS)
-        tokens = PageTokens(request)
+        asked = Paging(request, _DEFAULT_BUILDS)
         rows = await self._store.listing.builds(
             caller().workspace,
-            tokens.parse(request.page_token),
-            size + 1,
+            asked.after,
+            asked.limit,
             statuses=request.statuses,
             condition=parse(request.filter, BUILD_FIELDS),
             order=parse_order(request.order_by, BUILD_ORDERS),
         )
-        builds = next(parts(build_message(row) for row in rows[:size]), list[Build]())
-        more = len(builds) < len(rows)
-        return ListBuildsResponse(
-            builds=builds, next_page_token=tokens.make(rows[len(builds) - 1].id) if more else ""
-        )
+        builds, token = asked.page(rows, build_message, attrgetter("id"))
+        return ListBuildsResponse(builds=builds, next_page_token=token)
 
     async def cancel_build(self, request: CancelBuildRequest) -> CancelBuildResponse:
         """Ask a build to stop."""
         id = parse_id("build_id", request.build_id)
-        if len(request.reason) > limits.MAX_TEXT:
-            raise RequestInvalid.of("reason", f"at most {limits.MAX_TEXT} characters")
-        await self._cancels.request(caller().workspace, id, request.reason)
+        reason = checked_text("reason", request.reason, limits.MAX_TEXT)
+        await self._cancels.request(caller().workspace, id, reason)
         row = await self._build("build_id", request.build_id)
         return CancelBuildResponse(build=build_message(row, row.root_task_ids))
 
     async def list_task_states(self, request: ListTaskStatesRequest) -> ListTaskStatesResponse:
         """List the states of a build's tasks that match a filter."""
-        size = page_size(request.page_size, _DEFAULT_STATES)
-        tokens = PageTokens(request)
-        after = tokens.parse(request.page_token)
+        asked = Paging(request, _DEFAULT_STATES)
         condition = parse(request.filter, STATE_FIELDS)
         order = parse_order(request.order_by, STATE_ORDERS)
         build = await self._build("build_id", request.build_id)
         rows = await self._store.listing.task_states(
             build.id,
-            after,
-            size + 1,
+            asked.after,
+            asked.limit,
             statuses=request.statuses,
             condition=condition,
             order=order,
         )
-        id = str(build.uuid)
-        states = next(parts(task_state_message(row, id) for row in rows[:size]), list[TaskState]())
-        more = len(states) < len(rows)
-        return ListTaskStatesResponse(
-            task_states=states,
-            next_page_token=tokens.make(rows[len(states) - 1].ordinal) if more else "",
-        )
+        message = partial(task_state_message, build_id=str(build.uuid))
+        states, token = asked.page(rows, message, attrgetter("ordinal"))
+        return ListTaskStatesResponse(task_states=states, next_page_token=token)
 
     async def get_build_graph(
         self, request: GetBuildGraphRequest
@@ -165,24 +152,18 @@ class BuildService:
         self, request: ListBuildFailuresRequest
     ) -> ListBuildFailuresResponse:
         """List what failed in a build, like failures as one group."""
-        size = min(page_size(request.page_size, _DEFAULT_GROUPS), _MAX_GROUPS)
-        tokens = PageTokens(request)
-        begin = tokens.parse(request.page_token) or 0
+        asked = Paging(request, _DEFAULT_GROUPS, _MAX_GROUPS)
         report = await self._report(await self._build("build_id", request.build_id))
-        groups = report.failure_groups()
-        page = next(parts(groups[begin : begin + size]), list[FailureGroup]())
-        end = begin + len(page)
-        return ListBuildFailuresResponse(
-            groups=page, next_page_token=tokens.make(end) if end < len(groups) else ""
-        )
+        numbered = [*enumerate(report.failure_groups(), 1)][asked.after or 0 :]
+        groups, token = asked.page(numbered, itemgetter(1), itemgetter(0))
+        return ListBuildFailuresResponse(groups=groups, next_page_token=token)
 
     async def list_blocked_tasks(
         self, request: ListBlockedTasksRequest
     ) -> ListBlockedTasksResponse:
         """List the tasks that something else keeps from running, each with its root cause."""
-        size = page_size(request.page_size, _DEFAULT_STATES)
-        tokens = PageTokens(request)
-        after = tokens.parse(request.page_token) or 0
+        asked = Paging(request, _DEFAULT_STATES)
+        after = asked.after or 0
         cause = request.root_cause_task_id
         cause_id = str(parse_id("root_cause_task_id", cause)) if cause else ""
         build = await self._build("build_id", request.build_id)
@@ -191,42 +172,38 @@ class BuildService:
         if cause and root is None:
             return ListBlockedTasksResponse()
         blocked = [(ordinal, task) for ordinal, task in report.blocked(root) if ordinal > after]
-        page = next(parts(task for _, task in blocked[:size]), list[BlockedTask]())
-        shown = blocked[: len(page)]
+        tasks, token = asked.page(blocked, itemgetter(1), itemgetter(0))
+        shown = blocked[: len(tasks)]
         held = {o: task for o, task in shown if task.cause == BLOCK_CAUSE_LEASE_HELD}
         for ordinal, detail in (await self._store.history.waits(build.id, [*held])).items():
             held[ordinal].lease_name = lease_name(detail)
-        more = len(shown) < len(blocked)
-        return ListBlockedTasksResponse(
-            tasks=page, next_page_token=tokens.make(shown[-1][0]) if more else ""
-        )
+        return ListBlockedTasksResponse(tasks=tasks, next_page_token=token)
 
     async def compare_builds(self, request: CompareBuildsRequest) -> CompareBuildsResponse:
         """List in what two builds differ."""
-        size = page_size(request.page_size, _DEFAULT_STATES)
-        tokens = PageTokens(request)
-        after = tokens.parse(request.page_token)
+        asked = Paging(request, _DEFAULT_STATES)
         base = await self._build("base_build_id", request.base_build_id)
         build = await self._build("build_id", request.build_id)
         found = changes(*[await self._statuses(each.id) for each in (base, build)])
         response = CompareBuildsResponse()
-        if after is None:
+        if asked.after is None:
             response.base_build.CopyFrom(build_message(base))
             response.build.CopyFrom(build_message(build))
             for kind, count in sorted(Counter(change.kind for change in found).items()):
                 response.counts.add(kind=TaskChangeKind.ValueType(kind), count=count)
         kinds = {*request.kinds}
-        wanted = [c for c in found if (not kinds or c.kind in kinds) and c.key > (after or 0)]
-        page = await self._changes(base, build, wanted[:size])
-        response.changes.extend(page)
-        if len(page) < len(wanted):
-            response.next_page_token = tokens.make(wanted[len(page) - 1].key)
+        after = asked.after or 0
+        wanted = [c for c in found if (not kinds or c.kind in kinds) and c.key > after]
+        message = await self._change_messages(base, build, wanted[: asked.limit])
+        changed, token = asked.page(wanted, message, attrgetter("key"))
+        response.changes.extend(changed)
+        response.next_page_token = token
         return response
 
-    async def _changes(
+    async def _change_messages(
         self, base: AnyRow, build: AnyRow, wanted: Sequence[Change]
-    ) -> list[TaskChange]:
-        """Return the messages of as many changes as fit a page."""
+    ) -> Callable[[Change], TaskChange]:
+        """Return what makes the message of each of these changes."""
         history = self._store.history
         before = await history.states(base.id, [c.base for c in wanted if c.base is not None])
         now = await history.states(build.id, [c.ordinal for c in wanted if c.ordinal is not None])
@@ -239,7 +216,7 @@ class BuildService:
                 made.state.CopyFrom(task_state_message(now[change.ordinal], str(build.uuid)))
             return made
 
-        return next(parts(map(message, wanted)), list[TaskChange]())
+        return message
 
     async def _build(self, field: str, id: str) -> AnyRow:
         return await self._store.queries.build(caller().workspace, parse_id(field, id))

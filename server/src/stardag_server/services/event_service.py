@@ -2,6 +2,8 @@
 
 import contextlib
 from collections.abc import AsyncGenerator, AsyncIterator
+from functools import partial
+from operator import attrgetter
 
 from stardag.v1.event_pb2 import Event
 from stardag.v1.event_service_pb2 import (
@@ -23,7 +25,7 @@ from stardag_server.domain.filter_fields import EVENT_FIELDS
 from stardag_server.domain.filters import parse
 from stardag_server.domain.ids import parse_id
 from stardag_server.domain.ordering import parse_order
-from stardag_server.domain.pages import PageTokens, PlaceTokens, page_size, parts
+from stardag_server.domain.pages import Paging, PlaceTokens, page_size, parts
 from stardag_server.publishing import Publishing
 from stardag_server.services.messages import event_message, stray_event_message
 from stardag_server.store.listing import EVENT_ORDERS
@@ -87,22 +89,17 @@ class EventService:
 
     async def list_events(self, request: ListEventsRequest) -> ListEventsResponse:
         """List the events of one build."""
-        size = page_size(request.page_size, _DEFAULT_EVENTS)
-        tokens = PageTokens(request)
-        after = tokens.parse(request.page_token)
+        asked = Paging(request, _DEFAULT_EVENTS)
         condition = parse(request.filter, EVENT_FIELDS)
         order = parse_order(request.order_by, EVENT_ORDERS)
         build = parse_id("build_id", request.build_id)
         found = await self._store.queries.build(caller().workspace, build)
         rows = await self._store.listing.events(
-            found.id, after, size + 1, condition=condition, order=order
+            found.id, asked.after, asked.limit, condition=condition, order=order
         )
-        id = str(build)
-        events = next(parts(event_message(row, id) for row in rows[:size]), list[Event]())
-        more = len(events) < len(rows)
-        return ListEventsResponse(
-            events=events, next_page_token=tokens.make(events[-1].position) if more else ""
-        )
+        message = partial(event_message, build_id=str(build))
+        events, token = asked.page(rows, message, attrgetter("position"))
+        return ListEventsResponse(events=events, next_page_token=token)
 
     async def list_rejected_events(
         self, request: ListRejectedEventsRequest

@@ -23,6 +23,7 @@ from stardag_server.domain.suggestions import (
     suggested_names,
     suggested_parts,
 )
+from stardag_server.domain.texts import checked_text
 from stardag_server.store.samples import Samples
 
 _DEFAULT = 20
@@ -52,8 +53,7 @@ async def suggest(
     subject = _SUBJECTS.get(request.subject)
     if subject is None:
         raise RequestInvalid.of("subject", "must be TASKS or BUILDS")
-    if len(request.prefix) > MAX_TEXT or "\x00" in request.prefix:
-        raise RequestInvalid.of("prefix", f"must be at most {MAX_TEXT} characters, none NUL")
+    checked_text("prefix", request.prefix, MAX_TEXT)
     if request.max_suggestions < 0:
         raise RequestInvalid.of("max_suggestions", "must not be negative")
     most = min(request.max_suggestions or _DEFAULT, _MOST)

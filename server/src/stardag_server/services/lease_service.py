@@ -31,12 +31,13 @@ from stardag_server.auth.principal import caller
 from stardag_server.domain import limits
 from stardag_server.domain.ids import parse_id
 from stardag_server.domain.leases import MAX_TTL_US, MAX_WAIT_US, MIN_TTL_US, parse_duration
-from stardag_server.domain.pages import PageTokens, page_size, parts
+from stardag_server.domain.pages import Paging
 from stardag_server.domain.refusals import RequestInvalid
+from stardag_server.domain.texts import checked_name, checked_text
 from stardag_server.lease_queues import LeaseQueues
 from stardag_server.services.messages import timestamp
-from stardag_server.store.concurrency_limits import AnyRow
 from stardag_server.store.leases import HeldLease
+from stardag_server.store.queries import AnyRow
 from stardag_server.store.store import Store
 
 _DEFAULT_LEASES = 100
@@ -58,7 +59,7 @@ class LeaseService:
     async def acquire_lease(self, request: AcquireLeaseRequest) -> AcquireLeaseResponse:
         """Try to get a lease and its slots."""
         workspace = caller().workspace
-        name, slots = _name(request.name), _slots(request.slots)
+        name, slots = checked_name("name", request.name), _slots(request.slots)
         holder = parse_id("holder_id", request.holder_id)
         ttl = _ttl(request.ttl)
         wait = parse_duration("max_wait", request.max_wait, 0, MAX_WAIT_US)
@@ -104,21 +105,17 @@ class LeaseService:
 
     async def list_leases(self, request: ListLeasesRequest) -> ListLeasesResponse:
         """List the leases that are held, by name."""
-        size = page_size(request.page_size, _DEFAULT_LEASES)
-        tokens = PageTokens(request)
+        asked = Paging(request, _DEFAULT_LEASES)
         build = parse_id("build_id", request.build_id) if request.build_id else None
-        after = tokens.parse(request.page_token)
-        held = await self._leases.held(caller().workspace, request.limit, build, after, size + 1)
-        leases = next(parts(_lease_message(lease) for lease in held[:size]), list[Lease]())
-        more = len(leases) < len(held)
-        return ListLeasesResponse(
-            leases=leases,
-            next_page_token=tokens.make(held[len(leases) - 1].row.id) if more else "",
-        )
+        limit = _limit_name("limit", request.limit) if request.limit else ""
+        held = await self._leases.held(caller().workspace, limit, build, asked.after, asked.limit)
+        leases, token = asked.page(held, _lease_message, lambda lease: lease.row.id)
+        return ListLeasesResponse(leases=leases, next_page_token=token)
 
     async def revoke_lease(self, request: RevokeLeaseRequest) -> RevokeLeaseResponse:
         """Take a lease away from its holder."""
-        name, token = _name(request.name), _token("fencing_token", request.fencing_token)
+        name = checked_name("name", request.name)
+        token = _token("fencing_token", request.fencing_token)
         revoked = await self._leases.revoke(caller().workspace, name, token)
         self._queues.wake()
         return RevokeLeaseResponse(revoked=revoked)
@@ -131,10 +128,7 @@ class LeaseService:
         name = _limit_name("limit.name", limit.name)
         if limit.max_slots > _MAX_SLOTS:
             raise RequestInvalid.of("limit.max_slots", f"must be at most {_MAX_SLOTS}")
-        if len(limit.description) > _MAX_DESCRIPTION or "\x00" in limit.description:
-            raise RequestInvalid.of(
-                "limit.description", f"must be at most {_MAX_DESCRIPTION} characters, none NUL"
-            )
+        checked_text("limit.description", limit.description, _MAX_DESCRIPTION)
         row = await self._limits.put(caller().workspace, name, limit.max_slots, limit.description)
         self._queues.wake()
         return PutConcurrencyLimitResponse(limit=_limit_message(row))
@@ -152,12 +146,6 @@ class LeaseService:
         """Delete a concurrency limit."""
         await self._limits.delete(caller().workspace, _limit_name("name", request.name))
         return DeleteConcurrencyLimitResponse()
-
-
-def _name(name: str) -> str:
-    if not 1 <= len(name) <= limits.MAX_NAME or "\x00" in name:
-        raise RequestInvalid.of("name", f"must be 1 to {limits.MAX_NAME} characters, none NUL")
-    return name
 
 
 def _limit_name(field: str, name: str) -> str:
@@ -195,8 +183,9 @@ def _tokens(references: Sequence[LeaseReference]) -> Mapping[str, int]:
         raise RequestInvalid.of("leases", f"must be at most {_MAX_LEASES}")
     tokens: dict[str, int] = {}
     for index, one in enumerate(references):
+        name = checked_name(f"leases[{index}].name", one.name)
         token = _token(f"leases[{index}].fencing_token", one.fencing_token)
-        if tokens.setdefault(one.name.replace("\x00", ""), token) != token:
+        if tokens.setdefault(name, token) != token:
             raise RequestInvalid.of(f"leases[{index}]", "is named twice, with different tokens")
     return tokens
 

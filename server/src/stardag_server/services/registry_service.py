@@ -1,6 +1,7 @@
 """stardag.v1.RegistryService."""
 
 from collections.abc import AsyncIterator, Sequence
+from operator import attrgetter
 from uuid import UUID
 
 from stardag.v1.registry_service_pb2 import (
@@ -35,7 +36,7 @@ from stardag_server.domain.filter_fields import TASK_FIELDS
 from stardag_server.domain.filters import parse
 from stardag_server.domain.ids import parse_id
 from stardag_server.domain.ordering import parse_order
-from stardag_server.domain.pages import PageTokens, page_size, parts
+from stardag_server.domain.pages import Paging, parts
 from stardag_server.domain.refusals import MessageTooLarge, RequestInvalid
 from stardag_server.domain.registration import definitions_by_task
 from stardag_server.services.filter_suggestions import suggest
@@ -47,6 +48,7 @@ from stardag_server.services.messages import (
 )
 from stardag_server.services.run_explanation import explain
 from stardag_server.store.listing import TASK_ORDERS
+from stardag_server.store.queries import AnyRow
 from stardag_server.store.store import Store
 
 _DEFAULT_TASKS = 50
@@ -109,20 +111,16 @@ class RegistryService:
 
     async def list_tasks(self, request: ListTasksRequest) -> ListTasksResponse:
         """List tasks that match a filter."""
-        size = page_size(request.page_size, _DEFAULT_TASKS)
-        tokens = PageTokens(request)
+        asked = Paging(request, _DEFAULT_TASKS)
         rows = await self._store.listing.tasks(
             caller().workspace,
-            tokens.parse(request.page_token),
-            size + 1,
+            asked.after,
+            asked.limit,
             condition=parse(request.filter, TASK_FIELDS),
             order=parse_order(request.order_by, TASK_ORDERS),
         )
-        tasks = next(parts(listed_task_message(row) for row in rows[:size]), list[Task]())
-        more = len(tasks) < len(rows)
-        return ListTasksResponse(
-            tasks=tasks, next_page_token=tokens.make(rows[len(tasks) - 1].id) if more else ""
-        )
+        tasks, token = asked.page(rows, listed_task_message, attrgetter("id"))
+        return ListTasksResponse(tasks=tasks, next_page_token=token)
 
     async def suggest_filter_values(
         self, request: SuggestFilterValuesRequest
@@ -180,21 +178,17 @@ class RegistryService:
 
     async def get_task_history(self, request: GetTaskHistoryRequest) -> GetTaskHistoryResponse:
         """List what became of a task in each build that had it."""
-        size = page_size(request.page_size, _DEFAULT_TASKS)
-        tokens = PageTokens(request)
+        asked = Paging(request, _DEFAULT_TASKS)
+        task = parse_id("task_id", request.task_id)
         rows = await self._store.history.task_history(
-            caller().workspace,
-            parse_id("task_id", request.task_id),
-            tokens.parse(request.page_token),
-            size + 1,
+            caller().workspace, task, asked.after, asked.limit
         )
-        messages = (task_state_message(row, str(row.build_uuid)) for row in rows[:size])
-        states = next(parts(messages), list[TaskState]())
-        more = len(states) < len(rows)
-        return GetTaskHistoryResponse(
-            task_states=states,
-            next_page_token=tokens.make(rows[len(states) - 1].build_id) if more else "",
-        )
+
+        def message(row: AnyRow) -> TaskState:
+            return task_state_message(row, str(row.build_uuid))
+
+        states, token = asked.page(rows, message, attrgetter("build_id"))
+        return GetTaskHistoryResponse(task_states=states, next_page_token=token)
 
 
 def _parse_ids(texts: Sequence[str]) -> list[UUID]:

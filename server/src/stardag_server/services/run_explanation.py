@@ -1,5 +1,6 @@
 """Why a task ran: what sets it apart from what was run before it."""
 
+import itertools
 from uuid import UUID
 
 from stardag.v1.registry_service_pb2 import (
@@ -33,12 +34,11 @@ async def explain(
     runs = await store.history.runs(workspace, task)
     if build is not None:
         await _check_has(store, workspace, task, build)
-    at = 0
-    if build is not None:
-        at = next((i for i, run in enumerate(runs) if run.build_uuid == build), len(runs))
-    if at == len(runs):
+        # The latest comes first.
+        runs = [*itertools.dropwhile(lambda run: run.build_uuid != build, runs)]
+    if not runs:
         return ExplainTaskResponse(cause=RUN_CAUSE_NOT_RUN)
-    run, earlier = runs[at], runs[at + 1] if at + 1 < len(runs) else None
+    run, earlier = runs[0], runs[1] if len(runs) > 1 else None
     response = ExplainTaskResponse(state=task_state_message(run, str(run.build_uuid)))
     completed = await store.history.completed_before(task, workspace, run.build_id)
     if completed or earlier:

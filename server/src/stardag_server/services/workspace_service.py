@@ -1,5 +1,6 @@
 """stardag.v1.WorkspaceService."""
 
+from operator import attrgetter
 from typing import Any
 
 from stardag.v1.auth_pb2 import SCOPE_OPERATOR
@@ -15,7 +16,7 @@ from stardag.v1.workspace_service_pb2 import (
     UpdateWorkspaceResponse,
 )
 from stardag_server.auth.principal import caller
-from stardag_server.domain.pages import PageTokens, page_size, parts
+from stardag_server.domain.pages import Paging
 from stardag_server.domain.refusals import RequestInvalid, ScopeMissing, WorkspaceExists
 from stardag_server.domain.retention import RetentionPolicy
 from stardag_server.domain.scopes import held
@@ -29,8 +30,8 @@ from stardag_server.domain.workspace import (
     with_defaults,
 )
 from stardag_server.services.messages import timestamp
+from stardag_server.store.queries import AnyRow
 from stardag_server.store.store import Store
-from stardag_server.store.workspaces import AnyRow
 from stardag_server.usage import Usage
 
 _DEFAULT_WORKSPACES = 50
@@ -69,15 +70,10 @@ class WorkspaceService:
 
     async def list_workspaces(self, request: ListWorkspacesRequest) -> ListWorkspacesResponse:
         """List all workspaces, by name."""
-        size = page_size(request.page_size, _DEFAULT_WORKSPACES)
-        tokens = PageTokens(request)
-        rows = await self._workspaces.page(tokens.parse(request.page_token), size + 1)
-        page = next(parts(self._message(row) for row in rows[:size]), list[Workspace]())
-        more = len(page) < len(rows)
-        return ListWorkspacesResponse(
-            workspaces=page,
-            next_page_token=tokens.make(rows[len(page) - 1].id) if more else "",
-        )
+        asked = Paging(request, _DEFAULT_WORKSPACES)
+        rows = await self._workspaces.page(asked.after, asked.limit)
+        workspaces, token = asked.page(rows, self._message, attrgetter("id"))
+        return ListWorkspacesResponse(workspaces=workspaces, next_page_token=token)
 
     async def create_workspace(self, request: CreateWorkspaceRequest) -> CreateWorkspaceResponse:
         """Make a workspace."""

@@ -12,14 +12,24 @@ from sqlalchemy.orm import aliased
 from stardag.v1.build_archive_pb2 import BuildArchivePart
 from stardag_server.domain.archive import ArchiveCheck
 from stardag_server.domain.refusals import BuildExists
+from stardag_server.domain.workspace import limits_that_hold
 from stardag_server.store.archived_build import ArchivedBuild
+from stardag_server.store.assets import check_quota
 from stardag_server.store.build_memory import BuildMemory
 from stardag_server.store.build_rows import BuildRows
 from stardag_server.store.bulk import Bulk, Merge
 from stardag_server.store.database import Database, clock
 from stardag_server.store.partitions import EventPartitions
 from stardag_server.store.queries import AnyRow
-from stardag_server.store.schema import Asset, BuildTask, Event, Stream, Task, TaskDependency
+from stardag_server.store.schema import (
+    Asset,
+    BuildTask,
+    Event,
+    Stream,
+    Task,
+    TaskDependency,
+    Workspace,
+)
 from stardag_server.store.task_keys import TaskKeys
 
 _EPOCH = datetime.fromtimestamp(0, UTC)
@@ -105,8 +115,9 @@ class Archives:
     ) -> None:
         """Store the build of an archive that was checked; all or none.
 
-        Raises BuildExists; TaskConflict if a task is known with another type; and
-        ArchiveInvalid if the log says something else of an event than its fold does.
+        Raises BuildExists; TaskConflict if a task is known with another type; QuotaExceeded if
+        the workspace then had too many bytes of assets; and ArchiveInvalid if the log says
+        something else of an event than its fold does.
         """
         await self._partitions.ensure_for(_EPOCH + timedelta(days=d) for d in checked.commit_days)
         id = checked.build.bytes
@@ -121,6 +132,10 @@ class Archives:
             keys = TaskKeys(connection, self._bulk, workspace, now)
             await ArchivedBuild(connection, self._bulk, workspace, fold, keys, streams).take(parts)
             await self._bulk.write(connection, rows.writes())
+            if checked.has_assets:
+                limits = sa.select(Workspace.limits).where(Workspace.id == workspace)
+                held = limits_that_hold((await connection.execute(limits)).scalar_one())
+                await check_quota(connection, workspace, held.max_asset_bytes)
 
     async def _streams(self, connection: Any, workspace: int, checked: ArchiveCheck) -> list[int]:
         """Make the streams known, and lock them; return their keys in the archive's order.

@@ -11,9 +11,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from stardag_server.domain.refusals import AssetNotFound, QuotaExceeded
 from stardag_server.store.database import Database, clock
+from stardag_server.store.queries import AnyRow
 from stardag_server.store.schema import Asset, AssetChunk
-
-AnyRow = sa.Row[*tuple[Any, ...]]
 
 CHUNK_BYTES = 256 << 10
 _ASSET = tuple(Asset.__table__.c)
@@ -59,7 +58,7 @@ class Assets:
                     sa.update(Asset).where(Asset.id == latest.id).values(latest=False)
                 )
             if max_bytes is not None:
-                await _check_quota(connection, workspace, len(new.content), max_bytes)
+                await check_quota(connection, workspace, max_bytes, len(new.content))
             insert = sa.insert(Asset).values(
                 workspace_id=workspace,
                 task_uuid=new.task,
@@ -135,9 +134,10 @@ def _revision(workspace: int, task: UUID, name: str, revision: int) -> sa.Select
     )
 
 
-async def _check_quota(
-    connection: AsyncConnection, workspace: int, more: int, max_bytes: int
+async def check_quota(
+    connection: AsyncConnection, workspace: int, max_bytes: int, more: int = 0
 ) -> None:
+    """Raise QuotaExceeded if the workspace has, with so many bytes more, too many of assets."""
     total = sa.select(sa.cast(sa.func.coalesce(sa.func.sum(Asset.size), 0), sa.BigInteger))
     present = (await connection.execute(total.where(Asset.workspace_id == workspace))).scalar_one()
     if present + more > max_bytes:

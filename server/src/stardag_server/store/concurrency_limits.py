@@ -1,18 +1,15 @@
 """Concurrency limits: made, changed, listed, deleted."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from stardag_server.domain.refusals import LimitInUse, QuotaExceeded
 from stardag_server.store.database import Database
 from stardag_server.store.leases import used_slots
+from stardag_server.store.queries import AnyRow
 from stardag_server.store.schema import ConcurrencyLimit, Workspace
-
-AnyRow = sa.Row[*tuple[Any, ...]]
 
 MAX_LIMITS = 1_000
 """Most limits that a workspace may have."""
@@ -23,7 +20,6 @@ class ConcurrencyLimits:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._insert = postgresql.insert if database.postgres else sqlite.insert
 
     async def put(self, workspace: int, name: str, max_slots: int, description: str) -> AnyRow:
         """Make or change the limit of this name, and return it.
@@ -33,7 +29,7 @@ class ConcurrencyLimits:
         described = {"max_slots": max_slots, "description": description}
         async with self._database.write() as connection:
             await _lock_workspace(connection, workspace)
-            insert = self._insert(ConcurrencyLimit).values(
+            insert = self._database.insert(ConcurrencyLimit).values(
                 workspace_id=workspace, name=name, **described
             )
             await connection.execute(

@@ -1,7 +1,7 @@
 """From the condition of a filter to SQL with bound parameters."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, cast
 from uuid import UUID
@@ -12,7 +12,14 @@ from stardag_server.domain import limits
 from stardag_server.domain.filter_fields import Operand, Step
 from stardag_server.domain.filters import All, Condition, Not
 from stardag_server.domain.filters import Any as Either
-from stardag_server.store.json_conditions import JsonCondition, postgres_json, sqlite_json
+from stardag_server.store.failures import Failure, postgres_table, sqlite_table
+from stardag_server.store.json_conditions import (
+    JsonCondition,
+    postgres_json,
+    postgres_json_keys,
+    sqlite_json,
+    sqlite_json_keys,
+)
 from stardag_server.store.schema import Asset, Build, BuildTask, Event, Stream, Task, plain
 
 Compare = Callable[[tuple[Step, ...], str, Operand], sa.ColumnElement[bool]]
@@ -37,6 +44,7 @@ class FieldColumns:
     def __init__(self, postgres: bool) -> None:
         self._postgres = postgres
         self._json: JsonCondition = postgres_json if postgres else sqlite_json
+        self._json_keys = postgres_json_keys if postgres else sqlite_json_keys
 
     def builds(self, workspace: int) -> dict[str, Compare]:
         """Fields of builds, as `domain/filter_fields.py` names them."""
@@ -86,8 +94,21 @@ class FieldColumns:
             "build_id": _equal(Build.uuid),
         }
 
-    def states(self, state: type[BuildTask]) -> dict[str, Compare]:
-        """Fields of the states of a build's tasks."""
+    def states(
+        self, state: type[BuildTask], failures: Sequence[Failure] = ()
+    ) -> dict[str, Compare]:
+        """Fields of the states of a build's tasks, which has these failures."""
+        failed = postgres_table(failures) if self._postgres else sqlite_table(failures)
+
+        def of_failure(column: sa.ColumnElement[str]) -> Compare:
+            compare = self._text(column)
+
+            def has_failed(path: tuple[Step, ...], operator: str, operand: Operand) -> Any:
+                found = sa.select(failed.c.ordinal).where(compare(path, operator, operand))
+                return state.ordinal.in_(found)
+
+            return has_failed
+
         output: Any = sa.func.coalesce(state.output_uri, Task.output_uri)
         return {
             **self._state(state),
@@ -95,6 +116,8 @@ class FieldColumns:
             "namespace": self._text(Task.namespace),
             "name": self._text(Task.name),
             "output_uri": self._text(output),
+            "failure.kind": of_failure(failed.c.kind),
+            "failure.message": of_failure(failed.c.message),
         }
 
     def tasks(self, workspace: int, state: type[BuildTask]) -> dict[str, Compare]:
@@ -131,6 +154,10 @@ class FieldColumns:
     def text(self, column: Any) -> sa.ColumnElement[str]:
         """Return the column so that it is ordered by code point."""
         return sa.collate(column, "C") if self._postgres else column
+
+    def parameter(self, path: tuple[Step, ...]) -> tuple[sa.ColumnElement[Any], ...]:
+        """Return what tasks are ordered by, to order them by a parameter."""
+        return self._json_keys(cast(Any, Task.params), path)
 
     def _state(self, state: type[BuildTask]) -> dict[str, Compare]:
         return {

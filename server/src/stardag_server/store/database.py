@@ -11,6 +11,7 @@ import asyncpg
 import sqlalchemy as sa
 from pydantic_core import from_json
 from sqlalchemy import event
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DataError, DBAPIError, DisconnectionError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
@@ -59,6 +60,8 @@ class Database:
 
     def __init__(self, url: sa.URL) -> None:
         self.postgres = url.get_backend_name() == "postgresql"
+        self.insert = postgresql.insert if self.postgres else sqlite.insert
+        """Makes an INSERT that can say what to do where there is such a row."""
         if self.postgres:
             self._writer = self._reader = _postgres_engine(url)
         else:

@@ -28,6 +28,7 @@ from stardag_server.store.schema import (
     Task,
     plain,
 )
+from stardag_server.store.workspaces import named_workspace
 
 _AT_ONCE = 2_000
 # Columns with other names than the fields of what is folded.
@@ -51,8 +52,11 @@ class Inspection:
         """Close all connections."""
         await self._database.close()
 
-    async def problems(self) -> AsyncIterator[str]:
-        """Yield what is wrong, a line each. Raises StorageUnavailable."""
+    async def problems(self, workspace: str | None = None) -> AsyncIterator[str]:
+        """Yield what is wrong, a line each; of one workspace, if it is named.
+
+        Raises WorkspaceNotFound, StorageUnavailable.
+        """
         async with self._database.read() as connection:
             problem = await connection.run_sync(schema_problem)
             if problem is None and not self._database.postgres:
@@ -62,20 +66,28 @@ class Inspection:
             # Nothing can be said of what is in tables of another shape.
             yield f"the database: {problem}"
             return
-        async for key in self._keys(Build):
+        only = None
+        if workspace:
+            async with self._database.read() as connection:
+                only = await named_workspace(connection, workspace)
+        async for key in self._keys(Build, only):
             for problem in await self._build_problems(key):
                 yield problem
-        async for key in self._keys(Task):
+        async for key in self._keys(Task, only):
             if problem := await self._task_problem(key):
                 yield problem
-        async for key in self._keys(Asset):
+        async for key in self._keys(Asset, only):
             if problem := await self._asset_problem(key):
                 yield problem
 
-    async def _keys(self, table: type[Build] | type[Task] | type[Asset]) -> AsyncIterator[int]:
+    async def _keys(
+        self, table: type[Build] | type[Task] | type[Asset], only: int | None
+    ) -> AsyncIterator[int]:
         after = 0
         while True:
             query = sa.select(table.id).where(table.id > after).order_by(table.id).limit(_AT_ONCE)
+            if only is not None:
+                query = query.where(table.workspace_id == only)
             async with self._database.read() as connection:
                 keys = (await connection.execute(query)).scalars().all()
             if not keys:

@@ -11,17 +11,15 @@ from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from stardag.v1.lease_service_pb2 import LEASE_OUTCOME_ACQUIRED
 from stardag_server.domain.leases import Decision, LeaseState, LimitUse, decide
-from stardag_server.domain.refusals import LimitNotFound
+from stardag_server.domain.refusals import LimitNotFound, PageTokenInvalid
 from stardag_server.store.database import Database, clock
+from stardag_server.store.queries import AnyRow
 from stardag_server.store.schema import ConcurrencyLimit, LeaseSlots
 from stardag_server.store.schema import Lease as LeaseTable
-
-AnyRow = sa.Row[*tuple[Any, ...]]
 
 _LEASE = tuple(LeaseTable.__table__.c)
 
@@ -40,7 +38,6 @@ class Leases:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._insert = postgresql.insert if database.postgres else sqlite.insert
 
     async def acquire(
         self,
@@ -120,7 +117,10 @@ class Leases:
     async def held(
         self, workspace: int, limit: str, build: UUID | None, after: int | None, count: int
     ) -> list[HeldLease]:
-        """Return leases that are held, by name, after the one with the key `after`."""
+        """Return leases that are held, by name, after the one with the key `after`.
+
+        Raises PageTokenInvalid if that one is gone, and with it the place where it stood.
+        """
         async with self._database.read() as connection:
             now = await _now(connection)
             query = sa.select(*_LEASE).where(
@@ -130,13 +130,17 @@ class Leases:
             )
             if after is not None:
                 place = sa.select(LeaseTable.name).where(LeaseTable.id == after)
-                query = query.where(LeaseTable.name > place.scalar_subquery())
+                last = (await connection.execute(place)).scalar()
+                if last is None:
+                    raise PageTokenInvalid
+                query = query.where(LeaseTable.name > last)
             if build is not None:
                 query = query.where(LeaseTable.build_uuid == build)
             if limit:
                 takers = (
                     sa.select(LeaseSlots.lease_id)
                     .join(ConcurrencyLimit, ConcurrencyLimit.id == LeaseSlots.limit_id)
+                    .where(ConcurrencyLimit.workspace_id == workspace)
                     .where(ConcurrencyLimit.name == limit)
                 )
                 query = query.where(LeaseTable.id.in_(takers))
@@ -148,7 +152,9 @@ class Leases:
         if not rows:
             new = {"workspace_id": workspace, "name": name}
             new["fencing_token"] = await self._next_token(connection)
-            await connection.execute(self._insert(LeaseTable).values(new).on_conflict_do_nothing())
+            await connection.execute(
+                self._database.insert(LeaseTable).values(new).on_conflict_do_nothing()
+            )
             rows = await _lock(connection, workspace, [name])
         return rows[0]
 

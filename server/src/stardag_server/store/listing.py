@@ -10,11 +10,13 @@ from sqlalchemy.orm import aliased
 
 from stardag.v1.build_pb2 import BuildStatus
 from stardag.v1.task_pb2 import TaskStatus
-from stardag_server.domain.filters import Condition
-from stardag_server.domain.ordering import Order
+from stardag_server.domain.filter_fields import FAILURE_FIELDS
+from stardag_server.domain.filters import Condition, fields_in
+from stardag_server.domain.ordering import BY_PARAMETER, Order
 from stardag_server.domain.refusals import PageTokenInvalid
 from stardag_server.store.conditions import FieldColumns, compiled
 from stardag_server.store.database import Database
+from stardag_server.store.failures import Failure, read_failures
 from stardag_server.store.queries import (
     BUILD_COLUMNS,
     STATE_COLUMNS,
@@ -37,6 +39,7 @@ TASK_ORDERS = (
     "start_time",
     "end_time",
     "duration",
+    BY_PARAMETER,
 )
 
 _AnySelect = sa.Select[*tuple[Any, ...]]
@@ -101,7 +104,11 @@ class Listing:
         if statuses:
             conditions.append(BuildTask.status.in_({*statuses} & {*TaskStatus.values()}))
         if condition:
-            conditions.append(compiled(condition, self._fields.states(BuildTask)))
+            failures: Sequence[Failure] = ()
+            if fields_in(condition) & {*FAILURE_FIELDS}:
+                async with self._database.read() as connection:
+                    failures = await read_failures(connection, build)
+            conditions.append(compiled(condition, self._fields.states(BuildTask, failures)))
         columns = {
             "start_time": sa.func.nullif(BuildTask.start_time, 0),
             "end_time": sa.func.nullif(BuildTask.end_time, 0),
@@ -165,7 +172,11 @@ class Listing:
         if order and order.field == "create_time":
             # Keys are given in the order in which tasks are heard of.
             descending, order = order.descending, None
-        pages = _pages(Task.id, descending, columns, order)
+        if order and order.field == BY_PARAMETER:
+            keys = self._fields.parameter(order.path)
+            pages = _Pages(Task.id, descending, keys, order.descending)
+        else:
+            pages = _pages(Task.id, descending, columns, order)
         return await self._read(query, conditions, pages, after, limit)
 
     def _latest_state(self) -> tuple[type[BuildTask], sa.ColumnElement[bool]]:
@@ -229,22 +240,21 @@ _TASK_COLUMNS = (
 
 @dataclass(frozen=True, slots=True)
 class _Pages:
-    """Pages by key, or by a column and then by key; rows without the column come last."""
+    """Pages by columns, if any, and then by key; rows without a column come last in it."""
 
     key: Any
     descending: bool
-    column: sa.ColumnElement[Any] | None = None
+    columns: tuple[sa.ColumnElement[Any], ...] = ()
     greatest_first: bool = False
-    """Which way the column is ordered."""
+    """Which way the columns are ordered."""
 
     @property
     def order(self) -> list[sa.ColumnElement[Any]]:
         """What to order by."""
-        by_key = self.key.desc() if self.descending else self.key
-        if self.column is None:
-            return [by_key]
-        by_column = self.column.desc() if self.greatest_first else self.column
-        return [self.column.is_(None), by_column, by_key]
+        order: list[sa.ColumnElement[Any]] = []
+        for column in self.columns:
+            order += [column.is_(None), column.desc() if self.greatest_first else column]
+        return [*order, self.key.desc() if self.descending else self.key]
 
     async def beyond(
         self, connection: AsyncConnection, query: _AnySelect, after: int
@@ -253,22 +263,28 @@ class _Pages:
 
         Raises PageTokenInvalid if that one is gone, and with it the place where it stood.
         """
-        later_key = self.key < after if self.descending else self.key > after
-        column = self.column
-        if column is None:
-            return later_key
-        found = query.with_only_columns(column).where(self.key == after)
+        later = self.key < after if self.descending else self.key > after
+        if not self.columns:
+            return later
+        found = query.with_only_columns(*self.columns).where(self.key == after)
         row = (await connection.execute(found)).one_or_none()
         if row is None:
             raise PageTokenInvalid
-        [last] = row
+        for column, last in reversed([*zip(self.columns, row, strict=True)]):
+            later = self._beyond(column, last, later)
+        return later
+
+    def _beyond(
+        self, column: sa.ColumnElement[Any], last: Any, later: sa.ColumnElement[bool]
+    ) -> sa.ColumnElement[bool]:
+        """Return what is true beyond this value, or at it and `later` by what follows."""
         if last is None:
-            return sa.and_(column.is_(None), later_key)
-        later = column < last if self.greatest_first else column > last
-        return sa.or_(later, sa.and_(column == last, later_key), column.is_(None))
+            return sa.and_(column.is_(None), later)
+        beyond = column < last if self.greatest_first else column > last
+        return sa.or_(beyond, sa.and_(column == last, later), column.is_(None))
 
 
 def _pages(key: Any, descending: bool, columns: dict[str, Any], order: Order | None) -> _Pages:
     if order is None:
         return _Pages(key, descending)
-    return _Pages(key, descending, columns[order.field], order.descending)
+    return _Pages(key, descending, (columns[order.field],), order.descending)

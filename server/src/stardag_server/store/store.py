@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from uuid import UUID
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
 from stardag.v1.event_service_pb2 import OpenEventStream
 from stardag.v1.task_pb2 import TaskDefinition
@@ -71,7 +70,6 @@ class Store:
         self._bulk: Bulk = PostgresBulk() if self._database.postgres else SqliteBulk()
         self.writers = 2 if self._database.postgres else 1
         """Number of commits that gain by running at once."""
-        self._insert = postgresql.insert if self._database.postgres else sqlite.insert
         self._partitions = EventPartitions(self._database)
         self._memory = BuildMemory()
         self.queries = Queries(self._database, self._bulk)
@@ -113,7 +111,7 @@ class Store:
                 "pid": open.pid,
                 "last_seen": now,
             }
-            insert = self._insert(Stream).values(
+            insert = self._database.insert(Stream).values(
                 workspace_id=workspace,
                 uuid=stream,
                 generation=1,

@@ -1,20 +1,20 @@
 """Workspaces: made, read, changed, listed. None is deleted or renamed."""
 
+import contextlib
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from stardag.v1.workspace_pb2 import WorkspaceLimits
-from stardag_server.domain.refusals import EtagMismatch
+from stardag_server.domain.refusals import EtagMismatch, WorkspaceNotFound
 from stardag_server.domain.retention import RetentionPolicy
 from stardag_server.domain.workspace import limits_that_hold, retention_that_holds
 from stardag_server.store.database import Database, clock
+from stardag_server.store.queries import AnyRow
 from stardag_server.store.schema import Workspace
 
-AnyRow = sa.Row[*tuple[Any, ...]]
 _ALL = tuple(Workspace.__table__.c)
 
 
@@ -23,12 +23,11 @@ class Workspaces:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._insert = postgresql.insert if database.postgres else sqlite.insert
 
     async def ensure(self, name: str, **columns: Any) -> AnyRow:
         """Return the workspace of this name; make it, with these columns, if it is not there."""
         async with self._database.write() as connection:
-            insert = self._insert(Workspace).values(
+            insert = self._database.insert(Workspace).values(
                 name=name, create_time=clock(connection), **columns
             )
             await connection.execute(insert.on_conflict_do_nothing())
@@ -37,9 +36,14 @@ class Workspaces:
 
     async def find(self, name: str) -> int | None:
         """Return the key of the workspace with this name, None if there is none."""
-        query = sa.select(Workspace.id).where(Workspace.name == name)
+        with contextlib.suppress(WorkspaceNotFound):
+            return await self.named(name)
+        return None
+
+    async def named(self, name: str) -> int:
+        """Return the key of the workspace with this name. Raises WorkspaceNotFound."""
         async with self._database.read() as connection:
-            return (await connection.execute(query)).scalar_one_or_none()
+            return await named_workspace(connection, name)
 
     async def get(self, key: int) -> AnyRow:
         """Return the workspace with this key, which must be there."""
@@ -73,9 +77,13 @@ class Workspaces:
         async with self._database.read() as connection:
             return (await connection.execute(query)).all()
 
-    async def policies(self, default: RetentionPolicy) -> list[tuple[int, RetentionPolicy]]:
-        """Return the key of each workspace, and the retention that holds for it."""
+    async def policies(
+        self, default: RetentionPolicy, only: int | None = None
+    ) -> list[tuple[int, RetentionPolicy]]:
+        """Return the key of each workspace, or of one, and the retention that holds for it."""
         query = sa.select(Workspace.id, Workspace.retention).order_by(Workspace.id)
+        if only is not None:
+            query = query.where(Workspace.id == only)
         async with self._database.read() as connection:
             rows = (await connection.execute(query)).all()
         return [(row.id, retention_that_holds(row.retention, default)) for row in rows]
@@ -90,6 +98,15 @@ class Workspaces:
         async with self._database.read() as connection:
             rows = (await connection.execute(query)).all()
         return {row.id: limits_that_hold(row.limits) for row in rows}
+
+
+async def named_workspace(connection: AsyncConnection, name: str) -> int:
+    """Return the key of the workspace with this name. Raises WorkspaceNotFound."""
+    query = sa.select(Workspace.id).where(Workspace.name == name)
+    key = (await connection.execute(query)).scalar_one_or_none()
+    if key is None:
+        raise WorkspaceNotFound(name)
+    return key
 
 
 async def _get(connection: AsyncConnection, query: sa.Select[*tuple[Any, ...]], key: int) -> AnyRow:

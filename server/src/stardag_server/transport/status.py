@@ -1,20 +1,25 @@
 """From a refusal to what a gRPC client gets: google.rpc.Status with details (AIP-193)."""
 
+from collections.abc import Iterator
+
 import grpc
 from google.protobuf import any_pb2
 from google.protobuf.message import Message
 from google.rpc import code_pb2, error_details_pb2, status_pb2
 
 from stardag.v1 import error_reason_pb2 as reasons
-from stardag_server.domain.refusals import Refusal
+from stardag_server.domain.refusals import QuotaExceeded, Refusal
 
 DOMAIN = "stardag.dev"
 
 _PREFIX = "ERROR_REASON_"
 _MAX_VIOLATIONS = 20
+# In bytes. A name from a request may be as long as a message, and grpc replaces what it finds
+# too large by an error of its own.
 _MAX_MESSAGE = 1_000
+_MAX_VALUE = 500
 _MAX_FIELD = 100
-_MAX_RULE = 200
+_MAX_RULE = 150
 
 _REASONS = {
     grpc.StatusCode.INVALID_ARGUMENT: (
@@ -77,29 +82,31 @@ _CODES = {reason: code for code, named in _REASONS.items() for reason in named}
 
 def refusal_status(refusal: Refusal) -> status_pb2.Status:
     """Return the status that tells a client of the refusal; under 8 KiB."""
-    details: list[Message] = [
-        error_details_pb2.ErrorInfo(
-            reason=reasons.ErrorReason.Name(refusal.reason).removeprefix(_PREFIX),
-            domain=DOMAIN,
-            metadata=refusal.metadata,
-        )
-    ]
+    return _status(_CODES[refusal.reason].value[0], refusal.message, [*_details(refusal)])
+
+
+def _details(refusal: Refusal) -> Iterator[Message]:
+    yield error_details_pb2.ErrorInfo(
+        reason=reasons.ErrorReason.Name(refusal.reason).removeprefix(_PREFIX),
+        domain=DOMAIN,
+        metadata={key: _cut(text, _MAX_VALUE) for key, text in refusal.metadata.items()},
+    )
     if refusal.violations:
-        details.append(
-            error_details_pb2.BadRequest(
-                field_violations=[
-                    error_details_pb2.BadRequest.FieldViolation(
-                        field=violation.field[:_MAX_FIELD], description=violation.rule[:_MAX_RULE]
-                    )
-                    for violation in refusal.violations[:_MAX_VIOLATIONS]
-                ]
+        bad = error_details_pb2.BadRequest()
+        for violation in refusal.violations[:_MAX_VIOLATIONS]:
+            bad.field_violations.add(
+                field=_cut(violation.field, _MAX_FIELD),
+                description=_cut(violation.rule, _MAX_RULE),
             )
-        )
+        yield bad
+    if isinstance(refusal, QuotaExceeded):
+        quota = error_details_pb2.QuotaFailure()
+        quota.violations.add(subject="workspace", description=refusal.message)
+        yield quota
     if refusal.retry_after is not None:
         retry = error_details_pb2.RetryInfo()
         retry.retry_delay.FromMilliseconds(round(refusal.retry_after * 1_000))
-        details.append(retry)
-    return _status(_CODES[refusal.reason].value[0], refusal.message, details)
+        yield retry
 
 
 def fault_status(error_id: str) -> status_pb2.Status:
@@ -118,4 +125,9 @@ def _status(code: int, message: str, details: list[Message]) -> status_pb2.Statu
     for detail in details:
         packed.append(any_pb2.Any())
         packed[-1].Pack(detail)
-    return status_pb2.Status(code=code, message=message[:_MAX_MESSAGE], details=packed)
+    return status_pb2.Status(code=code, message=_cut(message, _MAX_MESSAGE), details=packed)
+
+
+def _cut(text: str, size: int) -> str:
+    """Return the beginning of a text that has so many bytes at most."""
+    return text.encode()[:size].decode(errors="ignore")
