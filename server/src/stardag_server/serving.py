@@ -94,7 +94,7 @@ async def serving(loaded: Settings) -> AsyncGenerator[Ports]:
     publishing = Publishing(store, ingest, cancels, usage)
     watching = Watching(store.queries, heads)
     watching_all = WorkspaceWatching(store.logs, news)
-    running = (ingest.run(), heads.poll(), news.poll(), cancels.poll())
+    running = (ingest.run(), heads.poll(), news.poll(), cancels.run())
     background = [asyncio.create_task(each) for each in running]
     async with contextlib.AsyncExitStack() as stack:
         stack.push_async_callback(store.close)
