@@ -33,7 +33,6 @@ from stardag_server.http.app import application
 from stardag_server.http.server import http_serving
 from stardag_server.ingest import Ingest
 from stardag_server.metrics import Metrics
-from stardag_server.news import News
 from stardag_server.publishing import Publishing
 from stardag_server.readiness import Readiness
 from stardag_server.services.admin_service import AdminService
@@ -81,20 +80,19 @@ async def serving(loaded: Settings) -> AsyncGenerator[Ports]:
     _log.info("the database is at revision %s", await migrate(loaded.database_url))
     store = Store(loaded.database_url)
     metrics = Metrics()
-    heads = Heads(store.queries)
-    news = News(store.logs)
+    heads, workspace_heads = Heads(store.queries.heads), Heads(store.logs.heads)
     usage = Usage(store)
 
     def announce(moved: Mapping[int, int]) -> None:
         heads.announce(moved)
-        news.stir()
+        workspace_heads.wake()
 
     ingest = Ingest(store, announce, metrics)
     cancels = Cancels(store, announce)
     publishing = Publishing(store, ingest, cancels, usage)
     watching = Watching(store.queries, heads)
-    watching_all = WorkspaceWatching(store.logs, news)
-    running = (ingest.run(), heads.poll(), news.poll(), cancels.run())
+    watching_all = WorkspaceWatching(store.logs, workspace_heads)
+    running = (ingest.run(), heads.run(), workspace_heads.run(), cancels.run())
     background = [asyncio.create_task(each) for each in running]
     async with contextlib.AsyncExitStack() as stack:
         stack.push_async_callback(store.close)
