@@ -5,6 +5,8 @@ import contextlib
 from collections.abc import AsyncGenerator
 
 import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 
 from stardag_server.domain.refusals import ServerDraining, StorageUnavailable
 from stardag_server.feeds import Feed, Feeds, Step
@@ -156,3 +158,23 @@ async def test_once_closed_nobody_follows_any_more(log: Log):
     with pytest.raises(ServerDraining):
         async with log.follow():
             pass
+
+
+@example([(3, 2 * _PAGE)])
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 3), st.integers(1, 25)), max_size=40))
+async def test_however_slowly_each_reads_none_misses_or_repeats_anything(
+    acts: list[tuple[int, int]],
+):
+    log = Log()
+    async with followers(log, 3) as all:
+        received: list[list[bytes]] = [[] for _ in all]
+        for who, count in acts:
+            if who == len(all):
+                log.append(count)
+                continue
+            left = log.head - len(received[who])
+            received[who] += await all[who].next(min(count, left))
+        for each, had in zip(all, received, strict=True):
+            had += await each.next(log.head - len(had))
+    assert received == [[b"%d" % position for position in range(1, log.head + 1)]] * 3

@@ -100,7 +100,7 @@ class Feed(Generic[PlaceT]):
 
     async def run(self) -> None:
         """Make a step whenever somebody waits for it and there is one, until cancelled."""
-        # What there is already may never be announced.
+        # What there is already may never be announced: it is read until there is no more.
         covered = -1
         with self._heads.follow(self._log):
             while True:
@@ -112,8 +112,10 @@ class Feed(Generic[PlaceT]):
                 except Exception as error:
                     self._end_round(error)
                     continue
-                covered = self._covered(step.place)
-                if self._place < step.place:
+                moved = self._place < step.place
+                if covered >= 0 or not moved:
+                    covered = self._covered(step.place)
+                if moved:
                     self._keep(step)
                     self._end_round()
 
