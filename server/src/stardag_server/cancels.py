@@ -2,16 +2,13 @@
 
 import asyncio
 import contextlib
-import logging
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
 from uuid import UUID
 
 from stardag.v1.event_service_pb2 import CancelNotice
-from stardag_server.domain.refusals import StorageUnavailable
+from stardag_server.repeating import repeatedly
 from stardag_server.store.store import Store
-
-_log = logging.getLogger(__name__)
 
 _POLL_INTERVAL = 1.0
 
@@ -64,23 +61,14 @@ class Cancels:
             if not listeners:
                 del self._listeners[workspace]
 
-    async def poll(self) -> None:
+    async def run(self) -> None:
         """Look for requests, until cancelled."""
-        while True:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(_POLL_INTERVAL):
-                    await self._asked.wait()
-            self._asked.clear()
-            try:
-                for workspace in [*self._listeners]:
-                    await self._look(workspace)
-            except StorageUnavailable as error:
-                _log.warning("can't look for builds to stop: %s", error.__cause__)
-                await asyncio.sleep(_POLL_INTERVAL)
-            # Nobody would notice that this ended, and no producer would ever be told.
-            except Exception:
-                _log.exception("can't look for builds to stop")
-                await asyncio.sleep(_POLL_INTERVAL)
+        await repeatedly("look for builds to stop", self.look, _POLL_INTERVAL, wake=self._asked)
+
+    async def look(self) -> None:
+        """Tell what was asked for since. Raises StorageUnavailable."""
+        for workspace in [*self._listeners]:
+            await self._look(workspace)
 
     async def _look(self, workspace: int) -> None:
         streams = {listener.stream for listener in self._listeners.get(workspace, ())}

@@ -1,93 +1,71 @@
-"""How far each watched build's log has come, and who waits for more."""
+"""How far each log that somebody follows has come."""
 
 import asyncio
 import contextlib
-import logging
-from collections.abc import Generator, Mapping
+from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from stardag_server.domain.refusals import StorageUnavailable
-from stardag_server.store.queries import Queries
+from stardag_server.repeating import repeatedly
 
-_log = logging.getLogger(__name__)
-
-_POLL_INTERVAL = 1.0
+_INTERVAL = 1.0
 
 
 @dataclass(slots=True)
 class _Followed:
-    head: int
-    watchers: int = 0
+    head: int = 0
+    followers: int = 0
     moved: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 class Heads:
-    """The head of each build that somebody follows.
+    """The heads of the logs of one kind that somebody follows, by key.
 
-    Commits of this process are announced; those of others are found by one
-    query a second for all builds that are followed.
+    They are announced, or found by one query for all that are followed: when something woke us,
+    and every second. So what wakes us says only that there may be news, and one wake-up too many,
+    or one that is lost, costs time and nothing else. `read` is that query.
     """
 
-    def __init__(self, queries: Queries) -> None:
-        self._queries = queries
+    def __init__(self, read: Callable[[Sequence[int]], Awaitable[Mapping[int, int]]]) -> None:
+        self._read = read
         self._followed: dict[int, _Followed] = {}
-        self._closed = False
+        self._woken = asyncio.Event()
 
     @contextlib.contextmanager
-    def follow(self, build: int, head: int) -> Generator[None]:
-        """Follow the build with this key, whose head was seen at `head`, during the block."""
-        followed = self._followed.setdefault(build, _Followed(head))
-        followed.watchers += 1
+    def follow(self, log: int) -> Generator[None]:
+        """Look for news of a log during the block."""
+        followed = self._followed.setdefault(log, _Followed())
+        followed.followers += 1
         try:
             yield
         finally:
-            followed.watchers -= 1
-            if not followed.watchers:
-                del self._followed[build]
+            followed.followers -= 1
+            if not followed.followers:
+                del self._followed[log]
 
-    async def move_beyond(self, build: int, position: int, timeout: float) -> bool:
-        """Wait until the head of a followed build may be beyond the position.
-
-        Return False after `timeout` seconds. After `close` nobody waits.
-        """
-        followed = self._followed[build]
-        if self._closed or followed.head > position:
-            return True
-        try:
-            async with asyncio.timeout(timeout):
-                await followed.moved.wait()
-        except TimeoutError:
-            return False
-        return True
+    async def beyond(self, log: int, position: int) -> None:
+        """Wait until the head of a followed log may be beyond the position."""
+        followed = self._followed[log]
+        while followed.head <= position:
+            await followed.moved.wait()
 
     def announce(self, heads: Mapping[int, int]) -> None:
-        """Take note of heads of builds, by key, followed or not."""
-        for build, head in heads.items():
-            followed = self._followed.get(build)
+        """Take note of heads of logs, followed or not."""
+        for log, head in heads.items():
+            followed = self._followed.get(log)
             if followed and head > followed.head:
                 followed.head = head
-                self._rouse(followed)
+                followed.moved.set()
+                followed.moved = asyncio.Event()
 
-    def close(self) -> None:
-        """End all waits, those to come too."""
-        self._closed = True
-        for followed in self._followed.values():
-            self._rouse(followed)
+    def wake(self) -> None:
+        """Have the heads looked at: there may be news."""
+        self._woken.set()
 
-    async def poll(self) -> None:
-        """Look for commits of other processes, until cancelled."""
-        while True:
-            await asyncio.sleep(_POLL_INTERVAL)
-            if not self._followed:
-                continue
-            try:
-                self.announce(await self._queries.heads([*self._followed]))
-            except StorageUnavailable as error:
-                _log.warning("can't look for news of watched builds: %s", error.__cause__)
-            # Nobody would notice that this ended, and watchers would wait for ever.
-            except Exception:
-                _log.exception("can't look for news of watched builds")
+    async def look(self) -> None:
+        """Look at the heads of all logs that are followed. Raises StorageUnavailable."""
+        if self._followed:
+            self.announce(await self._read([*self._followed]))
 
-    def _rouse(self, followed: _Followed) -> None:
-        followed.moved.set()
-        followed.moved = asyncio.Event()
+    async def run(self) -> None:
+        """Look for what nobody announces, until cancelled."""
+        await repeatedly("look for news", self.look, _INTERVAL, wake=self._woken)

@@ -1,10 +1,10 @@
 """What is to be thrown away is, from time to time."""
 
-import asyncio
 import logging
 
 from stardag_server.domain.refusals import StorageUnavailable
 from stardag_server.domain.retention import Deleted, RetentionPolicy
+from stardag_server.repeating import repeatedly
 from stardag_server.store.store import Store
 
 _log = logging.getLogger(__name__)
@@ -27,17 +27,7 @@ class Housekeeping:
 
     async def run(self) -> None:
         """Delete what is due, again and again, until cancelled."""
-        pause = _FIRST
-        while True:
-            await asyncio.sleep(pause)
-            pause = _INTERVAL
-            try:
-                await self.delete()
-            except StorageUnavailable as error:
-                _log.warning("can't delete what is too old: %s", error.__cause__)
-            # Nobody would notice that this ended, and the database would grow for ever.
-            except Exception:
-                _log.exception("can't delete what is too old")
+        await repeatedly("delete what is too old", self.delete, _INTERVAL, first=_FIRST)
 
     async def _policies(self) -> list[tuple[int, RetentionPolicy]]:
         return await self._store.workspaces.policies(self._policy, self._workspace)

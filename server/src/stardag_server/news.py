@@ -1,68 +1,36 @@
-"""That there may be news in a workspace, for those who follow all of it."""
+"""That something was committed: those who wait for it hear of it, here and elsewhere."""
 
 import asyncio
-import contextlib
-import logging
-from collections import Counter
-from collections.abc import Generator, Mapping
+from collections.abc import Mapping
 
-from stardag_server.domain.refusals import StorageUnavailable
-from stardag_server.store.workspace_log import WorkspaceLogs
-
-_log = logging.getLogger(__name__)
-
-_POLL_INTERVAL = 1.0
+from stardag_server.heads import Heads
+from stardag_server.store.store import Store
 
 
 class News:
-    """Wakes those who follow workspaces.
+    """The heads of builds and of workspaces, moved by whatever process commits.
 
-    Commits of this process wake them at once; those of others are found by one query a second. A
-    wake-up says only that there may be something to read: one too many, or one that is lost,
-    costs time and nothing else.
+    What this one commits is announced here, and told to the others; on SQLite those find it by
+    polling.
     """
 
-    def __init__(self, logs: WorkspaceLogs) -> None:
-        self._logs = logs
-        self._followed: Counter[int] = Counter()
-        self._seen: Mapping[int, int] = {}
-        self._moved = asyncio.Event()
+    def __init__(self, store: Store) -> None:
+        self.builds = Heads(store.queries.heads)
+        self.workspaces = Heads(store.logs.heads)
+        self._notices = store.notices
 
-    @contextlib.contextmanager
-    def follow(self, workspace: int) -> Generator[None]:
-        """Look for commits of other processes to this workspace during the block."""
-        self._followed[workspace] += 1
-        try:
-            yield
-        finally:
-            self._followed[workspace] -= 1
-            if not self._followed[workspace]:
-                del self._followed[workspace]
+    def announce(self, heads: Mapping[int, int]) -> None:
+        """Tell of a commit, which moved the heads of these builds, by key."""
+        self.builds.announce(heads)
+        self.workspaces.wake()
+        self._notices.tell()
 
-    def next(self) -> asyncio.Event:
-        """Return what is set when there may be more than there is now."""
-        return self._moved
+    async def run(self) -> None:
+        """Look and listen for what others commit, until cancelled."""
+        await asyncio.gather(
+            self.builds.run(), self.workspaces.run(), self._notices.run(self._heard)
+        )
 
-    def stir(self) -> None:
-        """Wake everybody."""
-        self._moved.set()
-        self._moved = asyncio.Event()
-
-    async def poll(self) -> None:
-        """Look for commits of other processes, until cancelled."""
-        while True:
-            await asyncio.sleep(_POLL_INTERVAL)
-            if not self._followed:
-                continue
-            try:
-                heads = await self._logs.heads([*self._followed])
-            except StorageUnavailable as error:
-                _log.warning("can't look for news of workspaces: %s", error.__cause__)
-                continue
-            # Nobody would notice that this ended, and watchers would wait for ever.
-            except Exception:
-                _log.exception("can't look for news of workspaces")
-                continue
-            if heads != self._seen:
-                self._seen = heads
-                self.stir()
+    def _heard(self) -> None:
+        self.builds.wake()
+        self.workspaces.wake()

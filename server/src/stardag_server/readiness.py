@@ -5,6 +5,7 @@ import logging
 from collections.abc import Awaitable, Callable
 
 from stardag_server.domain.refusals import StorageUnavailable
+from stardag_server.repeating import repeatedly
 
 _log = logging.getLogger(__name__)
 
@@ -31,9 +32,7 @@ class Readiness:
 
     async def run(self) -> None:
         """Look at the database every two seconds, until cancelled."""
-        while True:
-            await self.look()
-            await asyncio.sleep(_INTERVAL)
+        await repeatedly("look whether the database answers", self.look, _INTERVAL)
 
     async def look(self) -> None:
         """Look at the database once."""

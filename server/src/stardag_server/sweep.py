@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 
 from stardag_server.domain.refusals import StorageUnavailable
 from stardag_server.domain.silence import SILENCE_US
+from stardag_server.repeating import repeatedly
 from stardag_server.store.store import Store
 
 _log = logging.getLogger(__name__)
@@ -28,23 +29,21 @@ class Sweep:
 
     async def run(self) -> None:
         """Look for silent builds, until cancelled."""
-        while True:
-            await asyncio.sleep(_INTERVAL)
-            now = asyncio.get_running_loop().time()
-            try:
-                await self.look(now)
-            except StorageUnavailable as error:
-                self._away_until = now
-                _log.warning("can't look for silent builds: %s", error.__cause__)
-            # Nobody would notice that this ended, and silent builds would run for ever.
-            except Exception:
-                _log.exception("can't look for silent builds")
+        time = asyncio.get_running_loop().time
+        await repeatedly("look for silent builds", lambda: self.look(time()), _INTERVAL)
 
     async def look(self, now: float) -> None:
         """Give up what is silent, unless all may be because it could not be heard.
 
         `now` is the time of the event loop. Raises StorageUnavailable.
         """
+        try:
+            await self._look(now)
+        except StorageUnavailable:
+            self._away_until = now
+            raise
+
+    async def _look(self, now: float) -> None:
         silent = await self._store.silent_workspaces()
         if (now - self._away_until) * 1_000_000 <= SILENCE_US:
             return

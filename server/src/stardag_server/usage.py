@@ -4,20 +4,17 @@ Each process counts for itself: N replicas of the server allow N times the rates
 and N times the open streams and watches.
 """
 
-import asyncio
 import contextlib
-import logging
 import time
 from collections import Counter
 from collections.abc import Generator
 
 from stardag.v1.workspace_pb2 import WorkspaceLimits
-from stardag_server.domain.refusals import RateLimited, StorageUnavailable, TooManyStreams
+from stardag_server.domain.refusals import RateLimited, TooManyStreams
 from stardag_server.domain.token_bucket import TokenBucket
 from stardag_server.domain.workspace import DEFAULT_LIMITS
+from stardag_server.repeating import repeatedly
 from stardag_server.store.store import Store
-
-_log = logging.getLogger(__name__)
 
 _INTERVAL = 10.0
 
@@ -39,15 +36,7 @@ class Usage:
 
     async def run(self) -> None:
         """Read the limits again and again, until cancelled."""
-        while True:
-            await asyncio.sleep(_INTERVAL)
-            try:
-                await self.refresh()
-            except StorageUnavailable as error:
-                _log.warning("can't read the limits of workspaces: %s", error.__cause__)
-            # Nobody would notice that this ended, and the limits would never change again.
-            except Exception:
-                _log.exception("can't read the limits of workspaces")
+        await repeatedly("read the limits of workspaces", self.refresh, _INTERVAL)
 
     async def refresh(self) -> None:
         """Read the limits. Raises StorageUnavailable."""

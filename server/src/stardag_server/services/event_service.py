@@ -16,9 +16,7 @@ from stardag.v1.event_service_pb2 import (
     PublishEventsRequest,
     PublishEventsResponse,
     WatchBuildRequest,
-    WatchBuildResponse,
     WatchEventsRequest,
-    WatchEventsResponse,
 )
 from stardag_server.auth.principal import caller
 from stardag_server.domain.filter_fields import EVENT_FIELDS
@@ -68,18 +66,16 @@ class EventService:
         """Publish one batch."""
         return await self._publishing.batch(caller().workspace, request)
 
-    async def watch_build(self, request: WatchBuildRequest) -> AsyncGenerator[WatchBuildResponse]:
-        """Follow one build."""
+    async def watch_build(self, request: WatchBuildRequest) -> AsyncGenerator[bytes]:
+        """Follow one build; yields encoded responses."""
         workspace = caller().workspace
         with self._usage.watch(workspace):
             async with contextlib.aclosing(self._watching.watch(workspace, request)) as responses:
                 async for response in responses:
                     yield response
 
-    async def watch_events(
-        self, request: WatchEventsRequest
-    ) -> AsyncGenerator[WatchEventsResponse]:
-        """Follow the events of the workspace that match a filter."""
+    async def watch_events(self, request: WatchEventsRequest) -> AsyncGenerator[bytes]:
+        """Follow the events of the workspace that match a filter; yields encoded responses."""
         workspace = caller().workspace
         with self._usage.watch(workspace):
             responses = self._watching_all.watch(workspace, request)

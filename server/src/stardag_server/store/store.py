@@ -22,6 +22,7 @@ from stardag_server.store.history import History
 from stardag_server.store.keys import Keys
 from stardag_server.store.leases import Leases
 from stardag_server.store.listing import Listing
+from stardag_server.store.notices import Notices
 from stardag_server.store.partitions import EventPartitions
 from stardag_server.store.postgres_bulk import PostgresBulk
 from stardag_server.store.queries import Queries
@@ -76,6 +77,7 @@ class Store:
         self.listing = Listing(self._database)
         self.rejected = RejectedEvents(self._database)
         self.logs = WorkspaceLogs(self._database)
+        self.notices = Notices(self._database)
         self.samples = Samples(self._database)
         self.history = History(self._database, self._bulk)
         self.assets = Assets(self._database)

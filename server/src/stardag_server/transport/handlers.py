@@ -10,6 +10,7 @@ from typing import Any
 
 import grpc
 from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
+from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 
 
@@ -40,5 +41,10 @@ def _method_handler(method: MethodDescriptor, service: object) -> Any:
     return make(
         serve,
         request_deserializer=GetMessageClass(method.input_type).FromString,
-        response_serializer=GetMessageClass(method.output_type).SerializeToString,
+        response_serializer=_encoded,
     )
+
+
+def _encoded(response: Message | bytes) -> bytes:
+    """Return the response; one that goes to many is encoded already, once for all."""
+    return response if isinstance(response, bytes) else response.SerializeToString()

@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Awaitable, Callable, Generator
 
 from stardag_server.domain.refusals import CredentialInvalid, CredentialMissing, StorageUnavailable
+from stardag_server.repeating import repeatedly
 
 _log = logging.getLogger(__name__)
 
@@ -52,12 +53,10 @@ class OpenCalls:
 
     async def run(self) -> None:
         """Look at the credentials of all streams every ten seconds, until cancelled."""
-        while True:
-            await asyncio.sleep(_INTERVAL)
-            await self.look()
+        await repeatedly("look whether credentials still work", self.look, _INTERVAL)
 
     async def look(self) -> None:
-        """End the streams whose credentials do not work any more."""
+        """End the streams whose credentials do not work any more. Raises StorageUnavailable."""
         for authorization in [*self._calls]:
             try:
                 await self._check(authorization)
@@ -66,7 +65,7 @@ class OpenCalls:
                     self._ended.add(task)
                     task.cancel()
             except StorageUnavailable:
-                _log.warning("can't look whether credentials still work")
-            # Nobody would notice that this ended, and what was revoked would go on.
+                raise
+            # What one can't be asked by does not keep the others from their turn.
             except Exception:
-                _log.exception("can't look whether credentials still work")
+                _log.exception("can't look whether a credential still works")
