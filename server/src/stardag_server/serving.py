@@ -22,7 +22,7 @@ from stardag.v1.auth_pb2 import SCOPE_OPERATOR
 from stardag_server.auth.authenticator import Authenticator
 from stardag_server.auth.issuing import Issuing
 from stardag_server.auth.oidc import verifier
-from stardag_server.auth.principal import Principal
+from stardag_server.auth.principal import Principal, callers_workspace
 from stardag_server.auth.secret_file import ensure_secret
 from stardag_server.cancels import Cancels
 from stardag_server.domain.retention import RetentionPolicy
@@ -79,7 +79,7 @@ async def serving(loaded: Settings) -> AsyncGenerator[Ports]:
     """
     token, pepper = ensure_secret(loaded.token_file), ensure_secret(loaded.pepper_file)
     _log.info("the database is at revision %s", await migrate(loaded.database_url))
-    store = Store(loaded.database_url)
+    store = Store(loaded.database_url, callers_workspace)
     metrics = Metrics()
     heads = Heads(store.queries)
     news = News(store.logs)

@@ -98,6 +98,17 @@ class Any:
 Condition = Comparison | Not | All | Any
 
 
+def fields_of(condition: Condition) -> set[str]:
+    """Return the fields that are compared."""
+    match condition:
+        case Comparison():
+            return {condition.field}
+        case Not():
+            return fields_of(condition.condition)
+        case _:
+            return set[str]().union(*map(fields_of, condition.conditions))
+
+
 def parse(text: str, fields: Mapping[str, Field]) -> Condition | None:
     """Return the condition that a filter over these fields states; None for an empty one.
 

@@ -38,7 +38,7 @@ class Workspaces:
     async def find(self, name: str) -> int | None:
         """Return the key of the workspace with this name, None if there is none."""
         query = sa.select(Workspace.id).where(Workspace.name == name)
-        async with self._database.read() as connection:
+        async with self._database.read_all() as connection:
             return (await connection.execute(query)).scalar_one_or_none()
 
     async def get(self, key: int) -> AnyRow:
@@ -70,13 +70,13 @@ class Workspaces:
         if after is not None:
             last = sa.select(Workspace.name).where(Workspace.id == after).scalar_subquery()
             query = query.where(Workspace.name > last)
-        async with self._database.read() as connection:
+        async with self._database.read_all() as connection:
             return (await connection.execute(query)).all()
 
     async def policies(self, default: RetentionPolicy) -> list[tuple[int, RetentionPolicy]]:
         """Return the key of each workspace, and the retention that holds for it."""
         query = sa.select(Workspace.id, Workspace.retention).order_by(Workspace.id)
-        async with self._database.read() as connection:
+        async with self._database.read_all() as connection:
             rows = (await connection.execute(query)).all()
         return [(row.id, retention_that_holds(row.retention, default)) for row in rows]
 
@@ -87,7 +87,7 @@ class Workspaces:
     async def limits(self) -> dict[int, WorkspaceLimits]:
         """Return the limits that hold for each workspace, by key."""
         query = sa.select(Workspace.id, Workspace.limits)
-        async with self._database.read() as connection:
+        async with self._database.read_all() as connection:
             rows = (await connection.execute(query)).all()
         return {row.id: limits_that_hold(row.limits) for row in rows}
 
