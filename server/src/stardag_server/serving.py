@@ -164,11 +164,10 @@ async def _http(
 
 
 def _tls(loaded: Settings) -> TlsFiles | None:
-    if loaded.tls_certificate is None or loaded.tls_key is None:
-        if loaded.insecure_plaintext:
-            _log.warning("insecure_plaintext: whoever is on the way reads all, credentials too")
-        return None
-    return TlsFiles(loaded.tls_certificate, loaded.tls_key, loaded.tls_client_ca)
+    files = TlsFiles.of(loaded)
+    if files is None and loaded.insecure_plaintext:
+        _log.warning("insecure_plaintext: whoever is on the way reads all, credentials too")
+    return files
 
 
 def _services(
