@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 from pathlib import Path
 
@@ -9,12 +10,19 @@ import grpc
 import pytest
 import sqlalchemy as sa
 from certificates import Authority
-from running_server import Client, RunningServer, running
+from running_server import Client, Refused, RunningServer, running
 
 from stardag.v1 import admin_service_pb2 as admin
+from stardag.v1.auth_pb2 import SCOPE_INGEST, SCOPE_READ
+from stardag.v1.auth_service_pb2 import GetCallerRequest, GetCallerResponse
+from stardag.v1.event_service_pb2 import WatchEventsRequest
+from stardag.v1.workspace_pb2 import Workspace
+from stardag.v1.workspace_service_pb2 import CreateWorkspaceRequest
 from stardag_server import settings
+from stardag_server.auth.certificates import read_owners
 from stardag_server.commands.serve import greeting
 from stardag_server.serving import Ports
+from stardag_server.transport import open_calls
 from stardag_server.transport.tls import CertificateUnusable, TlsFiles
 
 
@@ -63,6 +71,87 @@ async def test_with_a_ca_of_clients_only_its_certificates_are_let_in(tmp_path: P
             with pytest.raises(grpc.aio.AioRpcError) as caught:
                 await _ask(server, wrong)
             assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
+
+
+async def test_who_has_a_certificate_that_is_known_needs_no_other_credential(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(open_calls, "_INTERVAL", 0.05)
+    authority = Authority.make(tmp_path / "ca")
+    certificate, key = authority.issue("server")
+    known = tmp_path / "principals.toml"
+    known.write_text(
+        '["spiffe://example.com/nightly"]\nworkspace = "search"\nscopes = ["ingest"]\n'
+        '[dashboard]\nscopes = ["read"]\n["lost"]\nworkspace = "none"\nscopes = ["read"]\n'
+    )
+    files = {"tls_certificate": certificate, "tls_key": key, "tls_client_ca": authority.file}
+    root = authority.file.read_bytes()
+
+    async with running(_url(tmp_path), tmp_path, **files, tls_principals=known) as server:
+
+        async def caller(
+            name: str, metadata: tuple[tuple[str, str], ...] = (), uri: str | None = None
+        ) -> GetCallerResponse:
+            certificate, key = authority.issue(name, uri=uri)
+            credentials = grpc.ssl_channel_credentials(
+                root, key.read_bytes(), certificate.read_bytes()
+            )
+            async with grpc.aio.secure_channel(server.address, credentials) as channel:
+                client = Client(channel, metadata)
+                if metadata:
+                    new = Workspace(name="search")
+                    request = CreateWorkspaceRequest(workspace=new)
+                    await client.workspaces.CreateWorkspace(request, metadata=metadata)
+                return await client.auth.GetCaller(GetCallerRequest(), metadata=metadata)
+
+        async def refused(name: str) -> str:
+            with pytest.raises(grpc.aio.AioRpcError) as caught:
+                await caller(name)
+            return Refused.of(caught.value).reason
+
+        # A credential goes before the certificate.
+        assert (await caller("dashboard", server.metadata)).principal == "local"
+        nightly = await caller("dashboard", uri="spiffe://example.com/nightly")
+        assert nightly.principal == "certificate:spiffe://example.com/nightly"
+        assert (nightly.workspace, [*nightly.scopes]) == ("search", [SCOPE_INGEST])
+        dashboard = await caller("dashboard")
+        assert (dashboard.workspace, [*dashboard.scopes]) == ("default", [SCOPE_READ])
+        # A stream is looked at again and again.
+        certificate, key = authority.issue("dashboard")
+        credentials = grpc.ssl_channel_credentials(root, key.read_bytes(), certificate.read_bytes())
+        async with grpc.aio.secure_channel(server.address, credentials) as channel:
+            watch = Client(channel, ()).events.WatchEvents(WatchEventsRequest())
+            await watch.read()
+            await asyncio.sleep(0.2)
+            assert not watch.done()
+            watch.cancel()
+        assert await refused("somebody") == "CREDENTIAL_MISSING"
+        assert await refused("lost") == "CREDENTIAL_INVALID"
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("nightly", "can't be read: "),
+        ("nightly = 1", "'nightly': must be a table, [\"nightly\"]"),
+        ("[nightly]", "scopes must be a list of ingest, read, admin, operator"),
+        ("[nightly]\nscopes = ['write']", "scopes must be a list of ingest, "),
+        ("[nightly]\nscopes = ['read']\nworkspace = 1", "workspace must be the name of one"),
+        ("[nightly]\nscopes = ['read']\nrole = 'x'", "has 'role'; there are workspace and"),
+    ],
+)
+def test_a_senseless_file_of_principals_is_refused(tmp_path: Path, text: str, told: str):
+    file = tmp_path / "principals.toml"
+    file.write_text(text)
+    with pytest.raises(settings.SettingInvalid) as caught:
+        read_owners(file)
+    assert str(caught.value).startswith(f"tls_principals = '{file}': ")
+    assert told in str(caught.value)
+
+
+def test_certificates_prove_nothing_without_a_ca(tmp_path: Path):
+    with pytest.raises(settings.SettingInvalid, match="tls_principals: needs tls_client_ca"):
+        settings.load({"tls_principals": tmp_path / "principals.toml"}, {})
 
 
 async def test_a_renewed_certificate_is_used_by_the_next_connection(

@@ -20,6 +20,7 @@ from stardag.v1 import (
 )
 from stardag.v1.auth_pb2 import SCOPE_OPERATOR
 from stardag_server.auth.authenticator import Authenticator
+from stardag_server.auth.certificates import owners
 from stardag_server.auth.issuing import Issuing
 from stardag_server.auth.oidc import verifier
 from stardag_server.auth.principal import Principal, callers_workspace
@@ -106,7 +107,14 @@ async def serving(loaded: Settings) -> AsyncGenerator[Ports]:
         policy = RetentionPolicy.of_days(loaded.retention_days)
         background.append(asyncio.create_task(Housekeeping(store, policy).run()))
         local = Principal(workspace, DEFAULT_WORKSPACE, "local", held([SCOPE_OPERATOR]))
-        authenticator = Authenticator(token, local, store.keys, pepper, verifier(loaded, store))
+        authenticator = Authenticator(
+            token,
+            local,
+            store.keys,
+            pepper,
+            verifier=verifier(loaded, store),
+            certificates=owners(loaded, store),
+        )
         issuing = Issuing(store.keys, pepper, authenticator.forget)
         server = GrpcServer(
             _services(

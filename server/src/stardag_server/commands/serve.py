@@ -42,6 +42,7 @@ def serve(
     tls_certificate: Path | None = None,
     tls_key: Path | None = None,
     tls_client_ca: Path | None = None,
+    tls_principals: Path | None = None,
     insecure_plaintext: bool | None = None,
 ) -> int:
     """Serve until SIGTERM or SIGINT; the database is migrated first.
@@ -97,6 +98,8 @@ def serve(
         PEM file of the certificate's key, without a password.
     tls_client_ca
         PEM file of the CA; clients must then have a certificate of it, beside their credential.
+    tls_principals
+        TOML file that says who the owners of such certificates are; they need no other credential.
     insecure_plaintext
         Listen off loopback without TLS: whoever is on the way reads all, credentials too. For a
         proxy with TLS in front of the server, on a network where nobody else is.
