@@ -33,11 +33,25 @@ class Authority:
         (folder / "ca.pem").write_bytes(_pem(made.sign(key, hashes.SHA256())))
         return cls(folder / "ca.pem", key, name)
 
-    def issue(self, name: str) -> tuple[Path, Path]:
-        """Sign a certificate for 127.0.0.1; return the files of it and of its key."""
+    def issue(
+        self,
+        name: str,
+        host: str | None = None,
+        uri: str | None = None,
+        ends_in: datetime.timedelta = _DAY,
+    ) -> tuple[Path, Path]:
+        """Sign a certificate for 127.0.0.1, or another host; return the files of it and its key.
+
+        Files of the same name are replaced.
+        """
         key = ec.generate_private_key(ec.SECP256R1())
-        names = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
-        signed = _builder(_name(name), self.name, key).add_extension(names, False)
+        loopback = x509.IPAddress(ipaddress.ip_address("127.0.0.1"))
+        names: list[x509.GeneralName] = [x509.DNSName(host) if host else loopback]
+        if uri:
+            names.append(x509.UniformResourceIdentifier(uri))
+        signed = _builder(_name(name), self.name, key, ends_in).add_extension(
+            x509.SubjectAlternativeName(names), False
+        )
         files = self.file.with_name(f"{name}.pem"), self.file.with_name(f"{name}.key")
         files[0].write_bytes(_pem(signed.sign(self.key, hashes.SHA256())))
         files[1].write_bytes(
@@ -51,14 +65,17 @@ class Authority:
 
 
 def _builder(
-    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivateKey
+    subject: x509.Name,
+    issuer: x509.Name,
+    key: ec.EllipticCurvePrivateKey,
+    ends_in: datetime.timedelta = _DAY,
 ) -> x509.CertificateBuilder:
     now = datetime.datetime.now(datetime.UTC)
     return (
         x509.CertificateBuilder(issuer, subject, key.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - _DAY)
-        .not_valid_after(now + _DAY)
+        .not_valid_before(now - 2 * _DAY)
+        .not_valid_after(now + ends_in)
     )
 
 

@@ -1,11 +1,12 @@
 """At a million rows a table, on statistics of its own, the planner scans no table either."""
 
 import time
+from collections.abc import AsyncIterator
 
 import pytest
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import create_async_engine
-from test_query_plans import QUERIES, TASK, plans, scans
+from test_query_plans import QUERIES, TASK, plans, reader, scans
 
 from stardag_server.store.schema import Task
 from stardag_server.store.store import Store
@@ -58,8 +59,9 @@ FILL = (
 
 
 @pytest.fixture
-async def large(store: Store) -> Store:
+async def large(database_url: sa.URL) -> AsyncIterator[Store]:
     """A store whose tables have a million rows each."""
+    store = reader(database_url)
     database = store._database
     assert await store.workspace() == 1
     await store._partitions.ensure()
@@ -84,7 +86,8 @@ async def large(store: Store) -> Store:
         await connection.execution_options(isolation_level="AUTOCOMMIT")
         await connection.execute(sa.text("VACUUM ANALYZE" if postgres else "ANALYZE"))
     await engine.dispose()
-    return store
+    yield store
+    await store.close()
 
 
 async def test_no_query_scans_a_table_of_a_million_rows(large: Store):

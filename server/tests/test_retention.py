@@ -265,6 +265,29 @@ async def test_a_month_goes_when_no_workspace_has_events_in_it(postgres_url: sa.
     await store.close()
 
 
+async def test_a_caller_who_purges_leaves_the_months_of_other_workspaces(postgres_url: sa.URL):
+    """Although, as a reader, the caller sees none of their builds."""
+    callers = list[int]()
+    store = Store(postgres_url, lambda: callers[0] if callers else None)
+    kept = Kept(store, postgres_url, await store.workspace())
+    other = Kept(store, postgres_url, await store.workspace("other"))
+    await kept.build("t", age_days=50)
+    await other.build("t", age_days=20_000)
+    async with kept.database() as connection:
+        for statement in (
+            "CREATE TABLE events_2020_01 PARTITION OF events"
+            " FOR VALUES FROM (1577836800000000) TO (1580515200000000)",
+            "UPDATE events SET commit_time = 1577836800000000",
+        ):
+            await connection.execute(sa.text(statement))
+    callers.append(kept.workspace)
+    policy = RetentionPolicy.of_days(30, 0)
+    deleted = [done async for done in store.retention.run(kept.workspace, policy)]
+    assert deleted[-1].builds == 1
+    assert await kept.count("events_2020_01") == 4
+    await store.close()
+
+
 async def test_replicas_that_delete_at_once_delete_each_build_once(kept: Kept):
     for number in range(6):
         await kept.build(f"t{number}", "shared", age_days=50)

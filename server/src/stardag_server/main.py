@@ -21,6 +21,7 @@ from stardag_server.domain.refusals import Refusal, StorageUnavailable
 from stardag_server.settings import SettingInvalid
 from stardag_server.store.database import sqlstate
 from stardag_server.store.migration import DatabaseNewer
+from stardag_server.store.readers import ReaderMissing
 from stardag_server.transport.server import PortTaken
 from stardag_server.transport.tls import CertificateUnusable
 
@@ -56,7 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         code = _say(error.message, _REFUSED)
     except DBAPIError as error:
         code = _say(_storage_fault(error), _FAULT)
-    except (PortTaken, DatabaseNewer, OSError, ValueError) as error:
+    except (PortTaken, DatabaseNewer, ReaderMissing, OSError, ValueError) as error:
         code = _say(error, _FAULT)
     sys.exit(code)
 

@@ -9,9 +9,10 @@ from typing import Any
 
 from stardag.v1.auth_pb2 import SCOPE_OPERATOR
 from stardag_server.auth.authenticator import Authenticator
+from stardag_server.auth.certificates import owners
 from stardag_server.auth.issuing import Issuing
 from stardag_server.auth.oidc import verifier
-from stardag_server.auth.principal import Principal
+from stardag_server.auth.principal import Principal, callers_workspace
 from stardag_server.auth.secret_file import ensure_secret
 from stardag_server.domain.retention import RetentionPolicy
 from stardag_server.domain.scopes import held
@@ -83,7 +84,7 @@ async def serving(loaded: Settings) -> AsyncGenerator[Ports]:
 async def _open_store(loaded: Settings, stack: contextlib.AsyncExitStack) -> Store:
     """Return the store, migrated; leaving the stack closes it."""
     _log.info("the database is at revision %s", await migrate(loaded.database_url))
-    store = Store(loaded.database_url)
+    store = Store(loaded.database_url, callers_workspace)
     stack.push_async_callback(store.close)
     return store
 
@@ -93,7 +94,14 @@ async def _access(loaded: Settings, store: Store) -> tuple[Authenticator, Issuin
     token, pepper = ensure_secret(loaded.token_file), ensure_secret(loaded.pepper_file)
     workspace = await store.workspace()
     local = Principal(workspace, DEFAULT_WORKSPACE, "local", held([SCOPE_OPERATOR]))
-    authenticator = Authenticator(token, local, store.keys, pepper, verifier(loaded, store))
+    authenticator = Authenticator(
+        token,
+        local,
+        store.keys,
+        pepper,
+        verifier=verifier(loaded, store),
+        certificates=owners(loaded, store),
+    )
     return authenticator, Issuing(store.keys, pepper, authenticator.forget)
 
 
@@ -123,8 +131,7 @@ async def _http(
 
 
 def _tls(loaded: Settings) -> TlsFiles | None:
-    if loaded.tls_certificate is None or loaded.tls_key is None:
-        if loaded.insecure_plaintext:
-            _log.warning("insecure_plaintext: whoever is on the way reads all, credentials too")
-        return None
-    return TlsFiles(loaded.tls_certificate, loaded.tls_key, loaded.tls_client_ca)
+    files = TlsFiles.of(loaded)
+    if files is None and loaded.insecure_plaintext:
+        _log.warning("insecure_plaintext: whoever is on the way reads all, credentials too")
+    return files

@@ -68,6 +68,7 @@ class Settings:
     tls_certificate: Path | None
     tls_key: Path | None
     tls_client_ca: Path | None
+    tls_principals: Path | None
     insecure_plaintext: bool
     sources: Mapping[str, str]
     """Where each value comes from: "option", "environment", the path of a file, or "default"."""
@@ -126,6 +127,7 @@ def load(options: Mapping[str, Any], environment: Mapping[str, str]) -> Settings
         tls_certificate=certificate,
         tls_key=key,
         tls_client_ca=client_ca,
+        tls_principals=_principals_file(given, client_ca),
         insecure_plaintext=plaintext,
         sources=sources,
     )
@@ -169,6 +171,16 @@ def _tls_files(given: Mapping[str, Any]) -> list[Path | None]:
         missing = names[0] if files[0] is None else names[1]
         raise SettingInvalid(f"{missing}: is not set; TLS needs both tls_certificate and tls_key")
     return files
+
+
+def _principals_file(given: Mapping[str, Any], client_ca: Path | None) -> Path | None:
+    if "tls_principals" not in given:
+        return None
+    if client_ca is None:
+        raise SettingInvalid(
+            "tls_principals: needs tls_client_ca, or certificates that anybody made would count"
+        )
+    return _path(given["tls_principals"])
 
 
 def _host(value: str, may_be_open: bool) -> str:

@@ -1,4 +1,4 @@
-"""From a credential to who calls."""
+"""From what a call shows to who calls."""
 
 import hashlib
 import hmac
@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from stardag_server.auth.credentials import Credentials
 from stardag_server.auth.keys import KeyText
 from stardag_server.auth.principal import Principal
 from stardag_server.domain.refusals import CredentialInvalid, CredentialMissing
@@ -30,6 +31,14 @@ class TokenVerifier(Protocol):
         ...
 
 
+class CertificateVerifier(Protocol):
+    """Knows programs by the certificates that they connect with."""
+
+    async def principal(self, names: Sequence[str]) -> Principal:
+        """Return who has these names. Raises CredentialMissing if nobody, CredentialInvalid."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class _Seen:
     principal: Principal
@@ -39,7 +48,8 @@ class _Seen:
 class Authenticator:
     """Knows callers by their credential: the local token, a key, or the token of an issuer.
 
-    A credential that was good is not looked up again for 15 s, but for its expiry.
+    Only who sends none is known by the certificate of the connection. A credential that was good
+    is not looked up again for 15 s, but for its expiry.
     """
 
     def __init__(
@@ -48,23 +58,28 @@ class Authenticator:
         local: Principal,
         keys: Keys,
         pepper: str,
+        *,
         verifier: TokenVerifier | None = None,
+        certificates: CertificateVerifier | None = None,
     ) -> None:
         self._token = token.encode()
         self._local = local
         self._keys = keys
         self._pepper = pepper
         self._verifier = verifier
+        self._certificates = certificates
         # By digest, so that what a dump of the memory shows is no credential.
         self._seen: OrderedDict[bytes, _Seen] = OrderedDict()
 
-    async def authenticate(self, authorization: Sequence[str | bytes]) -> Principal:
-        """Return who calls, given the values of the call's `authorization` metadata.
+    async def authenticate(self, shown: Credentials) -> Principal:
+        """Return who makes a call that shows these.
 
         Raises CredentialMissing if there is none, CredentialInvalid if it is not one that
         works, and StorageUnavailable if that can't be found out.
         """
-        credential = _credential(authorization)
+        if not shown.authorization and shown.certificate_names and self._certificates is not None:
+            return await self._certificates.principal(shown.certificate_names)
+        credential = _credential(shown.authorization)
         # Takes the same time whatever the credential is.
         if hmac.compare_digest(credential, self._token):
             return self._local

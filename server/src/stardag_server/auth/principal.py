@@ -29,6 +29,12 @@ def let_in(principal: Principal) -> None:
     _current.set(principal)
 
 
+def callers_workspace() -> int | None:
+    """Return the key of the caller's workspace; None where no call is being served."""
+    principal = _current.get(None)
+    return None if principal is None else principal.workspace
+
+
 def caller() -> Principal:
     """Return the caller of the call that is being served."""
     return _current.get()

@@ -5,13 +5,14 @@ import logging
 import os
 import shlex
 import signal
-import sys
+import socket
 from pathlib import Path
 
 from stardag_server import log, settings, tracing
 from stardag_server.garbage import collect_seldom
 from stardag_server.serving import Ports, serving
 from stardag_server.settings import Settings
+from stardag_server.transport.tls import TlsFiles
 
 _log = logging.getLogger(__name__)
 
@@ -41,6 +42,7 @@ def serve(
     tls_certificate: Path | None = None,
     tls_key: Path | None = None,
     tls_client_ca: Path | None = None,
+    tls_principals: Path | None = None,
     insecure_plaintext: bool | None = None,
 ) -> int:
     """Serve until SIGTERM or SIGINT; the database is migrated first.
@@ -96,6 +98,8 @@ def serve(
         PEM file of the certificate's key, without a password.
     tls_client_ca
         PEM file of the CA; clients must then have a certificate of it, beside their credential.
+    tls_principals
+        TOML file that says who the owners of such certificates are; they need no other credential.
     insecure_plaintext
         Listen off loopback without TLS: whoever is on the way reads all, credentials too. For a
         proxy with TLS in front of the server, on a network where nobody else is.
@@ -123,23 +127,36 @@ async def _serve(loaded: Settings) -> None:
         _log.info(line)
     collect_seldom()
     async with serving(loaded) as ports:
-        _greet(loaded, ports)
+        print("\n".join(greeting(loaded, ports)), flush=True)
         await stopping.wait()
         _log.info("stopping")
 
 
-def _greet(loaded: Settings, ports: Ports) -> None:
-    address = _address(loaded.host, ports.grpc)
-    if loaded.tls_certificate is not None:
-        address = f"https://{address}"
-    print(f"listening on {address}")
-    print(f"to track builds here: export STARDAG_SERVER={shlex.quote(address)}")
+def greeting(loaded: Settings, ports: Ports) -> list[str]:
+    """Return the lines that tell where the server is, and how a client gets there."""
+    files = TlsFiles.of(loaded)
+    scheme = "" if files is None else "https://"
+    server = f"{scheme}{_address(_reached_at(loaded.host, files), ports.grpc)}"
+    if loaded.insecure_plaintext and files is None:
+        server = "https://<the proxy with TLS>"
+    lines = [
+        f"listening on {scheme}{_address(loaded.host, ports.grpc)}",
+        f"to track builds here: export STARDAG_SERVER={shlex.quote(server)}",
+    ]
     if loaded.token_file != settings.default_token_file():
         file = shlex.quote(str(loaded.token_file))
-        print(f"                      export STARDAG_TOKEN_FILE={file}")
+        lines.append(f"                      export STARDAG_TOKEN_FILE={file}")
     if ports.http is not None:
-        print(f"metrics and health:   http://{_address(loaded.http_host, ports.http)}/metrics")
-    sys.stdout.flush()
+        http = _address(_reached_at(loaded.http_host, None), ports.http)
+        lines.append(f"metrics and health:   http://{http}/metrics")
+    return lines
+
+
+def _reached_at(host: str, files: TlsFiles | None) -> str:
+    """Return what clients may call the host: for "all addresses", a name of the certificate."""
+    if host not in ("0.0.0.0", "::"):
+        return host
+    return (files and files.server_name()) or socket.gethostname()
 
 
 def _address(host: str, port: int) -> str:

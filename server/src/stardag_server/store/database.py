@@ -4,7 +4,7 @@ import contextlib
 import functools
 import sqlite3
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from typing import Any
 
 import asyncpg
@@ -46,6 +46,13 @@ _PASSING_TEXTS = (
     "attempt to write a readonly database",
 )
 
+READER = "stardag_reader"
+"""The role under which PostgreSQL shows a read the rows of one workspace alone."""
+_AS_READER = sa.text(
+    f"SELECT set_config('role', '{READER}', true),"
+    " set_config('stardag.workspace', :workspace, true)"
+)
+
 # The trees in which the drivers raise.
 _FAULTS = (OSError, DBAPIError, PoolTimeout, asyncpg.PostgresError, asyncpg.InterfaceError)
 
@@ -56,9 +63,13 @@ class Database:
     Both kinds of transaction raise StorageUnavailable when the database does
     not answer, which passes; a later call connects anew by itself. A restart of
     the database shows so at most once for each connection that was in use just before.
+
+    `reader` returns the key of the workspace for which there is something to read now, None
+    if it is for the server itself.
     """
 
-    def __init__(self, url: sa.URL) -> None:
+    def __init__(self, url: sa.URL, reader: Callable[[], int | None] = lambda: None) -> None:
+        self._reading_for = reader
         self.postgres = url.get_backend_name() == "postgresql"
         self.insert = postgresql.insert if self.postgres else sqlite.insert
         """Makes an INSERT that can say what to do where there is such a row."""
@@ -80,8 +91,22 @@ class Database:
         return _transaction(self._writer.begin())
 
     def read(self) -> contextlib.AbstractAsyncContextManager[AsyncConnection]:
-        """Open a transaction to read in."""
+        """Open a transaction to read in, for a workspace or for the server itself.
+
+        For a workspace, PostgreSQL shows no row of another one, whatever is asked.
+        """
+        workspace = self._reading_for() if self.postgres else None
+        return self.read_all() if workspace is None else self._read_for(workspace)
+
+    def read_all(self) -> contextlib.AbstractAsyncContextManager[AsyncConnection]:
+        """Open a transaction to read in what is not of one workspace."""
         return _transaction(self._reader.connect())
+
+    @contextlib.asynccontextmanager
+    async def _read_for(self, workspace: int) -> AsyncGenerator[AsyncConnection]:
+        async with self.read_all() as connection:
+            await connection.execute(_AS_READER, {"workspace": str(workspace)})
+            yield connection
 
     async def close(self) -> None:
         """Close all connections."""

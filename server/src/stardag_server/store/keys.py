@@ -52,7 +52,7 @@ class Keys:
 
     async def find(self, key_id: str) -> StoredKey | None:
         """Return the key with this id, of whatever workspace, and note that it was used."""
-        async with self._database.read() as connection:
+        async with self._database.read_all() as connection:
             query = (
                 sa.select(ApiKey, Workspace.name, clock(connection).label("now"))
                 .join(Workspace, Workspace.id == ApiKey.workspace_id)

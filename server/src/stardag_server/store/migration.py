@@ -11,6 +11,7 @@ from sqlalchemy.exc import DBAPIError
 
 import stardag_server
 from stardag_server.store.database import DEADLOCK_SQLSTATES, Database, sqlstate
+from stardag_server.store.readers import ensure_reader
 
 _LOCK = 0x5354_4152_0001
 _TRIES = 10
@@ -36,7 +37,7 @@ def scripts() -> Path:
 async def migrate(url: sa.URL) -> str:
     """Bring the database to the newest schema and return its revision; make the file of SQLite.
 
-    Any number of processes may do so at once. Raises DatabaseNewer, and
+    Any number of processes may do so at once. Raises DatabaseNewer, ReaderMissing, and
     StorageUnavailable if the database does not answer; then nothing is changed.
     """
     if url.get_backend_name() == "sqlite":
@@ -89,4 +90,7 @@ def _upgrade(connection: sa.Connection) -> str:
     assert head is not None, "there is at least one migration"
     if current != head:
         alembic.command.upgrade(config, "head")
+    if connection.dialect.name == "postgresql":
+        # Roles are of a cluster: a database that was restored elsewhere comes without.
+        ensure_reader(connection)
     return head

@@ -165,7 +165,7 @@ class Retention:
 
     async def _oldest_kept(self, expired: Sequence[int]) -> int:
         """Return when the first build was made, of any workspace, that is not expired; or now."""
-        async with self._database.read() as connection:
+        async with self._database.read_all() as connection:
             oldest = sa.select(sa.func.min(Build.create_time)).where(
                 ~self._bulk.among(Build.id, expired)
             )

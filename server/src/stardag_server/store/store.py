@@ -1,6 +1,6 @@
 """The store: streams opened, batches committed, and all that is read."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -63,11 +63,11 @@ class Store:
 
     Every method raises StorageUnavailable while the database does not answer.
     As many commits as it has `writers` may run at once; other processes may
-    commit as well.
+    commit as well. What is read is of the workspace that `reader` returns, if it returns one.
     """
 
-    def __init__(self, url: sa.URL) -> None:
-        self._database = Database(url)
+    def __init__(self, url: sa.URL, reader: Callable[[], int | None] = lambda: None) -> None:
+        self._database = Database(url, reader)
         self._bulk: Bulk = PostgresBulk() if self._database.postgres else SqliteBulk()
         self.writers = 2 if self._database.postgres else 1
         """Number of commits that gain by running at once."""
@@ -90,7 +90,7 @@ class Store:
 
     async def info(self) -> StoreInfo:
         """Return what database this is, and its clock."""
-        async with self._database.read() as connection:
+        async with self._database.read_all() as connection:
             now = (await connection.execute(sa.select(clock(connection)))).scalar_one()
             revision = await connection.execute(sa.text("SELECT version_num FROM alembic_version"))
             return StoreInfo(connection.dialect.name, revision.scalar_one(), now)

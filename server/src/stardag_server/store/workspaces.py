@@ -42,7 +42,7 @@ class Workspaces:
 
     async def named(self, name: str) -> int:
         """Return the key of the workspace with this name. Raises WorkspaceNotFound."""
-        async with self._database.read() as connection:
+        async with self._database.read_all() as connection:
             return await named_workspace(connection, name)
 
     async def get(self, key: int) -> AnyRow:
@@ -74,7 +74,7 @@ class Workspaces:
         if after is not None:
             last = sa.select(Workspace.name).where(Workspace.id == after).scalar_subquery()
             query = query.where(Workspace.name > last)
-        async with self._database.read() as connection:
+        async with self._database.read_all() as connection:
             return (await connection.execute(query)).all()
 
     async def policies(
@@ -84,7 +84,7 @@ class Workspaces:
         query = sa.select(Workspace.id, Workspace.retention).order_by(Workspace.id)
         if only is not None:
             query = query.where(Workspace.id == only)
-        async with self._database.read() as connection:
+        async with self._database.read_all() as connection:
             rows = (await connection.execute(query)).all()
         return [(row.id, retention_that_holds(row.retention, default)) for row in rows]
 
@@ -95,7 +95,7 @@ class Workspaces:
     async def limits(self) -> dict[int, WorkspaceLimits]:
         """Return the limits that hold for each workspace, by key."""
         query = sa.select(Workspace.id, Workspace.limits)
-        async with self._database.read() as connection:
+        async with self._database.read_all() as connection:
             rows = (await connection.execute(query)).all()
         return {row.id: limits_that_hold(row.limits) for row in rows}
 

@@ -20,22 +20,29 @@ from google.protobuf.message import DecodeError
 from grpc.aio import ServerInterceptor, ServicerContext
 from grpc_status import rpc_status
 
+from stardag_server.auth.credentials import Credentials
 from stardag_server.domain.refusals import Refusal, RequestInvalid
 from stardag_server.metrics import Metrics
 from stardag_server.transport.observed import ObservedCall
-from stardag_server.transport.open_calls import Authorization, OpenCalls
+from stardag_server.transport.open_calls import OpenCalls
 from stardag_server.transport.status import fault_status, refusal_status
 
 _log = logging.getLogger(__name__)
 
 
-Admit = Callable[[grpc.HandlerCallDetails], Awaitable[None]]
+Admit = Callable[[str, Credentials], Awaitable[None]]
 
 
-def authorization(details: grpc.HandlerCallDetails) -> Authorization:
-    """Return the values of a call's `authorization` metadata."""
+def credentials(
+    details: grpc.HandlerCallDetails, context: ServicerContext[Any, Any]
+) -> Credentials:
+    """Return what a call shows: a credential, or else the names in its client's certificate."""
     metadata: Any = details.invocation_metadata or ()
-    return tuple(value for key, value in metadata if key == "authorization")
+    if authorization := tuple(value for key, value in metadata if key == "authorization"):
+        return Credentials(authorization)
+    proven = context.auth_context()
+    names = (*proven.get("peer_uri", ()), *proven.get("x509_common_name", ()))
+    return Credentials((), tuple(name.decode("utf-8", "replace") for name in names))
 
 
 @dataclass(frozen=True)
@@ -46,8 +53,8 @@ class _Unparsable:
 class Boundary(ServerInterceptor):
     """Lets a call in or not, and turns what it raises into a status with details.
 
-    `admit` raises the Refusal of a call that may not be made. `open_calls` ends streams whose
-    credential does not work any more.
+    `admit` is given a method and raises the Refusal of a call that may not be made. `open_calls`
+    ends streams whose credential does not work any more.
     """
 
     def __init__(self, admit: Admit, open_calls: OpenCalls, metrics: Metrics) -> None:
@@ -126,7 +133,7 @@ class _Call:
     async def serve_one(self, request: Any, context: ServicerContext[Any, Any]) -> Any:
         with self._boundary.traffic.call(), self._observed:
             try:
-                await self._boundary.admit(self._details)
+                await self._admit(context)
                 return await self._behaviour(_parsed(request), context)
             # Nothing of a fault may reach the client; see `_fail`.
             except Exception as error:
@@ -137,19 +144,24 @@ class _Call:
     ) -> AsyncIterator[Any]:
         with self._boundary.traffic.call(), self._observed:
             try:
-                await self._boundary.admit(self._details)
+                shown = await self._admit(context)
                 responses = self._behaviour(_parsed(request), context)
                 # grpc's own health service writes its responses by itself.
                 if inspect.isawaitable(responses):
                     await responses
                     return
-                with self._boundary.open_calls.open(authorization(self._details)):
+                with self._boundary.open_calls.open(shown):
                     async with contextlib.aclosing(responses):
                         async for response in responses:
                             yield response
             # As above.
             except Exception as error:
                 await self._fail(error, context)
+
+    async def _admit(self, context: ServicerContext[Any, Any]) -> Credentials:
+        shown = credentials(self._details, context)
+        await self._boundary.admit(self._details.method, shown)
+        return shown
 
     async def _fail(self, error: Exception, context: ServicerContext[Any, Any]) -> NoReturn:
         # The handler has aborted the call itself, as those of grpc's own services do.

@@ -8,14 +8,13 @@ import logging
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Generator
 
+from stardag_server.auth.credentials import Credentials
 from stardag_server.domain.refusals import CredentialInvalid, CredentialMissing, StorageUnavailable
 from stardag_server.repeating import repeatedly
 
 _log = logging.getLogger(__name__)
 
 _INTERVAL = 10.0
-
-Authorization = tuple[str | bytes, ...]
 
 
 class OpenCalls:
@@ -24,20 +23,20 @@ class OpenCalls:
     `check` raises CredentialInvalid for one that does not work any more.
     """
 
-    def __init__(self, check: Callable[[Authorization], Awaitable[object]]) -> None:
+    def __init__(self, check: Callable[[Credentials], Awaitable[object]]) -> None:
         self._check = check
-        self._calls: defaultdict[Authorization, set[asyncio.Task[object]]] = defaultdict(set)
+        self._calls: defaultdict[Credentials, set[asyncio.Task[object]]] = defaultdict(set)
         self._ended: set[asyncio.Task[object]] = set()
 
     @contextlib.contextmanager
-    def open(self, authorization: Authorization) -> Generator[None]:
+    def open(self, shown: Credentials) -> Generator[None]:
         """Let a stream go on during the block, unless its credential ends.
 
         Then what awaits within is cancelled, and the block raises CredentialInvalid.
         """
         task: asyncio.Task[object] | None = asyncio.current_task()
         assert task is not None
-        self._calls[authorization].add(task)
+        self._calls[shown].add(task)
         try:
             yield
         except asyncio.CancelledError:
@@ -47,9 +46,9 @@ class OpenCalls:
             raise
         finally:
             self._ended.discard(task)
-            self._calls[authorization].discard(task)
-            if not self._calls[authorization]:
-                del self._calls[authorization]
+            self._calls[shown].discard(task)
+            if not self._calls[shown]:
+                del self._calls[shown]
 
     async def run(self) -> None:
         """Look at the credentials of all streams every ten seconds, until cancelled."""
@@ -57,11 +56,11 @@ class OpenCalls:
 
     async def look(self) -> None:
         """End the streams whose credentials do not work any more. Raises StorageUnavailable."""
-        for authorization in [*self._calls]:
+        for shown in [*self._calls]:
             try:
-                await self._check(authorization)
+                await self._check(shown)
             except (CredentialInvalid, CredentialMissing):
-                for task in [*self._calls.get(authorization, ())]:
+                for task in [*self._calls.get(shown, ())]:
                     self._ended.add(task)
                     task.cancel()
             except StorageUnavailable:

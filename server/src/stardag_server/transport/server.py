@@ -14,12 +14,13 @@ from grpc_health.v1.health_pb2_grpc import add_HealthServicer_to_server
 from grpc_reflection.v1alpha import reflection
 
 from stardag_server.auth.authenticator import Authenticator
+from stardag_server.auth.credentials import Credentials
 from stardag_server.auth.principal import let_in
 from stardag_server.domain import scopes
 from stardag_server.domain.limits import MAX_MESSAGE_BYTES
 from stardag_server.domain.refusals import ScopeMissing
 from stardag_server.metrics import Metrics
-from stardag_server.transport.boundary import Boundary, authorization
+from stardag_server.transport.boundary import Boundary
 from stardag_server.transport.handlers import service_handler
 from stardag_server.transport.open_calls import OpenCalls
 from stardag_server.transport.tls import TlsFiles
@@ -73,12 +74,12 @@ class GrpcServer:
         reflect: bool,
         metrics: Metrics,
     ) -> None:
-        async def admit(details: grpc.HandlerCallDetails) -> None:
-            if details.method in OPEN_METHODS:
+        async def admit(method: str, shown: Credentials) -> None:
+            if method in OPEN_METHODS:
                 return
-            principal = await authenticator.authenticate(authorization(details))
-            if not scopes.allows(principal.scopes, details.method):
-                raise ScopeMissing(scopes.wanted(details.method))
+            principal = await authenticator.authenticate(shown)
+            if not scopes.allows(principal.scopes, method):
+                raise ScopeMissing(scopes.wanted(method))
             count_call(principal.workspace)
             let_in(principal)
 

@@ -1,12 +1,22 @@
-"""TLS: the files of the certificate, checked before anything listens."""
+"""TLS: the files of the certificate, checked before anything listens and when they change."""
 
 from __future__ import annotations
 
+import datetime
+import logging
 import ssl
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import grpc
+from cryptography import x509
+
+from stardag_server.settings import Settings
+
+_log = logging.getLogger(__name__)
+
+Mark = tuple[int, int, int] | None
 
 
 class CertificateUnusable(Exception):
@@ -21,12 +31,29 @@ class TlsFiles:
     key: Path
     client_ca: Path | None = None
 
-    def credentials(self) -> grpc.ServerCredentials:
-        """Return what a port is opened with.
+    @classmethod
+    def of(cls, loaded: Settings) -> TlsFiles | None:
+        """Return the files that the settings name, None if they name none."""
+        if loaded.tls_certificate is None or loaded.tls_key is None:
+            return None
+        return cls(loaded.tls_certificate, loaded.tls_key, loaded.tls_client_ca)
 
-        With a CA of clients, only those with a certificate of it get a connection.
-        Raises CertificateUnusable if a file is missing, unreadable or does not fit.
+    def credentials(self) -> grpc.ServerCredentials:
+        """Return what a port is opened with: each connection gets what the files have by then.
+
+        With a CA of clients, only those with a certificate of it get a connection. Raises
+        CertificateUnusable if a file is missing, unreadable or does not fit. Should one become
+        so later, the log says why, and what was there before goes on to be used.
         """
+        renewal = _Renewal(self)
+        # May be None for no change, which the types do not know.
+        fetch: Any = renewal.fetch
+        return grpc.dynamic_ssl_server_credentials(
+            renewal.first, fetch, require_client_authentication=self.client_ca is not None
+        )
+
+    def load(self) -> grpc.ServerCertificateConfiguration:
+        """Return what the files have now. Raises CertificateUnusable."""
         certificate = _read(self.certificate, "tls_certificate")
         key = _read(self.key, "tls_key")
         ca = None if self.client_ca is None else _read(self.client_ca, "tls_client_ca")
@@ -47,9 +74,48 @@ class TlsFiles:
                 raise CertificateUnusable(
                     f"tls_client_ca {self.client_ca}: holds no certificate in PEM"
                 ) from None
-        return grpc.ssl_server_credentials(
-            [(key, certificate)], root_certificates=ca, require_client_auth=ca is not None
-        )
+        self._check_time(certificate)
+        return grpc.ssl_server_certificate_configuration([(key, certificate)], ca)
+
+    def marks(self) -> tuple[Mark, ...]:
+        """Return what changes when a file does."""
+        return tuple(_mark(file) for file in (self.certificate, self.key, self.client_ca) if file)
+
+    def server_name(self) -> str | None:
+        """Return a name that the certificate is for, so that clients take it; None for none."""
+        return next(iter(_names(self.certificate.read_bytes())), None)
+
+    def _check_time(self, certificate: bytes) -> None:
+        until = x509.load_pem_x509_certificate(certificate).not_valid_after_utc
+        if until < datetime.datetime.now(datetime.UTC):
+            raise CertificateUnusable(
+                f"tls_certificate {self.certificate}: expired on {until:%Y-%m-%d %H:%M} UTC;"
+                " no client would take it: put a renewed one in its place"
+            )
+        _log.info("the certificate %s is good until %s", self.certificate, until.isoformat())
+
+
+class _Renewal:
+    """Takes files that have changed since they were last looked at."""
+
+    def __init__(self, files: TlsFiles) -> None:
+        self._files = files
+        # Before they are read: what changes meanwhile is then seen.
+        self._seen = files.marks()
+        self.first = files.load()
+
+    def fetch(self) -> grpc.ServerCertificateConfiguration | None:
+        """Return what the next connections are to get; None for what the last one got."""
+        marks = self._files.marks()
+        if marks == self._seen:
+            return None
+        self._seen = marks
+        try:
+            return self._files.load()
+        except CertificateUnusable as error:
+            # Such as a new certificate whose key is still to be written.
+            _log.warning("going on with the certificate as it was: %s", error)
+            return None
 
 
 def _read(file: Path, setting: str) -> bytes:
@@ -59,3 +125,21 @@ def _read(file: Path, setting: str) -> bytes:
         raise CertificateUnusable(
             f"{setting} {file}: {error.strerror}; give a PEM file that the server may read"
         ) from None
+
+
+def _mark(file: Path) -> Mark:
+    try:
+        found = file.stat()
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_ino, found.st_size
+
+
+def _names(certificate: bytes) -> list[str]:
+    extensions = x509.load_pem_x509_certificate(certificate).extensions
+    try:
+        names = extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except x509.ExtensionNotFound:
+        return []
+    hosts = [name for name in names.get_values_for_type(x509.DNSName) if "*" not in name]
+    return hosts + [str(address) for address in names.get_values_for_type(x509.IPAddress)]
