@@ -186,6 +186,7 @@ async def test_tasks_are_ordered_by_what_is_at_a_path_in_their_parameters(client
 async def test_a_bad_filter_and_a_bad_order_say_where_and_what(client: Client):
     for request, reason, told in (
         (ListTasksRequest(filter="a ="), "FILTER_INVALID", {"position": "3"}),
+        (ListTasksRequest(filter="failure.kind = X"), "FILTER_INVALID", {"position": "0"}),
         (ListTasksRequest(order_by="params"), "ORDER_INVALID", {"field": "params"}),
         (ListTasksRequest(order_by="params.x asc"), "ORDER_INVALID", {"field": "params.x asc"}),
         (ListTasksRequest(order_by="params.<name>"), "ORDER_INVALID", {"field": "params.<name>"}),

@@ -1,7 +1,6 @@
 """`stardag-server keys`: keys, made on the server's own machine. The first one has to be."""
 
 import asyncio
-import os
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,10 +9,9 @@ from typing import Annotated, Literal, TypeVar
 import cyclopts
 
 from stardag.v1.auth_pb2 import Scope
-from stardag_server import log, settings
 from stardag_server.auth.issuing import Issuing
 from stardag_server.auth.secret_file import ensure_secret
-from stardag_server.commands.opened import WorkspaceName, opened_store
+from stardag_server.commands.opened import WorkspaceName, command_settings, opened_store
 from stardag_server.store.queries import AnyRow
 from stardag_server.store.store import DEFAULT_WORKSPACE
 
@@ -109,8 +107,8 @@ def _run(
     data_dir: Path | None,
     database_url: str | None,
 ) -> _Result:
-    loaded = settings.load({"data_dir": data_dir, "database_url": database_url}, os.environ)
-    log.set_up("warning")
+    # What is printed is to be read by programs, and logs are of no interest beside it.
+    loaded = command_settings(data_dir, database_url, log_level="warning")
 
     async def run() -> _Result:
         async with opened_store(loaded) as store:

@@ -206,7 +206,8 @@ def _resolve(
             name = ".".join(str(step) for step in steps[:length])
             if name in fields:
                 return name, tuple(steps[length:]), begin
-    raise FilterInvalid(f"there is no field {tokens[0]!s}", begin, ", ".join(sorted(fields)))
+    named = ".".join(str(step) for step in steps[:2])
+    raise FilterInvalid(f"there is no field {named}", begin, ", ".join(sorted(fields)))
 
 
 def _step(token: Token) -> Step:
