@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 import uuid
+from contextlib import nullcontext
 
 import pytest
 from hypothesis import given
@@ -108,6 +109,18 @@ def test_a_definition_whose_identity_shows_a_secret_is_withheld() -> None:
     task = Step(7, params={"password": "hunter2"})
     with pytest.raises(ValueError, match="SecretStr"):
         events.definition(task, [])
+
+
+@pytest.mark.parametrize(("levels", "is_taken"), [(63, True), (64, False)])
+def test_a_definition_nested_deeper_than_the_contract_allows_is_withheld(
+    levels: int, is_taken: bool
+) -> None:
+    value: object = "[" * 100  # brackets in a text are none
+    for _ in range(levels):
+        value = [value]
+    task = Step(7, params={"x": value})
+    with nullcontext() if is_taken else pytest.raises(ValueError, match="more than 64 levels"):
+        assert events.definition(task, [])
 
 
 def test_a_masked_secret_does_not_keep_a_definition_back() -> None:

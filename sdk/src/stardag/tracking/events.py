@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import os
+import re
 import time
 import traceback
 from typing import TYPE_CHECKING
@@ -57,7 +58,7 @@ ENDS = frozenset(
 _NAME, _VERSION, _URI = 255, 64, 2048
 _MESSAGE, _STACK_TRACE, _DESCRIPTION = 4 << 10, 32 << 10, 4 << 10
 _PROGRESS = 1024
-_JSON = 256 << 10
+_JSON, _JSON_DEPTH = 256 << 10, 64
 _MANY = 10_000
 _LABELS, _LABEL_KEY, _LABEL_VALUE = 32, 63, 255
 
@@ -127,11 +128,15 @@ def definition(task: ObservedTask, dependencies: Sequence[ObservedTask]) -> byte
     recorded by its id alone. A parameter declared as `SecretStr` is masked in it already,
     and does not have this effect.
 
-    Raises `ValueError` for that reason, or if the parameters are over the contract's limit.
+    Raises `ValueError` for that reason, or if the parameters are over the contract's limits.
     """
     identity, params = task.identity_and_params_json()
     if len(identity) > _JSON or len(params) > _JSON:
         raise ValueError(f"the parameters of {task.get_name()} take more than {_JSON >> 10} KiB")
+    if _depth(identity) > _JSON_DEPTH:
+        raise ValueError(
+            f"the parameters of {task.get_name()} are nested more than {_JSON_DEPTH} levels deep"
+        )
     if redact(identity) != identity:
         raise ValueError(
             f"a parameter of {task.get_name()} looks like a secret in plain text, so none is "
@@ -146,6 +151,23 @@ def definition(task: ObservedTask, dependencies: Sequence[ObservedTask]) -> byte
         wire.text(8, redact_uri(task.output_uri() or "")[:_URI]),
     ]
     return wire.message(12, b"".join(body))
+
+
+def _depth(text: str) -> int:
+    """Return how many lists and objects of a JSON text are in one another, at most."""
+    if text.count("{") + text.count("[") <= _JSON_DEPTH:
+        return 0  # as of nearly all
+    depth = deepest = 0
+    for token in _STRING_OR_BRACKET.finditer(text):
+        if token[0] in "[{":
+            depth += 1
+            deepest = max(deepest, depth)
+        elif token[0] in "]}":
+            depth -= 1
+    return deepest
+
+
+_STRING_OR_BRACKET = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}]')
 
 
 @functools.lru_cache(maxsize=1024)
