@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from stardag._readable import one_line
-from stardag.cli import cells, graph, output, rows
+from stardag.cli import cells, graph, output, rows, tables
 from stardag.telemetry.ids import attempt_span_id
 from stardag.v1.build_pb2 import BuildStatus
 from stardag.v1.build_service_pb2 import (
@@ -98,7 +98,7 @@ class BuildReport:
         by_id = {state.task_id: state for state in self.states}
         example = by_id.get(group.example_task_id)
         told = [_named(by_id[i]) for i in group.failed_task_ids[:_MOST_NAMED] if i in by_id]
-        table = _grid()
+        table = tables.facts()
         table.add_row("tasks", _some(told, group.failed_task_count))
         if group.blocked_task_count:
             kept = [_named(task) for task in self.held_up.get(group.fingerprint, ())]
@@ -126,7 +126,7 @@ class BuildReport:
         for cause, why in _WAITS.items():
             tasks = [task for task in self.waiting if task.cause == cause]
             if tasks:
-                table = _grid()
+                table = tables.facts()
                 named = _some([_named(task) for task in tasks[:_MOST_NAMED]], len(tasks))
                 table.add_row("tasks", named)
                 held = {task.lease_build_id for task in tasks if task.lease_build_id}
@@ -190,7 +190,7 @@ def headline(build: Build) -> Text:
 
 def facts(build: Build, trace_url: str | None = None) -> Table:
     """Return what there is to say of one build; its trace is where `trace_url` says, if it does."""
-    table = _grid()
+    table = tables.facts()
     labels = ", ".join(f"{key}={value}" for key, value in sorted(build.labels.items()))
     told = {
         "description": cells.block(build.description),
@@ -221,13 +221,6 @@ def trace_of(build: Build, trace_url: str | None) -> str:
 def _blocked(client: Client, build_id: str, most: int, cause: str = "") -> Sequence[BlockedTask]:
     request = ListBlockedTasksRequest(build_id=build_id, root_cause_task_id=cause, page_size=most)
     return client.builds.ListBlockedTasks(request).tasks
-
-
-def _grid() -> Table:
-    table = Table.grid(padding=(0, 2, 0, 0))
-    table.add_column(style="dim", no_wrap=True)
-    table.add_column(overflow="fold")
-    return table
 
 
 def _named(task: TaskState | BlockedTask) -> str:

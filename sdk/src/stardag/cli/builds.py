@@ -66,13 +66,14 @@ def list_builds(
         order_by=order_by,
     )
     with connect(get_config()) as client:
-        found = rows.first(client.builds.ListBuilds, request, "builds", limit)
+        found, more = rows.first(client.builds.ListBuilds, request, "builds", limit)
     if json:
         output.print_json([output.as_dict(build) for build in found])
     elif found:
         output.console().print(tables.builds(found, wide=output.is_wide()))
     else:
         output.note("there is no such build" if wanted or status else "there are no builds yet")
+    rows.tell_cut(len(found), more)
 
 
 @builds.command
@@ -115,8 +116,9 @@ def show(
         if json:
             output.print_json(build_report.as_json(client, request))
         elif status or filter:
-            found = rows.first(client.builds.ListTaskStates, request, "task_states", limit)
+            found, more = rows.first(client.builds.ListTaskStates, request, "task_states", limit)
             console.print(tables.task_states(found, wide=output.is_wide()))
+            rows.tell_cut(len(found), more)
         else:
             console.print(build_report.read(client, build_id, config.tracking.trace_url))
 
@@ -152,7 +154,7 @@ def compare(base: BuildRef, build: BuildRef, *, limit: Limit = 50, json: Json = 
     json
         Print a JSON object with both builds, counts and changes.
     """
-    from stardag.cli import comparison, ids, output
+    from stardag.cli import comparison, ids, output, rows
     from stardag.client import connect
     from stardag.config import get_config
 
@@ -163,6 +165,7 @@ def compare(base: BuildRef, build: BuildRef, *, limit: Limit = 50, json: Json = 
         output.print_json(found.as_json())
     else:
         output.console().print(found)
+    rows.tell_cut(len(found.changes), found.more)
 
 
 @builds.command

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from rich.table import Table
 from rich.text import Text
 
-from stardag.cli import cells, output, rows
+from stardag.cli import cells, output, rows, tables
 from stardag.v1.build_service_pb2 import CompareBuildsRequest, CompareBuildsResponse, TaskChangeKind
 
 if TYPE_CHECKING:
@@ -35,6 +35,8 @@ class Comparison:
     """The first page, which has the builds and all counts."""
     changes: Sequence[TaskChange]
     """What differs in status, or is in one build only."""
+    more: bool = False
+    """Whether there are more changes than these."""
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """Draw both builds, the counts, and the changes in a table."""
@@ -56,7 +58,7 @@ class Comparison:
             yield self._table(options.max_width >= output.WIDE)
 
     def _table(self, wide: bool) -> Table:
-        table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+        table = tables.rows()
         for column in ("", "TASK", "ID", "BASE", "BUILD"):
             table.add_column(column, no_wrap=column != "TASK")
         states = [c.state if c.HasField("state") else c.base_state for c in self.changes]
@@ -93,5 +95,7 @@ def read(client: Client, base_id: str, build_id: str, limit: int | None) -> Comp
     request.kinds.extend(kind for kind in _WORDS if kind != TaskChangeKind.TASK_CHANGE_KIND_SAME)
     request.page_size = 0
     if limit is not None:
-        return Comparison(first, rows.first(client.builds.CompareBuilds, request, "changes", limit))
+        return Comparison(
+            first, *rows.first(client.builds.CompareBuilds, request, "changes", limit)
+        )
     return Comparison(first, list(rows.rows(client.builds.CompareBuilds, request, "changes")))

@@ -80,10 +80,12 @@ def tops(nodes: Sequence[Node]) -> list[int]:
     return [n for n in range(len(nodes)) if n not in needed] or [0][: len(nodes)]
 
 
-def drawn(nodes: Sequence[Node], roots: Iterable[int], width: int) -> Iterator[Text]:
+def drawn(
+    nodes: Sequence[Node], roots: Iterable[int], width: int, *, known: int = 0
+) -> Iterator[Text]:
     """Yield the lines of a tree, none wider than `width`, and at most `MOST_LINES` and one.
 
-    The last says how many nodes are not drawn, if any.
+    The last says how many nodes are not drawn, if any; `known` nodes need not be.
     """
     deepest = max(1, (width - _LABEL) // _STEP)
     length = cells.id_lengths([n.task_id for n in nodes if n.task_id], wide=False)
@@ -102,8 +104,8 @@ def drawn(nodes: Sequence[Node], roots: Iterable[int], width: int) -> Iterator[T
         bends = ["├─ "] * (len(below) - 1) + ["└─ "]
         for child, bend in zip(reversed(below), reversed(bends), strict=False):
             stack.append((child, indent + bend, indent + ("│  " if bend == "├─ " else "   ")))
-    if len(seen) < len(nodes):
-        yield Text(f"… {len(nodes) - len(seen)} more are not drawn", style="dim")
+    if (missing := len(nodes) - known - len(seen)) > 0:
+        yield Text(f"… {missing} more are not drawn", style="dim")
 
 
 def _sorted(nodes: Sequence[Node], numbers: Iterable[int]) -> list[int]:

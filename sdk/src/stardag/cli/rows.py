@@ -24,10 +24,16 @@ def rows(call: Callable[[Any], Any], request: Any, field: str) -> Iterator[Any]:
         request.page_token = page.next_page_token
 
 
-def first(call: Callable[[Any], Any], request: Any, field: str, limit: int) -> list[Any]:
-    """Return the first `limit` rows; where there are more, say so on stderr."""
+def first(
+    call: Callable[[Any], Any], request: Any, field: str, limit: int
+) -> tuple[list[Any], bool]:
+    """Return the first `limit` rows, and whether there are more. Raises `ServerError`."""
     request.page_size = min(limit + 1, _PAGE)
     found = list(islice(rows(call, request, field), limit + 1))
-    if len(found) > limit:
-        output.note(f"there are more than these {limit}; --limit {limit * 5} shows more")
-    return found[:limit]
+    return found[:limit], len(found) > limit
+
+
+def tell_cut(shown: int, more: bool) -> None:
+    """Say on stderr that a list was cut, if there are `more` than those shown."""
+    if more:
+        output.note(f"there are more than these {shown}; --limit {shown * 5} shows more")

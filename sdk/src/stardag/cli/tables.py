@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 def builds(found: Sequence[Build], *, wide: bool = True) -> Table:
     """Return builds, one a line."""
-    table = _table()
+    table = rows()
     length = cells.id_lengths([build.build_id for build in found], wide=wide)
     for column in ("BUILD", "STATUS", "NAME", "STARTED"):
         table.add_column(column, no_wrap=column != "NAME")
@@ -45,7 +45,7 @@ def builds(found: Sequence[Build], *, wide: bool = True) -> Table:
 
 def task_states(found: Sequence[TaskState], *, wide: bool = True) -> Table:
     """Return what became of tasks in a build, one a line."""
-    table = _table()
+    table = rows()
     length = cells.id_lengths([state.task_id for state in found], wide=wide)
     for column in ("STATUS", "TASK", "ID"):
         table.add_column(column, no_wrap=column != "TASK")
@@ -62,9 +62,9 @@ def task_states(found: Sequence[TaskState], *, wide: bool = True) -> Table:
 
 def tasks(found: Sequence[Task], *, wide: bool = True) -> Table:
     """Return tasks with their latest states, one a line."""
-    table = _table()
+    table = rows()
     length = cells.id_lengths([task.task_id for task in found], wide=wide)
-    for column in ("TASK", "STATUS", "BUILT"):
+    for column in ("TASK", "STATUS", "ENDED"):
         table.add_column(column, no_wrap=True)
     table.add_column("NAME", max_width=60 if wide else 24)
     table.add_column("PARAMETERS")
@@ -83,7 +83,7 @@ def tasks(found: Sequence[Task], *, wide: bool = True) -> Table:
 
 def history(found: Sequence[TaskState], *, wide: bool = True) -> Table:
     """Return what became of one task in each of some builds, one a line."""
-    table = _table()
+    table = rows()
     length = cells.id_lengths([state.build_id for state in found], wide=wide)
     for column in ("BUILD", "STATUS", "STARTED"):
         table.add_column(column, no_wrap=True)
@@ -100,5 +100,14 @@ def history(found: Sequence[TaskState], *, wide: bool = True) -> Table:
     return table
 
 
-def _table() -> Table:
+def facts() -> Table:
+    """Return an empty table for names and what there is to say under each."""
+    table = Table.grid(padding=(0, 2, 0, 0))
+    table.add_column(style="dim", no_wrap=True)
+    table.add_column(overflow="fold")
+    return table
+
+
+def rows() -> Table:
+    """Return an empty table with a row a line."""
     return Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
