@@ -48,6 +48,8 @@ class ServerProcess:
             )
         assert self._process.stdout
         line = self._process.stdout.readline()
+        if not line:
+            self._reap()
         assert line.startswith("listening on "), (self.data_dir / "stderr.log").read_text()
         self.address = line.removeprefix("listening on ").strip()
         # The same port after a restart, so that clients find it again.

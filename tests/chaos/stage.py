@@ -98,6 +98,10 @@ class Builder:
         """Return what became of its appends, in their order."""
         return read_journal(self._journal)
 
+    def lost(self) -> int:
+        """Return how many events it could not keep."""
+        return sum(isinstance(record, Lost) for record in self.journal())
+
 
 class Stage:
     """Everything that takes part; runs while it is entered."""

@@ -7,33 +7,22 @@ from __future__ import annotations
 
 import os
 import random
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from own_postgres import OwnPostgres
+from support.waiting import until
 
 from .checks import findings
 from .disk import SmallDisk
 from .faults import Scene
+from .journal import Kept
 from .schedule import plan, run
 from .stage import Stage
 
 _SHORT_S, _LONG_S = 20.0, 80.0
 _LONG_RUNS = 20
 _FIRST_SEED = int(os.environ.get("CHAOS_SEED") or random.randrange(1 << 32))
-
-
-@pytest.fixture
-def disk(tmp_path: Path) -> Iterator[SmallDisk | None]:
-    """A small disk for the spools; None where a user may not mount one."""
-    try:
-        disk = SmallDisk(tmp_path / "state")
-    except PermissionError:
-        yield None
-        return
-    yield disk
-    disk.unmount()
 
 
 def endure(
@@ -46,7 +35,9 @@ def endure(
         run(Scene(stage, disk), strikes, seed, seconds)
         stage.settle()
         killed = sum(builder.killed for builder in stage.builders)
-        print(f"{len(stage.builders)} builders, {killed} of them killed")
+        events = sum(len(builder.journal()) for builder in stage.builders)
+        lost = sum(builder.lost() for builder in stage.builders)
+        print(f"{len(stage.builders)} builds, {killed} killed; {events} events, {lost} lost")
         assert findings(stage) == []
 
 
@@ -54,6 +45,22 @@ def test_what_breaks_for_a_while_costs_time_and_nothing_else(
     tmp_path: Path, postgres: OwnPostgres, disk: SmallDisk | None
 ) -> None:
     endure(int(os.environ.get("CHAOS_SEED", "1")), _SHORT_S, tmp_path, postgres, disk)
+
+
+def test_what_a_full_disk_took_is_said(
+    tmp_path: Path, postgres: OwnPostgres, disk: SmallDisk | None
+) -> None:
+    if disk is None:
+        pytest.skip("this user may not mount a disk that is small")
+    with Stage(tmp_path, postgres) as stage:
+        builder = stage.start_builder("whole", pace_s=0.1)
+        until(lambda: len(builder.journal()) > 30, "the builder to have begun")
+        disk.fill()
+        until(builder.lost, "the disk to be full")
+        disk.free()
+        stage.settle()
+        assert isinstance(builder.journal()[-1], Kept)
+        assert findings(stage) == []
 
 
 @pytest.mark.slow

@@ -1,9 +1,10 @@
-"""The checks see what they are for: processes that lose or double events do not pass."""
+"""The checks see what they are for: processes that lose, double or hide something do not pass."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from own_postgres import OwnPostgres
 from support.waiting import until
 
@@ -11,6 +12,7 @@ from stardag.tracking.delivery import read_delivery
 from stardag.tracking.spool import stream_directories
 
 from .checks import findings
+from .disk import SmallDisk
 from .stage import Stage
 
 
@@ -50,6 +52,21 @@ def test_the_checks_see_a_sender_that_forgets_on_send(
         stage.proxy.clear()
         stage.settle()
         assert "is not stored" in "; ".join(findings(stage))
+
+
+def test_the_checks_see_a_builder_that_hides_what_it_lost(
+    tmp_path: Path, postgres: OwnPostgres, disk: SmallDisk | None
+) -> None:
+    if disk is None:
+        pytest.skip("this user may not mount a disk that is small")
+    with Stage(tmp_path, postgres, plant="builder_that_hides_what_it_lost") as stage:
+        builder = stage.start_builder("whole", pace_s=0.1)
+        until(lambda: len(builder.journal()) > 30, "the builder to have begun")
+        disk.fill()
+        until(builder.lost, "the disk to be full")
+        disk.free()
+        stage.settle()
+        assert "were lost, and 0 are said to be" in "; ".join(findings(stage))
 
 
 def any_acknowledged(stage: Stage) -> bool:

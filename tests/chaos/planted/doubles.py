@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Double:
-    """What stands for a sender or a server that gets one thing wrong."""
+    """What stands for a process that gets one thing wrong."""
 
-    process: Literal["sender", "server"]
+    process: Literal["builder", "sender", "server"]
     wrong: dict[str, Callable[[Any], Any]]
     """What is put around which function, by its place."""
 
@@ -76,7 +76,19 @@ def _forget_on_send(send_batch: Any) -> Any:
     return sent
 
 
+def _say_nothing(_: Any) -> Any:
+    """Forget what could not be kept."""
+
+    def record_losses(self: Any, spool: Any) -> None:
+        self._lost.clear()
+
+    return record_losses
+
+
 DOUBLES = {
+    "builder_that_hides_what_it_lost": Double(
+        "builder", {"stardag.tracking.stream:EventStream._record_losses": _say_nothing}
+    ),
     "server_that_acknowledges_too_early": Double(
         "server", {"stardag_server.ingest:Ingest.submit": _acknowledge_early}
     ),
