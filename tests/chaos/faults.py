@@ -76,6 +76,21 @@ def the_sender_stands_still(scene: Scene, random: Random) -> Generator[None]:
     yield from _stand_still(scene.stage.senders())
 
 
+@fault("sender")
+def the_sender_is_told_to_stop(scene: Scene, random: Random) -> Generator[None]:
+    _signal(scene.stage.senders(), signal.SIGTERM)
+    yield
+
+
+@fault("sender")
+def somebody_syncs_and_is_killed(scene: Scene, random: Random) -> Generator[None]:
+    """Unless all is delivered before."""
+    syncing = scene.stage.start_sync()
+    yield
+    syncing.kill()
+    syncing.wait()
+
+
 @fault("service")
 def the_server_is_killed(scene: Scene, random: Random) -> Generator[None]:
     scene.stage.server.kill()

@@ -15,7 +15,7 @@ from support.waiting import until
 from stardag.tracking.address import parse_address
 from stardag.tracking.spool import stream_directories
 
-from ..conftest import Workplace
+from ..conftest import STARDAG, Workplace
 from .journal import Kept, Lost, read_journal
 from .proxy import Proxy
 
@@ -169,6 +169,16 @@ class Stage:
     def senders(self) -> list[int]:
         """Return the ids of the processes that deliver."""
         return self._place.senders()
+
+    def start_sync(self) -> subprocess.Popen[bytes]:
+        """Start the command that delivers in the foreground."""
+        return subprocess.Popen(
+            [str(STARDAG), "sync"],
+            env=self.settings(),
+            cwd=self.directory,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
 
     def start_builder(self, kind: str, *, pace_s: float = 0.02) -> Builder:
         """Start a builder that is tracked."""

@@ -20,7 +20,7 @@ from .journal import Kept
 from .schedule import plan, run
 from .stage import Stage
 
-_SHORT_S, _LONG_S = 20.0, 80.0
+_SHORT_S, _LONG_S = 15.0, 80.0
 _LONG_RUNS = 20
 _FIRST_SEED = int(os.environ.get("CHAOS_SEED") or random.randrange(1 << 32))
 
