@@ -23,6 +23,8 @@ class OwnPostgres:
         self._folder = Path(tempfile.mkdtemp(prefix="stardag-own-pg-"))
         self._folder.chmod(0o755)
         self.start()
+        # What the tests kill are processes, never the machine.
+        self.execute("ALTER SYSTEM SET fsync = off; SELECT pg_reload_conf();")
 
     def start(self) -> None:
         """Start it, at the address it had."""
