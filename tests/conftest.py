@@ -76,11 +76,12 @@ class Workplace:
         shutil.rmtree(self.directory / "targets")
 
     def end_senders(self) -> None:
-        for pid in self._senders():
+        for pid in self.senders():
             os.kill(pid, signal.SIGTERM)
-        until(lambda: not self._senders(), "the senders to end")
+        until(lambda: not self.senders(), "the senders to end")
 
-    def _senders(self) -> list[int]:
+    def senders(self) -> list[int]:
+        """Return the ids of the processes that deliver what was built here."""
         return [int(p.parent.name) for p in Path("/proc").glob("[0-9]*/cmdline") if self._runs(p)]
 
     def _runs(self, cmdline: Path) -> bool:

@@ -86,16 +86,21 @@ def close_if_orphaned(directory: Path, header: StreamHeader, *, seen_alive: bool
 
 
 def summarize(events: Iterable[event_pb2.NewEvent]) -> tuple[list[bytes], Moment]:
-    """Return the builds that started and did not end, and the moment of the last event."""
-    open_builds: dict[bytes, None] = {}
+    """Return the builds that started and did not end, and the moment of the last event.
+
+    One whose first event says that some were lost has started: that was lost.
+    """
+    is_open: dict[bytes, bool] = {}
     last = Moment(0, 0)
     for event in events:
         last = Moment(event.event_time_us, event.monotonic_us, event.build_id)
         if event.type == event_pb2.EVENT_TYPE_BUILD_STARTED:
-            open_builds[event.build_id] = None
+            is_open[event.build_id] = True
+        elif event.type == event_pb2.EVENT_TYPE_EVENTS_LOST:
+            is_open.setdefault(event.build_id, True)
         elif event.type in _BUILD_ENDS:
-            open_builds.pop(event.build_id, None)
-    return list(open_builds), last
+            is_open[event.build_id] = False
+    return [build for build, opened in is_open.items() if opened], last
 
 
 def _events(reader: SpoolReader) -> Iterable[event_pb2.NewEvent]:
