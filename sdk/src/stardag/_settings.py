@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 
 from stardag._errors import ConfigError
 
@@ -24,6 +24,9 @@ VARIABLES = {
     "STARDAG_SERVER": ("server", "address"),
     "STARDAG_TOKEN": ("server", "token"),
     "STARDAG_TOKEN_FILE": ("server", "token_file"),
+    "STARDAG_CA_FILE": ("server", "ca_file"),
+    "STARDAG_CLIENT_CERTIFICATE": ("server", "client_certificate"),
+    "STARDAG_CLIENT_KEY": ("server", "client_key"),
     "STARDAG_STATE_DIR": ("tracking", "state_dir"),
     "STARDAG_FSYNC": ("tracking", "fsync"),
     "STARDAG_OFFLINE": ("tracking", "offline"),
@@ -47,6 +50,13 @@ def _absolute(path: Path, info: ValidationInfo) -> Path:
     return Path(os.path.normpath(base / path.expanduser()))
 
 
+def _not_the_content(path: object) -> object:
+    """Refuse a key or certificate where its path belongs, without repeating it."""
+    if "-----BEGIN" in str(path):
+        raise ValueError("it is the content of a file; write the file's path")
+    return path
+
+
 def _absolute_root(root: str, info: ValidationInfo) -> str:
     """Return a root as it is if it is a URI, else as an absolute path."""
     scheme, is_uri, place = root.partition("://")
@@ -65,6 +75,7 @@ def _absolute_root(root: str, info: ValidationInfo) -> str:
 
 
 ConfigPath = Annotated[Path, AfterValidator(_absolute)]
+PemPath = Annotated[Path, BeforeValidator(_not_the_content), AfterValidator(_absolute)]
 TargetRoot = Annotated[str, AfterValidator(_absolute_root)]
 
 
@@ -83,6 +94,12 @@ class ServerConfig(Section):
     """The credential itself; prefer `token_file`."""
     token_file: ConfigPath | None = None
     """File with the credential; by default the one that a local server writes."""
+    ca_file: PemPath | None = None
+    """PEM file of the CAs that may have signed the server's certificate; else the system's."""
+    client_certificate: PemPath | None = None
+    """PEM file of the certificate to show to the server, with its chain."""
+    client_key: PemPath | None = None
+    """PEM file of that certificate's key, without a password."""
 
 
 class TrackingConfig(Section):
