@@ -60,6 +60,8 @@ def test_a_wrong_ca_is_told_and_does_not_hurt_the_build(
         assert (built.code, built.status, built.counts) == (0, "completed", "4 completed")
         assert "there is no secure connection to https://127.0.0.1" in built.err
         assert "set STARDAG_CA_FILE to the file of the CA" in built.err
+        [line] = place.stardag("builds", "list").stderr.splitlines()
+        assert line.startswith("stardag: https://127.0.0.1:")
         # A build with the right one delivers what waits, too.
         place.extra = {"STARDAG_CA_FILE": str(authority.file)}
         assert "warning" not in place.build("small").err

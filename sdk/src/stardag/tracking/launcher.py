@@ -47,6 +47,7 @@ def child_environment(credential: Credential) -> dict[str, str]:
     home = str(Path(stardag.__file__).parent.parent)
     inherited = environment.get("PYTHONPATH")
     environment["PYTHONPATH"] = f"{inherited}{os.pathsep}{home}" if inherited else home
+    environment.setdefault("GRPC_VERBOSITY", "NONE")  # what it prints, we say in our words
     environment.pop(TOKEN_VARIABLE, None)
     if credential.token is not None:
         environment[TOKEN_VARIABLE] = credential.token
