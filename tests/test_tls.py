@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -46,6 +48,8 @@ def test_a_build_reports_over_mutual_tls_with_a_certificate_as_its_credential(
         assert (built.code, built.status) == (0, "completed"), built.err
         history = place.read("builds", "show", built.id)
         assert history["build"]["status"] == "BUILD_STATUS_COMPLETED"
+        locking = "import stardag as sd; assert sd.ServiceLocks().acquire('a lease')"
+        subprocess.run([sys.executable, "-c", locking], env=place.settings(), check=True)
         shown = place.stardag("config", "show").stdout
         assert str(key) in shown and "PRIVATE" not in shown
 
