@@ -90,8 +90,8 @@ class UnreachableError(ServerError):
 def connect(config: Config) -> Client:
     """Return a client for the configured server; it connects when it is first used.
 
-    Raises `ConfigError` if no server is configured, its address is wrong, or the token
-    would be sent unencrypted.
+    Raises `ConfigError` if no server is configured, its address is wrong, a file of TLS
+    can't be used, or the token would be sent unencrypted.
     """
     return Client(*_configured(config))
 
@@ -114,9 +114,9 @@ class Client:
     workspaces: WorkspaceServiceStub
 
     def __init__(self, address: Address, credential: Credential) -> None:
-        """Prepare to call `address`. Raises `ConfigError` if that would leak the credential."""
+        """Prepare to call `address`. Raises `ConfigError` as `connect` does."""
         address.require_safe_for(credential)
-        self._channel = rpc.channel(address)
+        self._channel = rpc.channel(address, credential.tls)
         channel = grpc.intercept_channel(self._channel, _Guard(_Terms(address, credential)))
         self.admin = AdminServiceStub(channel)
         self.assets = AssetServiceStub(channel)
@@ -201,10 +201,12 @@ class AsyncClient:
     workspaces: WorkspaceServiceAsyncStub
 
     def __init__(self, address: Address, credential: Credential) -> None:
-        """Prepare to call `address`. Raises `ConfigError` if that would leak the credential."""
+        """Prepare to call `address`. Raises `ConfigError` as `connect` does."""
         address.require_safe_for(credential)
         terms = _Terms(address, credential)
-        self._channel = rpc.aio_channel(address, [guard(terms) for guard in _ASYNC_GUARDS])
+        self._channel = rpc.aio_channel(
+            address, credential.tls, [guard(terms) for guard in _ASYNC_GUARDS]
+        )
         self.admin = AdminServiceStub(self._channel)
         self.assets = AssetServiceStub(self._channel)
         self.auth = AuthServiceStub(self._channel)

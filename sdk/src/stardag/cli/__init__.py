@@ -18,6 +18,8 @@ def main() -> None:
 
 
 def _run() -> int:
+    # what grpc would print beside, in its own words, is in our error
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     from stardag.cli.app import app
 
     try:

@@ -16,6 +16,7 @@ from stardag.tracking.delivery import Delivery, read_delivery, write_cancel, wri
 from stardag.tracking.reader import SpoolReader
 from stardag.tracking.rpc import RpcFailure
 from stardag.tracking.spool import read_header, writer_lives
+from stardag.tracking.tls import TlsError
 from stardag.tracking.uplink import Progress, Server, SpoolGapError, publish
 from stardag.tracking.verdict import Fault, Verdict, judge
 from stardag.tracking.window import AckError
@@ -30,7 +31,7 @@ _WATCH_S = 0.25
 # a server that is back should be found soon, and one that answers with errors left alone
 _SILENT_CAP_S, _ANSWERED_CAP_S = 3.0, 30.0
 _REFUSALS = 10
-_FAILURES = (RpcFailure, TimeoutError, SpoolGapError, AckError, CredentialError, OSError)
+_FAILURES = (RpcFailure, TimeoutError, SpoolGapError, AckError, CredentialError, TlsError, OSError)
 _NOBODYS = {Fault.SERVER, Fault.SILENCE, Fault.UNKNOWN}
 
 
