@@ -89,7 +89,8 @@ class BuildState:
             self._end(ENDS[kind], event, stream)
             self.end_commit_time = now
         elif kind == pb.EVENT_TYPE_PRODUCER_DIED:
-            if self.status == build_pb2.BUILD_STATUS_RUNNING and stream == self.start_stream:
+            concerned = not self.start_stream or stream == self.start_stream
+            if self.status == build_pb2.BUILD_STATUS_RUNNING and concerned:
                 self._end(build_pb2.BUILD_STATUS_ABANDONED, event, stream)
         elif kind == pb.EVENT_TYPE_BUILD_CANCEL_REQUESTED:
             if not self.cancel_time:
