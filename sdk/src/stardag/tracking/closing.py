@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from stardag.tracking import frames
 from stardag.tracking.damage import cut_damage
@@ -110,24 +110,25 @@ def _events(reader: SpoolReader) -> Iterable[event_pb2.NewEvent]:
 
 
 def _death(build: bytes, moment: Moment, header: StreamHeader) -> event_pb2.NewEvent:
-    return event_pb2.NewEvent(
-        build_id=build,
-        type=event_pb2.EVENT_TYPE_PRODUCER_DIED,
-        event_time_us=moment.event_time_us,
-        monotonic_us=moment.monotonic_us,
-        build_end=event_pb2.BuildEnd(
-            reason=f"process {header.pid} on {header.host} died before the build ended"
-        ),
-    )
+    reason = f"process {header.pid} on {header.host} died before the build ended"
+    end = event_pb2.BuildEnd(reason=reason)
+    return _event(build, event_pb2.EVENT_TYPE_PRODUCER_DIED, moment, build_end=end)
 
 
 def _loss(build: bytes, moment: Moment, count: int) -> event_pb2.NewEvent:
+    lost = event_pb2.EventsLost(count=count)
+    return _event(build, event_pb2.EVENT_TYPE_EVENTS_LOST, moment, events_lost=lost)
+
+
+def _event(
+    build: bytes, kind: event_pb2.EventType.ValueType, moment: Moment, **detail: Any
+) -> event_pb2.NewEvent:
     return event_pb2.NewEvent(
         build_id=build,
-        type=event_pb2.EVENT_TYPE_EVENTS_LOST,
+        type=kind,
         event_time_us=moment.event_time_us,
         monotonic_us=moment.monotonic_us,
-        events_lost=event_pb2.EventsLost(count=count),
+        **detail,
     )
 
 
