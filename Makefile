@@ -60,11 +60,11 @@ format: setup ## Rewrite files in the house style
 
 .PHONY: test
 test: setup ## Run the tests, on SQLite and on PostgreSQL
-	pytest -m "not slow" -n auto --dist loadfile
+	pytest -m "not slow" -n auto --dist loadfile --no-loadscope-reorder
 
 .PHONY: test-all
 test-all: setup ## Run the tests, the slow ones too
-	pytest -n auto --dist loadfile
+	pytest -n auto --dist loadfile --no-loadscope-reorder
 
 .PHONY: bench
 bench: setup ## Run the benchmarks and render docs/benchmarks.md
