@@ -92,7 +92,7 @@ async def one(sqlite_server: RunningServer) -> Any:
 
 async def test_every_method_of_the_contract_wants_a_credential(one: Client):
     methods = contract_methods()
-    assert len(methods) == 50
+    assert len(methods) == 51
     for method in methods:
         refused = await call_raw(one, method, b"", ())
         assert (refused.code, refused.reason) == (

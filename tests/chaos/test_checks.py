@@ -44,7 +44,7 @@ def test_the_checks_see_a_sender_that_forgets_on_send(
     tmp_path: Path, postgres: OwnPostgres
 ) -> None:
     with Stage(tmp_path, postgres, plant="sender_that_forgets_on_send") as stage:
-        builder = stage.start_builder("whole", pace_s=0.05)
+        builder = stage.start_builder("whole", pace_s=0.2)
         until(lambda: any_acknowledged(stage), "what it takes for an acknowledgement")
         stage.proxy.weather.loses_requests = True
         builder.collect()

@@ -124,7 +124,7 @@ def _spool_name(config: Config, address: Address | None) -> str:
         return _KEPT
     if address is not None:
         credential = configured_credential(config.server, address)
-        told += [credential.token or "", *credential.options()]
+        told += [credential.token or "", str(credential.file), str(credential.tls.certificate)]
     digest = blake2b("\0".join(told).encode(errors="replace"), digest_size=5).hexdigest()
     return f"{address.slug}-{digest}" if address is not None else f"{_TRACES_ONLY}{digest}"
 
