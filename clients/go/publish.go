@@ -9,7 +9,6 @@ import (
 	"github.com/google/uuid"
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/sync/semaphore"
-	"google.golang.org/protobuf/proto"
 
 	stardagv1 "stardag.dev/clients/go/gen/stardag/v1"
 )
@@ -24,8 +23,9 @@ type producer struct {
 // committed. What the server has already is not sent again. After a failure that is worth it, the
 // stream is opened anew, and goes on after what was committed.
 func (p producer) publish(ctx context.Context, events []*stardagv1.NewEvent) (uint64, error) {
+	halfClose := func(_ context.Context, stream *eventStream) error { return stream.call.CloseSend() }
 	for {
-		committed, err := p.publishOnce(ctx, events)
+		committed, err := p.connect(ctx, events, halfClose)
 		delay, again := retryDelay(err)
 		if !again {
 			return committed, err
@@ -36,9 +36,32 @@ func (p producer) publish(ctx context.Context, events []*stardagv1.NewEvent) (ui
 	}
 }
 
-// publishOnce is publish over one connection. It sends and receives at the same time:
-// acknowledgements that nobody reads would in the end keep the server from reading events.
-func (p producer) publishOnce(ctx context.Context, events []*stardagv1.NewEvent) (committed uint64, err error) {
+// sendAndBreak sends events, and breaks the connection when arrived is closed, whatever was
+// acknowledged.
+func (p producer) sendAndBreak(ctx context.Context, events []*stardagv1.NewEvent, arrived <-chan struct{}) error {
+	broken := errors.New("broken on purpose")
+	_, err := p.connect(ctx, events, func(ctx context.Context, _ *eventStream) error {
+		select {
+		case <-arrived:
+			return broken
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	})
+	if errors.Is(err, broken) {
+		return nil
+	}
+	return err
+}
+
+// connect opens a connection, sends the events over it, and does last, whose error breaks the
+// connection. It returns how much is committed when the server has nothing more to say.
+//
+// Sending and receiving go on at the same time: acknowledgements that nobody reads would in the end
+// keep the server from reading events.
+func (p producer) connect(
+	ctx context.Context, events []*stardagv1.NewEvent, last func(context.Context, *eventStream) error,
+) (committed uint64, err error) {
 	group, ctx := errgroup.WithContext(ctx)
 	stream, err := p.open(ctx)
 	if err != nil {
@@ -48,7 +71,7 @@ func (p producer) publishOnce(ctx context.Context, events []*stardagv1.NewEvent)
 		if err := stream.send(ctx, events); err != nil {
 			return err
 		}
-		return stream.call.CloseSend()
+		return last(ctx, stream)
 	})
 	group.Go(func() (err error) {
 		committed, err = stream.receive()
@@ -56,26 +79,6 @@ func (p producer) publishOnce(ctx context.Context, events []*stardagv1.NewEvent)
 	})
 	err = group.Wait()
 	return committed, err
-}
-
-// sendAndBreak sends events and reads no acknowledgement; it breaks the connection when arrived is
-// closed.
-func (p producer) sendAndBreak(ctx context.Context, events []*stardagv1.NewEvent, arrived <-chan struct{}) error {
-	ctx, breakConnection := context.WithCancel(ctx)
-	defer breakConnection()
-	stream, err := p.open(ctx)
-	if err != nil {
-		return err
-	}
-	if err := stream.send(ctx, events); err != nil {
-		return err
-	}
-	select {
-	case <-arrived:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }
 
 // open opens the stream, or goes on with it.
@@ -113,7 +116,7 @@ type eventStream struct {
 func (s *eventStream) send(ctx context.Context, events []*stardagv1.NewEvent) error {
 	sent := min(s.opened.CommittedSequence, uint64(len(events)))
 	for sent < uint64(len(events)) {
-		batch := s.batch(events[sent:])
+		batch := firstBatch(events[sent:], s.opened)
 		if err := s.window.Acquire(ctx, int64(len(batch))); err != nil {
 			return err
 		}
@@ -126,19 +129,6 @@ func (s *eventStream) send(ctx context.Context, events []*stardagv1.NewEvent) er
 		sent += uint64(len(batch))
 	}
 	return nil
-}
-
-// batch returns as many of the first events as fit into one message, and at least one.
-func (s *eventStream) batch(events []*stardagv1.NewEvent) []*stardagv1.NewEvent {
-	const tagAndLength = 6
-	size := 0
-	for i, event := range events {
-		size += proto.Size(event) + tagAndLength
-		if i > 0 && (i == int(s.opened.MaxBatchEvents) || size > int(s.opened.MaxBatchBytes)) {
-			return events[:i]
-		}
-	}
-	return events
 }
 
 // receive reads acknowledgements until the server has nothing more to say, and returns how much is

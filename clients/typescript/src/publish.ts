@@ -1,10 +1,10 @@
 import { EventEmitter, once } from "node:events";
 import { setTimeout } from "node:timers/promises";
 
-import { toBinary, type MessageInitShape } from "@bufbuild/protobuf";
+import type { MessageInitShape } from "@bufbuild/protobuf";
 import type { Client } from "@connectrpc/connect";
 
-import { NewEventSchema, type NewEvent } from "../gen/stardag/v1/event_pb.js";
+import type { NewEvent } from "../gen/stardag/v1/event_pb.js";
 import type {
   EventAck,
   EventService,
@@ -12,6 +12,7 @@ import type {
   PublishEventsRequestSchema,
   PublishEventsResponse,
 } from "../gen/stardag/v1/event_service_pb.js";
+import { firstBatch } from "./batch.ts";
 import { retryDelayMs } from "./errors.ts";
 import { CLIENT_NAME } from "./events.ts";
 
@@ -91,7 +92,7 @@ class StreamConnection {
     const [limits] = (await opening) as [EventStreamOpened];
     let sent = this.committed;
     while (sent < events.length) {
-      const batch = batchOf(events.slice(sent), limits);
+      const batch = firstBatch(events.slice(sent), limits);
       while (sent + batch.length > this.committed + limits.maxUnackedEvents) {
         await once(this.#received, "ack");
       }
@@ -114,17 +115,6 @@ class StreamConnection {
         break;
     }
   }
-}
-
-/** Returns as many of the first events as fit into one message, and at least one. */
-function batchOf(events: NewEvent[], limits: EventStreamOpened): NewEvent[] {
-  const tagAndLength = 6;
-  let bytes = 0;
-  const end = events.findIndex((event, index) => {
-    bytes += toBinary(NewEventSchema, event).length + tagAndLength;
-    return index > 0 && (index === limits.maxBatchEvents || bytes > limits.maxBatchBytes);
-  });
-  return end < 0 ? events : events.slice(0, end);
 }
 
 function report(ack: EventAck): void {

@@ -46,7 +46,7 @@ export function listTaskStates(
  * Yields the items of all pages; asks for a page when its items are wanted. A page may be empty: only
  * an empty token means the end.
  */
-async function* paged<Page extends { nextPageToken: string }, Item>(
+export async function* paged<Page extends { nextPageToken: string }, Item>(
   fetch: (pageToken: string) => Promise<Page>,
   itemsOf: (page: Page) => Item[],
 ): AsyncGenerator<Item> {
