@@ -1,0 +1,70 @@
+//! Publishes a build to Stardag's tracking service, watches it, and reads it back.
+
+mod builds;
+mod cases;
+mod connection;
+mod errors;
+mod events;
+mod identity;
+mod publish;
+mod watch;
+
+/// The messages and stubs of the contract, as they are generated.
+mod v1 {
+    tonic::include_proto!("stardag.v1");
+}
+
+use std::env;
+use std::error::Error;
+
+use cases::Cases;
+use serde_json::json;
+use v1::build_service_client::BuildServiceClient;
+use v1::event_service_client::EventServiceClient;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Box<dyn Error>> {
+    let path = env::args().nth(1).ok_or("usage: run CASES_JSON")?;
+    let Cases { build, identity_vectors } = Cases::read(&path)?;
+    let identity_ok = identity_vectors
+        .iter()
+        .all(|vector| identity::task_id(&vector.identity_json) == vector.task_id);
+
+    let connection =
+        connection::connect(&variable("STARDAG_SERVER")?, &variable("STARDAG_TOKEN")?).await?;
+    let mut build_service = BuildServiceClient::new(connection.clone());
+    let event_service = EventServiceClient::new(connection);
+
+    let events = events::of(&build);
+    let (events_acked, watched_statuses) = tokio::try_join!(
+        publish_in_two_connections(event_service.clone(), build.stream_id, &events),
+        watch::task_statuses(event_service, build.id),
+    )?;
+
+    let report = json!({
+        "language": "rust",
+        "identity_ok": identity_ok,
+        "events_acked": events_acked,
+        "watched_statuses": watched_statuses,
+        "listed_builds": builds::ids(&mut build_service, &builds::filter(&build)).await?,
+        "paged_task_ids": builds::task_ids(&mut build_service, build.id, 2).await?,
+        "error_reason": builds::reason_for_unknown(&mut build_service).await?,
+    });
+    println!("{report}");
+    Ok(())
+}
+
+fn variable(name: &str) -> Result<String, String> {
+    env::var(name).map_err(|error| format!("{name} in the environment: {error}"))
+}
+
+/// Publishes half of the events on a connection that breaks, and on another one
+/// what the server did not commit of all.
+async fn publish_in_two_connections(
+    mut client: publish::Client,
+    stream_id: uuid::Uuid,
+    events: &[v1::NewEvent],
+) -> Result<u64, tonic::Status> {
+    publish::send_and_break(&mut client, stream_id, &events[..events.len() / 2]).await?;
+    publish::publish(&mut client, stream_id, events).await
+}
