@@ -66,6 +66,10 @@ test: setup ## Run the tests, on SQLite and on PostgreSQL
 test-all: setup ## Run the tests, the slow ones too
 	pytest -n auto --dist loadfile --no-loadscope-reorder
 
+.PHONY: clients
+clients: setup ## Run the clients in other languages, and compare what they store
+	pytest --verbose tests/test_clients.py
+
 .PHONY: bench
 bench: setup ## Run the benchmarks and render docs/benchmarks.md
 	python benchmarks/run_all.py
