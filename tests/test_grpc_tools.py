@@ -3,31 +3,22 @@
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from support.shell_pages import ROOT, blocks, said
 
 from .conftest import Workplace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-ROOT = Path(__file__).parent.parent
-PAGE = (ROOT / "docs" / "how-to" / "grpcurl.md").read_text()
+PAGE = "how-to/grpcurl.md"
 GRPCURL = "github.com/fullstorydev/grpcurl/cmd/grpcurl@v1.9.3"
-BUF = Path(sys.executable).with_name("buf")
 CACHE = ROOT / ".run" / "go" / "bin"
-
-
-def shown(section: str) -> list[str]:
-    """Return the commands that a section of the page shows, a text for each block."""
-    [part] = re.findall(rf"^## {section}\n(.*?)(?=^## |\Z)", PAGE, re.DOTALL | re.MULTILINE)
-    return re.findall(r"^```sh\n(.*?)^```", part, re.DOTALL | re.MULTILINE)
 
 
 @pytest.fixture(scope="module")
@@ -41,23 +32,14 @@ def workplace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workplace]:
     place.end_senders()
 
 
-def said(blocks: list[str], workplace: Workplace, *tools: Path) -> list[str]:
-    """Run the blocks in one shell, as a reader would, and return what each printed."""
-    script = "".join(f"printf '\\0'\n{block}" for block in blocks)
-    settings = {"STARDAG_SERVER": workplace.server.address, "STARDAG_TOKEN": workplace.server.token}
-    settings["TMPDIR"] = str(workplace.directory)
-    path = os.pathsep.join([*map(str, tools), str(BUF.parent), os.environ["PATH"]])
-    done = subprocess.run(
-        ["bash", "-euo", "pipefail", "-c", f"exec 2>&1\n{script}"],
-        cwd=ROOT,
-        env=os.environ | settings | {"PATH": path},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout
-    return done.stdout.split("\0")[1:]
+def answers(section: str, workplace: Workplace, *tools: Path) -> list[str]:
+    """Return what each block of a section printed."""
+    settings = {
+        "STARDAG_SERVER": workplace.server.address,
+        "STARDAG_TOKEN": workplace.server.token,
+        "TMPDIR": str(workplace.directory),
+    }
+    return said(blocks(PAGE, section), ROOT, settings, *tools)
 
 
 @pytest.fixture(scope="session")
@@ -76,9 +58,8 @@ def grpcurl() -> Path:
 @pytest.mark.slow  # compiling grpcurl takes a minute or two, the first time
 @pytest.mark.timeout(900)
 def test_grpcurl_asks_as_the_page_shows(workplace: Workplace, grpcurl: Path) -> None:
-    _, listed, failed, groups, watched, error, unreflected = said(
-        shown("With grpcurl"), workplace, grpcurl
-    )
+    texts = answers("With grpcurl", workplace, grpcurl)
+    _, listed, failed, groups, watched, error, unreflected = texts
     assert "stardag.v1.BuildService.ListBuilds" in listed
     assert "rpc ListBuilds ( .stardag.v1.ListBuildsRequest )" in listed
     assert "string filter = 4;" in listed
@@ -90,7 +71,7 @@ def test_grpcurl_asks_as_the_page_shows(workplace: Workplace, grpcurl: Path) -> 
 
 
 def test_buf_asks_as_the_page_shows(workplace: Workplace) -> None:
-    listed, unreflected, error, published = said(shown("With buf"), workplace)
+    listed, unreflected, error, published = answers("With buf", workplace)
     assert "stardag.v1.BuildService/ListBuilds" in listed
     assert '"nextPageToken"' in listed or '"buildId"' in listed
     assert '"principal": "local"' in unreflected
@@ -101,5 +82,4 @@ def test_buf_asks_as_the_page_shows(workplace: Workplace) -> None:
 
 
 def test_every_block_of_the_page_is_run() -> None:
-    blocks = re.findall(r"^```sh$", PAGE, re.MULTILINE)
-    assert len(blocks) == len(shown("With grpcurl") + shown("With buf"))
+    assert blocks(PAGE) == blocks(PAGE, "With grpcurl") + blocks(PAGE, "With buf")

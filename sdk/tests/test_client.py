@@ -8,6 +8,7 @@ import sys
 import time
 import uuid
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import grpc
@@ -312,6 +313,15 @@ def test_patience_with_a_server_that_is_away_begins_when_it_is_missed(server: Se
     with pytest.raises(UnreachableError):
         place.pause_after(gone, now=7261.0)
     assert (place.request.cursor, request.cursor) == ("c", "")
+
+
+def test_a_watch_waits_as_long_as_the_server_asks_and_gives_up_where_it_does_not() -> None:
+    place = Place(event_service_pb2.WatchEventsRequest())
+    busy = RpcFailure(grpc.StatusCode.RESOURCE_EXHAUSTED, "too many watches", "TOO_MANY_STREAMS")
+    asked = ServerError("too many watches", replace(busy, retry_after_s=5.0))
+    assert place.pause_after(asked, now=0.0) >= 5.0
+    with pytest.raises(ServerError):
+        place.pause_after(ServerError("no such cursor", busy), now=1.0)
 
 
 def publish_when_up(

@@ -14,7 +14,8 @@ class ServerError(StardagError):
     """The server refused a call or could not serve it.
 
     `code` is the gRPC status, `reason` the name of an `ErrorReason` of the contract
-    without its prefix, empty if it was not the server that spoke.
+    without its prefix, empty if it was not the server that spoke. `retry_after_s` is after how
+    many seconds the same call is worth trying again; 0 if the server does not say so.
     """
 
     def __init__(self, message: str, failure: rpc.RpcFailure) -> None:
@@ -22,6 +23,7 @@ class ServerError(StardagError):
         super().__init__(message)
         self.code = failure.code
         self.reason = failure.reason
+        self.retry_after_s = failure.retry_after_s
 
 
 class NotFoundError(ServerError):

@@ -49,7 +49,8 @@ def watch(
     Goes on after the last one if the connection breaks or the server restarts: none comes
     twice, none is left out. Of an `AsyncClient`, an async iterator. `request` stays as it is.
 
-    Raises `UnreachableError` if no server answers for a minute, and `ServerError` otherwise.
+    Raises `UnreachableError` if no server answers for a minute, and `ServerError` if it refuses,
+    or for a minute asks to try again later.
     """
     if isinstance(call, grpc.aio.UnaryStreamMultiCallable):
         return _watch_aio(call, request)
@@ -107,6 +108,7 @@ class Place(Generic[RequestT]):
         """
         if self._failing_since is None:
             self._failing_since = now
-        if not isinstance(error, UnreachableError) or now - self._failing_since > _PATIENCE_S:
+        passing = isinstance(error, UnreachableError) or error.retry_after_s > 0
+        if not passing or now - self._failing_since > _PATIENCE_S:
             raise error
-        return self._backoff.failed()
+        return self._backoff.failed(at_least_s=error.retry_after_s)
