@@ -1,10 +1,10 @@
 //! The build to publish, and the ids to check: the file that the program is given.
 
 use std::collections::{BTreeMap, HashSet};
-use std::error::Error;
 use std::fs::File;
 use std::io::BufReader;
 
+use anyhow::Context as _;
 use serde::Deserialize;
 use uuid::Uuid;
 
@@ -59,10 +59,9 @@ pub struct Failure {
 }
 
 impl Cases {
-    pub fn read(path: &str) -> Result<Self, Box<dyn Error>> {
-        let file = File::open(path).map_err(|error| format!("{path}: {error}"))?;
-        serde_json::from_reader(BufReader::new(file))
-            .map_err(|error| format!("{path}: {error}").into())
+    pub fn read(path: &str) -> anyhow::Result<Self> {
+        let file = File::open(path).with_context(|| path.to_owned())?;
+        serde_json::from_reader(BufReader::new(file)).with_context(|| path.to_owned())
     }
 }
 

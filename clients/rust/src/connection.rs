@@ -1,8 +1,8 @@
 //! The way to the server, and the credential that each call has.
 
-use std::error::Error;
 use std::net::IpAddr;
 
+use anyhow::Context as _;
 use tonic::metadata::{Ascii, MetadataValue};
 use tonic::service::Interceptor;
 use tonic::service::interceptor::InterceptedService;
@@ -25,7 +25,7 @@ impl Interceptor for Credential {
 
 /// Connects to `host:port`: by TLS, unless it is this machine itself, so that
 /// no token goes over a network in plain text.
-pub async fn connect(server: &str, token: &str) -> Result<Connection, Box<dyn Error>> {
+pub async fn connect(server: &str, token: &str) -> anyhow::Result<Connection> {
     let mut bearer: MetadataValue<_> = format!("Bearer {token}").parse()?;
     bearer.set_sensitive(true); // never shown by Debug
     let endpoint = if is_loopback(server) {
@@ -34,7 +34,8 @@ pub async fn connect(server: &str, token: &str) -> Result<Connection, Box<dyn Er
         let tls = ClientTlsConfig::new().with_native_roots();
         Endpoint::from_shared(format!("https://{server}"))?.tls_config(tls)?
     };
-    Ok(InterceptedService::new(endpoint.connect().await?, Credential(bearer)))
+    let channel = endpoint.connect().await.with_context(|| format!("connecting to {server}"))?;
+    Ok(InterceptedService::new(channel, Credential(bearer)))
 }
 
 fn is_loopback(server: &str) -> bool {

@@ -1,5 +1,6 @@
 //! What a failed call says to a program: act on code and reason, never on the message.
 
+use std::error::Error as _;
 use std::time::Duration;
 
 use tonic::{Code, Status};
@@ -21,6 +22,8 @@ pub fn retry_delay(status: &Status) -> Option<Duration> {
     match status.code() {
         Code::Unavailable => Some(told.unwrap_or(DEFAULT_DELAY)),
         Code::ResourceExhausted => told,
+        // So tonic calls a connection that broke: with an error of this side, not the server's.
+        Code::Unknown if status.source().is_some() => Some(DEFAULT_DELAY),
         _ => None,
     }
 }

@@ -1,5 +1,6 @@
 //! Publishes a build to Stardag's tracking service, watches it, and reads it back.
 
+mod batch;
 mod builds;
 mod cases;
 mod connection;
@@ -15,16 +16,16 @@ mod v1 {
 }
 
 use std::env;
-use std::error::Error;
 
+use anyhow::Context as _;
 use cases::Cases;
 use serde_json::json;
 use v1::build_service_client::BuildServiceClient;
 use v1::event_service_client::EventServiceClient;
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), Box<dyn Error>> {
-    let path = env::args().nth(1).ok_or("usage: run CASES_JSON")?;
+async fn main() -> anyhow::Result<()> {
+    let path = env::args().nth(1).context("usage: run CASES_JSON")?;
     let Cases { build, identity_vectors } = Cases::read(&path)?;
     let identity_ok = identity_vectors
         .iter()
@@ -54,8 +55,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-fn variable(name: &str) -> Result<String, String> {
-    env::var(name).map_err(|error| format!("{name} in the environment: {error}"))
+fn variable(name: &str) -> anyhow::Result<String> {
+    env::var(name).with_context(|| format!("{name} is to be in the environment"))
 }
 
 /// Publishes half of the events on a connection that breaks, and on another one

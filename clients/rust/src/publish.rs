@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use prost::Message as _;
 use tokio::sync::mpsc;
 use tokio::time::sleep;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Status, Streaming};
 use uuid::Uuid;
 
+use crate::batch::batch;
 use crate::connection::Connection;
 use crate::errors;
 use crate::v1::event_service_client::EventServiceClient;
@@ -92,7 +92,7 @@ impl EventStream {
     async fn send(&mut self, events: &[NewEvent]) -> Result<(), Status> {
         let mut sent = self.acks.committed as usize;
         while sent < events.len() {
-            let batch = self.batch(&events[sent..]);
+            let batch = batch(&events[sent..], &self.limits).to_vec();
             let (first_sequence, last) = (sent as u64 + 1, (sent + batch.len()) as u64);
             while last > self.acks.committed + u64::from(self.limits.max_unacked_events) {
                 if !self.acks.next().await? {
@@ -106,18 +106,6 @@ impl EventStream {
             sent = last as usize;
         }
         Ok(())
-    }
-
-    /// Returns as many of the first events as one message may have.
-    fn batch(&self, events: &[NewEvent]) -> Vec<NewEvent> {
-        const TAG_AND_LENGTH: usize = 6;
-        let mut bytes = 0;
-        let fit = events.iter().take(self.limits.max_batch_events as usize).take_while(|event| {
-            bytes += event.encoded_len() + TAG_AND_LENGTH;
-            bytes <= self.limits.max_batch_bytes as usize
-        });
-        let count = fit.count().max(1); // one that is too large is for the server to refuse
-        events[..count].to_vec()
     }
 
     /// Half-closes, waits until all is acknowledged, and returns how much that is.

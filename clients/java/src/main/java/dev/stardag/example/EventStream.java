@@ -1,8 +1,5 @@
 package dev.stardag.example;
 
-import static dev.stardag.v1.PublishEventsRequest.EVENTS_FIELD_NUMBER;
-
-import com.google.protobuf.CodedOutputStream;
 import dev.stardag.v1.EventAck;
 import dev.stardag.v1.EventRejection;
 import dev.stardag.v1.EventServiceGrpc.EventServiceBlockingV2Stub;
@@ -47,7 +44,7 @@ final class EventStream implements AutoCloseable {
   void send(List<NewEvent> events) throws StatusException, InterruptedException {
     int sent = (int) committed;
     while (sent < events.size()) {
-      List<NewEvent> batch = batch(events.subList(sent, events.size()));
+      List<NewEvent> batch = Batch.of(events.subList(sent, events.size()), limits);
       while (sent + batch.size() > committed + limits.getMaxUnackedEvents()) {
         if (!take(call.read())) {
           throw Status.INTERNAL.withDescription("the server ended the stream early").asException();
@@ -69,21 +66,6 @@ final class EventStream implements AutoCloseable {
   @Override
   public void close() {
     call.cancel("the connection breaks", null); // of no effect on a call that has ended
-  }
-
-  /** Returns as many of the first events as one message may have. */
-  private List<NewEvent> batch(List<NewEvent> events) {
-    int most = Math.min(events.size(), limits.getMaxBatchEvents());
-    int count = 0;
-    int bytes = 0;
-    while (count < most) {
-      bytes += CodedOutputStream.computeMessageSize(EVENTS_FIELD_NUMBER, events.get(count));
-      if (bytes > limits.getMaxBatchBytes() && count > 0) {
-        break; // one that is too large by itself is for the server to refuse
-      }
-      count++;
-    }
-    return events.subList(0, count);
   }
 
   /** Takes in what the server says; returns false for null, with which its stream ends. */
