@@ -19,8 +19,36 @@ def stardag(*arguments: str) -> subprocess.CompletedProcess[str]:
 def test_help_lists_the_commands() -> None:
     done = stardag("--help")
     assert done.returncode == 0
-    for command in ("builds", "config", "server", "sync"):
+    for command in ("builds", "config", "server", "sync", "tasks"):
         assert command in done.stdout
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--help"],
+        ["builds", "--help"],
+        ["builds", "show", "--help"],
+        ["tasks", "--help"],
+        ["tasks", "check", "--help"],
+    ],
+)
+def test_help_imports_nothing_of_the_wire_or_of_what_builds_need(arguments: list[str]) -> None:
+    program = (
+        "import sys\n"
+        "from stardag.cli import run\n"
+        "try:\n"
+        "    run(sys.argv[1:])\n"
+        "finally:\n"
+        "    print(*sys.modules, file=sys.stderr)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, *arguments], capture_output=True, text=True, check=True
+    )
+    assert "Usage: stardag" in done.stdout
+    heavy = {"grpc", "google.protobuf", "google", "opentelemetry", "obstore", "pandas", "numpy"}
+    heavy |= {"stardag.client", "stardag.v1", "stardag.cli.output", "asyncio"}
+    assert not heavy & {*done.stderr.split()}
 
 
 def test_settings_are_shown_with_their_sources(

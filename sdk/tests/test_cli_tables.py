@@ -2,18 +2,31 @@
 
 from __future__ import annotations
 
+import json
+from uuid import UUID
+
 import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
 from rich.console import Console
 
 from stardag._readable import one_line
-from stardag.cli import tables
+from stardag.cli import cells, tables
+from stardag.cli.build_report import BuildReport
+from stardag.cli.comparison import Comparison
 from stardag.v1.build_pb2 import Build, TaskStatusCount
-from stardag.v1.task_pb2 import TaskFailure, TaskState, TaskStatus
+from stardag.v1.build_service_pb2 import (
+    BLOCK_CAUSE_LEASE_HELD,
+    TASK_CHANGE_KIND_ADDED,
+    BlockedTask,
+    CompareBuildsResponse,
+    FailureGroup,
+    TaskChange,
+)
+from stardag.v1.task_pb2 import Task, TaskFailure, TaskState
 
 
-def shown(*renderables: object) -> str:
-    console = Console(width=160, force_terminal=True, color_system=None)
+def shown(*renderables: object, width: int = 160) -> str:
+    console = Console(width=width, force_terminal=True, color_system=None)
     with console.capture() as capture:
         for renderable in renderables:
             console.print(renderable)
@@ -22,33 +35,72 @@ def shown(*renderables: object) -> str:
 
 def test_text_can_not_control_the_terminal() -> None:
     evil = "\x1b[2J\x1b]0;title\x07[red]x[/red]"
+    failure = TaskFailure(kind=evil, message=evil, stack_trace=evil)
     failed = TaskState(
-        name=evil,
-        status=TaskStatus.TASK_STATUS_FAILED,
-        failure=TaskFailure(stack_trace=evil),
+        name=evil, namespace=evil, task_id=evil, build_id=evil, failure=failure, attempt=1
     )
-    build = Build(name=evil, description=evil, reason=evil, labels={evil: evil}, host=evil)
-    build.command = build.runtime = evil
+    build = Build(build_id=evil, name=evil, description=evil, reason=evil, labels={evil: evil})
+    build.command = build.runtime = build.host = build.trace_id = build.cancel_reason = evil
+    build.source.commit = build.source.ref = evil
+    build.cancel_time.seconds = 1
+    task = Task(task_id=evil, name=evil, params_json=json.dumps({evil: [evil, {"id": evil}]}))
+    group = FailureGroup(fingerprint=evil, example=failure, failed_task_count=2)
+    group.failed_task_ids.append(evil)
+    group.blocked_task_count = 3
+    blocked = BlockedTask(task_id=evil, name=evil, lease_build_id=evil)
+    blocked.cause = BLOCK_CAUSE_LEASE_HELD
+    change = TaskChange(kind=TASK_CHANGE_KIND_ADDED, state=failed)
+    compared = CompareBuildsResponse(base_build=build, build=build)
     out = shown(
         tables.builds([build]),
-        tables.build_facts(build),
         tables.task_states([failed]),
-        *tables.failures([failed]),
+        tables.tasks([task, Task(task_id=evil, params_json=evil)]),
+        tables.history([failed]),
+        BuildReport(build, [group], True, {evil: [blocked]}, [blocked], [failed], [], evil),
+        Comparison(compared, [change]),
     )
-    assert "\x1b[2J" not in out
-    assert "\x1b]0;" not in out
+    assert "\x1b" not in out
+    assert "\x07" not in out
     assert "[red]x[/red]" in out
     assert one_line("a\nb") == "a\\nb"
 
 
+def test_ids_are_shown_as_far_as_they_tell_rows_apart() -> None:
+    ids = ["0192f000-0000-7000-8000-000000000001", "0192f000-0000-7000-8000-000000000002"]
+    assert cells.id_lengths(ids[:1], wide=False) == 13
+    assert cells.id_lengths(ids, wide=False) == 36
+    assert cells.id_lengths([ids[0], "0192f000-0000-7001-8000-000000000001"], wide=False) == 18
+    assert cells.id_lengths(ids[:1], wide=True) == 36
+
+
+@pytest.mark.parametrize("width", [40, 80, 160])
+def test_long_names_make_no_row_longer_than_a_line(width: int) -> None:
+    states = [
+        TaskState(task_id=str(UUID(int=n)), name="long_" * 50, namespace="team") for n in range(3)
+    ]
+    builds = [Build(build_id=state.task_id, name=state.name) for state in states]
+    long = json.dumps({"p": "x" * 999})
+    tasks = [Task(task_id=s.task_id, name=s.name, params_json=long) for s in states]
+    wide = width >= 120
+    for table in (
+        tables.builds(builds, wide=wide),
+        tables.task_states(states, wide=wide),
+        tables.tasks(tasks, wide=wide),
+        tables.history(states, wide=wide),
+    ):
+        lines = shown(table, width=width).splitlines()
+        assert len(lines) == 4
+        assert all(len(line) <= width for line in lines)
+
+
 def test_a_time_out_of_range_is_shown_as_it_came() -> None:
-    assert tables.moment(Timestamp(seconds=253402300799)).startswith("9999-12-31")
+    assert cells.moment(Timestamp(seconds=253402300799)).startswith("9999-12-31")
 
 
 def test_a_status_of_a_newer_server_is_shown_as_its_number() -> None:
     build = Build(status=77, task_counts=[TaskStatusCount(status=78, count=2)])  # pyright: ignore
-    assert tables.build_status(build) == "77"
-    assert tables.counts(build) == "2 78"
+    assert cells.build_status(build) == "77"
+    assert cells.counts(build.task_counts) == "2 78"
 
 
 @pytest.mark.parametrize(
@@ -56,4 +108,4 @@ def test_a_status_of_a_newer_server_is_shown_as_its_number() -> None:
     [(0, ""), (1500, "2 ms"), (2_500_000, "2.5 s"), (150_000_000, "2 min 30 s")],
 )
 def test_durations_are_in_the_unit_that_suits_them(microseconds: int, text: str) -> None:
-    assert tables.duration(microseconds) == text
+    assert cells.duration(microseconds) == text

@@ -66,6 +66,23 @@ async def test_tasks_are_found_by_parameters_of_any_type(client: Client):
     assert await tasks(client, "params : z AND params.z = true") == ['{"z": true}']
 
 
+async def test_rows_whose_ids_begin_alike_are_a_range(client: Client):
+    made = [Producer(build=UUID(int=number << 124)) for number in (1, 1, 2)]
+    made[1].build = UUID(int=made[0].build.int + 1)
+    for number, make in enumerate(made):
+        events = [make.started(name=str(number)), *make.run("a"), make.completed()]
+        assert not (await client.publish(make.open, events)).rejected_count
+    least, most = UUID(int=1 << 124), UUID(int=(2 << 124) - 1)
+    assert await builds(client, f'build_id >= "{least}" AND build_id <= "{most}"') == ["1", "0"]
+    assert await builds(client, f'build_id > "{least}"') == ["2", "1"]
+    only = f'task_id >= "{task_id("a")}" AND task_id <= "{task_id("a")}"'
+    request = ListTaskStatesRequest(build_id=made[0].build_id, filter=only)
+    states = await client.builds.ListTaskStates(request, metadata=client.metadata)
+    assert len(states.task_states) == 1
+    assert len(await tasks(client, only)) == 1
+    assert await tasks(client, f'task_id < "{UUID(int=0)}"') == []
+
+
 async def test_one_odd_parameter_breaks_no_search(client: Client):
     odd = (
         '{"x":"a\\u0000b"}',

@@ -93,7 +93,7 @@ def references(value: Any) -> Iterator[str]:
 
 def _make(key: str, body: Any, made: Mapping[str, BaseTask]) -> BaseTask:
     try:
-        task = BaseTask.model_validate(_with_tasks(body, made))
+        task = BaseTask.model_validate(with_tasks(body, made))
     except ValidationError as error:
         raise ValueError(
             f"{key} can't be made of its body: {error}\n(AliasTask stands for the output of a task "
@@ -104,13 +104,13 @@ def _make(key: str, body: Any, made: Mapping[str, BaseTask]) -> BaseTask:
     return task
 
 
-def _with_tasks(value: Any, made: Mapping[str, BaseTask]) -> Any:
+def with_tasks(value: Any, made: Mapping[str, BaseTask]) -> Any:
     """Return a JSON value with the tasks in place of references to them."""
     if (key := referred(value)) is not None and key in made:
         return made[key]
     if isinstance(value, dict):
         items = cast("dict[str, Any]", value).items()
-        return {name: _with_tasks(inner, made) for name, inner in items}
+        return {name: with_tasks(inner, made) for name, inner in items}
     if isinstance(value, list):
-        return [_with_tasks(inner, made) for inner in cast("list[Any]", value)]
+        return [with_tasks(inner, made) for inner in cast("list[Any]", value)]
     return value

@@ -89,7 +89,7 @@ def differences(left: BaseTask, right: BaseTask) -> list[Difference]:
         if _type_of(ours) != _type_of(theirs):
             found.append(Difference(path or "type", _type_of(ours), _type_of(theirs)))
             continue
-        for place, x, y in _unequal(ours.ingredients, theirs.ingredients, path):
+        for place, x, y in unequal(ours.ingredients, theirs.ingredients, path):
             task_x, task_y = _as_task(x, ours), _as_task(y, theirs)
             if task_x is not None and task_y is not None:
                 pending.append((place, task_x, task_y))
@@ -108,7 +108,7 @@ def _as_task(value: Any, explanation: Explanation) -> BaseTask | None:
     return explanation.inputs.get(key) if key is not None else None
 
 
-def _unequal(left: Any, right: Any, path: str) -> Iterator[tuple[str, Any, Any]]:
+def unequal(left: Any, right: Any, path: str) -> Iterator[tuple[str, Any, Any]]:
     """Return the innermost places at which two JSON values differ."""
     if left == right and type(left) is type(right):
         return
@@ -120,4 +120,4 @@ def _unequal(left: Any, right: Any, path: str) -> Iterator[tuple[str, Any, Any]]
     left_items, right_items = dict(ours), dict(theirs)
     for key in {**left_items, **right_items}:
         here = f"{path}[{key}]" if is_list else f"{path}.{key}".lstrip(".")
-        yield from _unequal(left_items.get(key, MISSING), right_items.get(key, MISSING), here)
+        yield from unequal(left_items.get(key, MISSING), right_items.get(key, MISSING), here)

@@ -8,22 +8,28 @@ from __future__ import annotations
 
 import os
 import sys
+from typing import TYPE_CHECKING
 
 from stardag._errors import ConfigError, StardagError
+from stardag._readable import printable
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 def main() -> None:
     """Run the command line of this process, and exit. Errors become one line on stderr."""
-    sys.exit(_run())
+    sys.exit(run(sys.argv[1:]))
 
 
-def _run() -> int:
+def run(arguments: Sequence[str]) -> int:
+    """Run the command line `arguments` and return the exit code; errors are one line on stderr."""
     # what grpc would print beside, in its own words, is in our error
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     from stardag.cli.app import app
 
     try:
-        return app(result_action="return_int_as_exit_code_else_zero")
+        return app(arguments, result_action="return_int_as_exit_code_else_zero")
     except ConfigError as error:
         return _fail(error, 2)
     except StardagError as error:
@@ -36,11 +42,13 @@ def _run() -> int:
 
 
 def _exit_code(error: StardagError) -> int:
-    from stardag.client import NotFoundError, ServerError
+    from stardag.client import ServerError
 
-    return 3 if isinstance(error, ServerError) and not isinstance(error, NotFoundError) else 1
+    if not isinstance(error, ServerError):
+        return 1
+    return {"NOT_FOUND": 1, "INVALID_ARGUMENT": 2}.get(error.code.name, 3)
 
 
 def _fail(error: StardagError, code: int) -> int:
-    print(f"stardag: {error}", file=sys.stderr)
+    print(f"stardag: {printable(str(error))}", file=sys.stderr)
     return code

@@ -12,9 +12,11 @@ from cyclopts import App, Parameter
 from stardag._errors import ConfigError
 from stardag.cli.builds import builds
 from stardag.cli.config import config
+from stardag.cli.tasks import tasks
 
 app = App(name="stardag", help="See what builds made, and what they are doing now.")
 app.command(builds)
+app.command(tasks)
 app.command(config)
 
 _server = App(

@@ -3,116 +3,199 @@
 from __future__ import annotations
 
 from typing import Annotated
-from uuid import UUID
 
 from cyclopts import App, Parameter
-from cyclopts.validators import Number
 
-builds = App(name="builds", help="List, show and watch builds.")
+from stardag.cli.options import (
+    BuildRef,
+    BuildStatuses,
+    Filter,
+    Json,
+    Limit,
+    Name,
+    OrderBy,
+    Since,
+    TaskStatuses,
+)
 
-Limit = Annotated[int, Parameter(validator=Number(gte=1))]
-Json = Annotated[bool, Parameter(name="--json", negative="")]
-BuildId = Annotated[str, Parameter(help="Id of the build, or `latest`.")]
+builds = App(name="builds", help="List, show, watch, compare and cancel builds.")
 
 
 @builds.command(name="list")
-def list_builds(*, limit: Limit = 20, json: Json = False) -> None:
-    """List builds, newest first.
+def list_builds(
+    *,
+    status: BuildStatuses = (),
+    name: Name = None,
+    since: Since = None,
+    label: Annotated[tuple[str, ...], Parameter(negative="")] = (),
+    filter: Filter = "",
+    order_by: OrderBy = "",
+    limit: Limit = 20,
+    json: Json = False,
+) -> None:
+    """List builds, the one heard of last first.
+
+    Options that are given together all have to hold; of several statuses, one.
 
     Parameters
     ----------
+    label
+        Only those with this label, as KEY=VALUE.
     limit
         Most builds to list.
     json
         Print a JSON array.
     """
-    from itertools import islice
+    from datetime import datetime
 
-    from stardag.cli import output, tables
+    from stardag.cli import filters, output, rows, tables
     from stardag.client import connect
     from stardag.config import get_config
+    from stardag.v1.build_pb2 import BuildStatus
+    from stardag.v1.build_service_pb2 import ListBuildsRequest
 
+    wanted = filters.both(
+        filter,
+        filters.equals("name", name),
+        filters.since("start_time", since, datetime.now()),
+        *map(filters.labelled, label),
+    )
+    request = ListBuildsRequest(
+        statuses=[BuildStatus.Value(each.value) for each in status],
+        filter=wanted,
+        order_by=order_by,
+    )
     with connect(get_config()) as client:
-        found = list(islice(client.list_builds(), limit + 1))
-    shown = found[:limit]
+        found, more = rows.first(client.builds.ListBuilds, request, "builds", limit)
     if json:
-        output.print_json([output.as_dict(build) for build in shown])
-        return
-    output.console().print(tables.builds(shown) if shown else "No builds yet.")
-    if len(found) > limit:
-        output.console().print(f"There are more: --limit {limit * 5}")
+        output.print_json([output.as_dict(build) for build in found])
+    elif found:
+        output.console().print(tables.builds(found, wide=output.is_wide()))
+    else:
+        output.note("there is no such build" if wanted or status else "there are no builds yet")
+    rows.tell_cut(len(found), more)
 
 
 @builds.command
-def show(build: BuildId, *, limit: Limit = 50, json: Json = False) -> None:
-    """Show a build: how it ended, what failed, and what became of each task.
+def show(
+    build: BuildRef,
+    *,
+    status: TaskStatuses = (),
+    filter: Filter = "",
+    limit: Limit = 50,
+    json: Json = False,
+) -> None:
+    """Show a build: what failed and why, what that holds up, how it went, and its DAG.
 
     Parameters
     ----------
+    status
+        List the tasks in this status instead.
+    filter
+        List the tasks that match instead, such as 'duration > 60 AND name = "train"'.
     limit
         Most tasks to list; JSON has all of them.
     json
-        Print a JSON object.
+        Print a JSON object with the build, its failures and its tasks.
     """
-    from stardag.cli import output, tables
+    from stardag.cli import build_report, ids, output, rows, tables
     from stardag.client import connect
     from stardag.config import get_config
-    from stardag.v1 import build_service_pb2 as service
+    from stardag.v1.build_service_pb2 import ListTaskStatesRequest
+    from stardag.v1.task_pb2 import TaskStatus
 
     config = get_config()
-    with connect(config) as client:
-        build_id = _resolve(client, build)
-        found = client.builds.GetBuild(service.GetBuildRequest(build_id=build_id)).build
-        states = list(client.list_task_states(build_id))
-    if json:
-        tasks = [output.as_dict(state) for state in states]
-        output.print_json({"build": output.as_dict(found), "tasks": tasks})
-        return
     console = output.console()
-    console.print(tables.build_facts(found, config.tracking.trace_url))
-    for failure in tables.failures(states):
-        console.print(failure)
-    if states:
-        console.print(tables.task_states(states[:limit]))
-    if len(states) > limit:
-        console.print(f"{len(states) - limit} more tasks: --limit {len(states)}")
+    with connect(config) as client:
+        build_id = ids.build_id(client, build)
+        request = ListTaskStatesRequest(
+            build_id=build_id,
+            statuses=[TaskStatus.Value(each.value) for each in status],
+            filter=filter,
+        )
+        if json:
+            output.print_json(build_report.as_json(client, request))
+        elif status or filter:
+            found, more = rows.first(client.builds.ListTaskStates, request, "task_states", limit)
+            console.print(tables.task_states(found, wide=output.is_wide()))
+            rows.tell_cut(len(found), more)
+        else:
+            console.print(build_report.read(client, build_id, config.tracking.trace_url))
 
 
 @builds.command
-def watch(build: BuildId, *, json: Json = False) -> int:
+def watch(build: BuildRef, *, json: Json = False) -> int:
     """Follow a build until it ends; exits with 1 if it does not complete.
+
+    Goes on where it was when the server is away for up to a minute.
 
     Parameters
     ----------
     json
         Print each change as a JSON object in a line of its own.
     """
+    from stardag.cli import ids
     from stardag.cli.watching import follow
     from stardag.client import connect
     from stardag.config import get_config
 
     with connect(get_config()) as client:
-        return follow(client, _resolve(client, build), json=json)
+        return follow(client, ids.build_id(client, build), json=json)
 
 
-def _resolve(client: object, build: str) -> str:
-    """Return the id that `build` stands for.
+@builds.command
+def compare(base: BuildRef, build: BuildRef, *, limit: Limit = 50, json: Json = False) -> None:
+    """Compare a build with an earlier one: which tasks are new or gone, and what went otherwise.
 
-    Raises `ConfigError` if it is neither an id nor `latest`.
+    Parameters
+    ----------
+    limit
+        Most tasks to list; JSON has all that differ.
+    json
+        Print a JSON object with both builds, counts and changes.
     """
-    from stardag._errors import ConfigError, StardagError
-    from stardag.client import Client
+    from stardag.cli import comparison, ids, output, rows
+    from stardag.client import connect
+    from stardag.config import get_config
 
-    assert isinstance(client, Client)
-    if build == "latest":
-        newest = next(client.list_builds(), None)
-        if newest is None:
-            raise StardagError("there are no builds yet")
-        return newest.build_id
-    try:
-        return str(UUID(build))
-    except ValueError:
-        raise ConfigError(
-            f"{build!r} is not the id of a build; `stardag builds list` shows them, and `latest` "
-            "stands for the newest"
-        ) from None
+    with connect(get_config()) as client:
+        base_id, build_id = ids.build_id(client, base), ids.build_id(client, build)
+        found = comparison.read(client, base_id, build_id, None if json else limit)
+    if json:
+        output.print_json(found.as_json())
+    else:
+        output.console().print(found)
+    rows.tell_cut(len(found.changes), found.more)
+
+
+@builds.command
+def cancel(build: BuildRef, *, reason: str = "", json: Json = False) -> None:
+    """Ask a running build to stop; what runs is asked to, and nothing more is started.
+
+    Parameters
+    ----------
+    reason
+        Why, for those who read of it.
+    json
+        Print the build as a JSON object.
+    """
+    from stardag.cli import cells, ids, output
+    from stardag.client import connect
+    from stardag.config import get_config
+    from stardag.v1.build_pb2 import BuildStatus
+    from stardag.v1.build_service_pb2 import CancelBuildRequest
+
+    with connect(get_config()) as client:
+        request = CancelBuildRequest(build_id=ids.build_id(client, build), reason=reason)
+        found = client.builds.CancelBuild(request).build
+    if json:
+        output.print_json(output.as_dict(found))
+    elif found.status == BuildStatus.BUILD_STATUS_RUNNING:
+        when = cells.moment(found.cancel_time)
+        output.console().print(
+            cells.line(
+                f"{found.build_id} was asked to stop at {when}; `stardag builds watch` follows"
+            )
+        )
+    else:
+        output.note(f"{found.build_id} has ended already: {cells.build_status(found)}")

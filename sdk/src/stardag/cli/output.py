@@ -1,4 +1,4 @@
-"""Where output goes: tables for people, JSON for programs."""
+"""Where output goes: tables for people and JSON for programs to stdout, notes to stderr."""
 
 from __future__ import annotations
 
@@ -10,8 +10,14 @@ from typing import TYPE_CHECKING, Any
 from google.protobuf.json_format import MessageToDict
 from rich.console import Console
 
+from stardag._readable import printable
+
 if TYPE_CHECKING:
     from google.protobuf.message import Message
+
+
+WIDE = 120
+"""Columns from which on tables have whole ids."""
 
 
 @functools.cache
@@ -20,11 +26,26 @@ def console() -> Console:
     return Console(width=None if sys.stdout.isatty() else 160, highlight=False)
 
 
+def is_wide() -> bool:
+    """Return whether tables have whole ids."""
+    return console().width >= WIDE
+
+
 def as_dict(message: Message) -> dict[str, Any]:
-    """Return a message as its JSON object, with the field names of the contract."""
-    return MessageToDict(message, preserving_proto_field_name=True)
+    """Return a message as its JSON object, with the field names of the contract.
+
+    Every field is there, whatever its value, but messages and optional fields that are not set.
+    """
+    return MessageToDict(
+        message, preserving_proto_field_name=True, always_print_fields_with_no_presence=True
+    )
 
 
 def print_json(value: Any) -> None:
     """Print a value as indented JSON."""
     print(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def note(text: str) -> None:
+    """Say on stderr what is to be known about the output, and is no part of it."""
+    print(f"stardag: {printable(text)}", file=sys.stderr)

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json as json_format
 from datetime import datetime
+from itertools import chain, islice
 from typing import TYPE_CHECKING
 
+from google.protobuf.timestamp_pb2 import Timestamp
 from rich.console import Group
 from rich.live import Live
+from rich.text import Text
 
 from stardag._readable import one_line
-from stardag.cli import output, tables
+from stardag.cli import build_report, cells, output, tables
 from stardag.v1.build_pb2 import Build, BuildStatus
 from stardag.v1.task_pb2 import TaskState, TaskStatus
 
@@ -28,6 +31,7 @@ _ACTIVE = (
     TaskStatus.TASK_STATUS_SUSPENDED,
     TaskStatus.TASK_STATUS_BLOCKED,
 )
+_FIRST = (TaskStatus.TASK_STATUS_FAILED, *_ACTIVE)
 
 
 def follow(client: Client, build_id: str, *, json: bool) -> int:
@@ -51,10 +55,12 @@ class BuildView:
         """Begin with nothing."""
         self.build = Build()
         self.states: dict[str, TaskState] = {}
+        self._as_of = Timestamp()
 
     def seen(self, responses: Iterator[WatchBuildResponse]) -> Iterator[WatchBuildResponse]:
         """Pass responses on after taking them in."""
         for response in responses:
+            self._as_of = response.server_time
             if response.HasField("build"):
                 self.build = response.build
             for state in response.task_states:
@@ -64,13 +70,19 @@ class BuildView:
 
     def __rich__(self) -> RenderableType:
         """Draw the build, what runs, and what ended last."""
-        states = list(self.states.values())
-        active = [s for s in states if s.status in _ACTIVE]
-        failed = [s for s in states if s.status == TaskStatus.TASK_STATUS_FAILED]
-        first = [*failed, *active][:_SHOWN]
-        ended = [s for s in reversed(states) if s not in first and s.HasField("end_time")]
-        shown = first + ended[: _SHOWN - len(first)]
-        return Group(tables.build_facts(self.build), "", tables.task_states(shown))
+        newest = list(reversed(self.states.values()))
+        failed = [s for s in newest if s.status == TaskStatus.TASK_STATUS_FAILED]
+        active = [s for s in newest if s.status in _ACTIVE]
+        ended = (s for s in newest if s.HasField("end_time") and s.status not in _FIRST)
+        shown = list(islice(chain(failed, active, ended), _SHOWN))
+        as_of = Text(f"as of {cells.moment(self._as_of)}", style="dim")
+        return Group(
+            build_report.headline(self.build),
+            build_report.facts(self.build),
+            "",
+            tables.task_states(shown, wide=output.is_wide()),
+            as_of,
+        )
 
 
 def _redraw(responses: Iterator[WatchBuildResponse], view: BuildView) -> None:
@@ -89,10 +101,11 @@ def _print_lines(responses: Iterator[WatchBuildResponse]) -> None:
     for response in responses:
         for state in response.task_states:
             now = datetime.now().strftime("%H:%M:%S")
-            took = tables.duration(state.duration_us)
-            name = one_line(tables.qualified_name(state))
-            words = (now, tables.task_status(state), name, state.task_id)
+            took = cells.duration(state.duration_us)
+            name = cells.type_name(state)
+            words = (now, cells.task_status(state), name, one_line(state.task_id))
             print(*words, took, flush=True)
         if response.HasField("build"):
             build = response.build
-            print("build", build.build_id, tables.build_status(build), tables.counts(build))
+            words = (one_line(build.build_id), cells.build_status(build))
+            print("build", *words, cells.counts(build.task_counts), flush=True)

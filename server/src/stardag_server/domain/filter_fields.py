@@ -149,6 +149,8 @@ SECONDS = Field(_ORDERED, "a number of seconds", _seconds)
 TIME = Field(_ORDERED, "a quoted RFC 3339 time with a zone", _time)
 BOOLEAN = Field(("=",), "true or false", _boolean, names=("false", "true"))
 ID = Field(("=",), "a quoted UUID", _id)
+ROW_ID = Field(_ORDERED, "a quoted UUID", _id)
+"""The id of the row itself: a range of them is all that begin alike."""
 LABELS = Field(_TEXTUAL, "a text", _text, parts=True)
 PARAMS = Field(_TEXTUAL, "a value of JSON", _json, parts=True)
 
@@ -163,7 +165,7 @@ ASSET_FIELDS: Mapping[str, Field] = {
 }
 
 BUILD_FIELDS: Mapping[str, Field] = {
-    "build_id": ID,
+    "build_id": ROW_ID,
     "status": _enum(dict(BuildStatus.items()), "BUILD_STATUS_"),
     "name": TEXT,
     "description": TEXT,
@@ -210,7 +212,7 @@ _STATE_FIELDS: Mapping[str, Field] = {
 FAILURE_FIELDS: Mapping[str, Field] = {"failure.kind": TEXT, "failure.message": TEXT}
 
 STATE_FIELDS: Mapping[str, Field] = {
-    "task_id": ID,
+    "task_id": ROW_ID,
     "namespace": TEXT,
     "name": TEXT,
     "output_uri": TEXT,
@@ -219,7 +221,7 @@ STATE_FIELDS: Mapping[str, Field] = {
 }
 
 TASK_FIELDS: Mapping[str, Field] = {
-    "task_id": ID,
+    "task_id": ROW_ID,
     "namespace": TEXT,
     "name": TEXT,
     "version": TEXT,

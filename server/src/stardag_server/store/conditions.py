@@ -57,7 +57,7 @@ class FieldColumns:
             return self._json(cast(Any, Build.root_task_ids), (), ":", str(task))
 
         return {
-            "build_id": _equal(Build.uuid),
+            "build_id": _ordered(Build.uuid),
             "status": _equal(Build.status),
             "name": self._text(Build.name),
             "description": self._text(Build.description),
@@ -112,7 +112,7 @@ class FieldColumns:
         output: Any = sa.func.coalesce(state.output_uri, Task.output_uri)
         return {
             **self._state(state),
-            "task_id": _equal(Task.uuid),
+            "task_id": _ordered(Task.uuid),
             "namespace": self._text(Task.namespace),
             "name": self._text(Task.name),
             "output_uri": self._text(output),
@@ -129,7 +129,7 @@ class FieldColumns:
 
         return {
             **self._state(state),
-            "task_id": _equal(Task.uuid),
+            "task_id": _ordered(Task.uuid),
             "namespace": self._text(Task.namespace),
             "name": self._text(Task.name),
             "version": self._text(Task.version),
@@ -196,6 +196,14 @@ def _equal(column: Any) -> Compare:
     def compare(_path: tuple[Step, ...], _operator: str, operand: Operand) -> Any:
         assert isinstance(operand, int | UUID)
         return column == operand
+
+    return compare
+
+
+def _ordered(column: Any) -> Compare:
+    def compare(_path: tuple[Step, ...], operator: str, operand: Operand) -> Any:
+        assert isinstance(operand, UUID)
+        return column.bool_op(operator)(operand)
 
     return compare
 
