@@ -10,10 +10,12 @@ from typing import Annotated
 from cyclopts import App, Parameter
 
 from stardag._errors import ConfigError
+from stardag.cli.build import build
 from stardag.cli.builds import builds
 from stardag.cli.config import config
 
 app = App(name="stardag", help="See what builds made, and what they are doing now.")
+app.command(build)
 app.command(builds)
 app.command(config)
 
