@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import Annotated
-from uuid import UUID
 
 from cyclopts import App, Parameter
 from cyclopts.validators import Number
@@ -55,13 +54,14 @@ def show(build: BuildId, *, limit: Limit = 50, json: Json = False) -> None:
         Print a JSON object.
     """
     from stardag.cli import output, tables
+    from stardag.cli.build_id import resolve_build
     from stardag.client import connect
     from stardag.config import get_config
     from stardag.v1 import build_service_pb2 as service
 
     config = get_config()
     with connect(config) as client:
-        build_id = _resolve(client, build)
+        build_id = resolve_build(client, build)
         found = client.builds.GetBuild(service.GetBuildRequest(build_id=build_id)).build
         states = list(client.list_task_states(build_id))
     if json:
@@ -87,32 +87,10 @@ def watch(build: BuildId, *, json: Json = False) -> int:
     json
         Print each change as a JSON object in a line of its own.
     """
+    from stardag.cli.build_id import resolve_build
     from stardag.cli.watching import follow
     from stardag.client import connect
     from stardag.config import get_config
 
     with connect(get_config()) as client:
-        return follow(client, _resolve(client, build), json=json)
-
-
-def _resolve(client: object, build: str) -> str:
-    """Return the id that `build` stands for.
-
-    Raises `ConfigError` if it is neither an id nor `latest`.
-    """
-    from stardag._errors import ConfigError, StardagError
-    from stardag.client import Client
-
-    assert isinstance(client, Client)
-    if build == "latest":
-        newest = next(client.list_builds(), None)
-        if newest is None:
-            raise StardagError("there are no builds yet")
-        return newest.build_id
-    try:
-        return str(UUID(build))
-    except ValueError:
-        raise ConfigError(
-            f"{build!r} is not the id of a build; `stardag builds list` shows them, and `latest` "
-            "stands for the newest"
-        ) from None
+        return follow(client, resolve_build(client, build), json=json)
