@@ -10,14 +10,18 @@ from typing import Annotated
 from cyclopts import App, Parameter
 
 from stardag._errors import ConfigError
+from stardag.cli.build import build
 from stardag.cli.builds import builds
 from stardag.cli.config import config
+from stardag.cli.targets import targets
 from stardag.cli.tasks import tasks
 
 app = App(name="stardag", help="See what builds made, and what they are doing now.")
+app.command(build)
 app.command(builds)
 app.command(tasks)
 app.command(config)
+app.command(targets)
 
 _server = App(
     name="server",
