@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from rich.filesize import decimal
 from rich.table import Table
 
-from stardag.cli import tables
+from stardag.cli import cells
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,5 +24,5 @@ def object_table(objects: Sequence[RootObject]) -> Table:
     table.add_column("URI", overflow="fold")
     for each in objects:
         written = datetime.fromtimestamp(each.modified).strftime("%Y-%m-%d %H:%M:%S")
-        table.add_row(decimal(each.size_bytes), written, tables.safe(each.uri))
+        table.add_row(decimal(each.size_bytes), written, cells.line(each.uri))
     return table

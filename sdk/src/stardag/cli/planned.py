@@ -50,7 +50,7 @@ def print_plan(planned: Sequence[PlannedTask], *, limit: int, json: bool) -> Non
     """Print what a build would do: as JSON, or as a table of the first `limit` tasks."""
     from rich.table import Table
 
-    from stardag.cli import output, tables
+    from stardag.cli import cells, output
 
     running = [each for each in planned if each.action == "run"]
     reused = [each for each in planned if each.action == "reuse"]
@@ -65,7 +65,7 @@ def print_plan(planned: Sequence[PlannedTask], *, limit: int, json: bool) -> Non
     table.add_column("ID", no_wrap=True)
     table.add_column("WHY", overflow="fold")
     for each in (*running, *reused)[:limit]:
-        table.add_row(each.action, tables.safe(each.task), each.task_id, tables.safe(each.reason))
+        table.add_row(each.action, cells.line(each.task), each.task_id, cells.line(each.reason))
     console.print(table)
     if len(planned) > limit:
         console.print(f"{len(planned) - limit} more tasks: --limit {len(planned)}")

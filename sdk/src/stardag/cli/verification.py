@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from stardag._readable import one_line
-from stardag.cli import ids, output, tables
+from stardag.cli import cells, ids, output
 from stardag.cli.pages import rows
 from stardag.target import DirectoryTarget, exists_many, get_directory_target, get_target
 from stardag.v1 import registry_service_pb2 as service
@@ -109,7 +109,7 @@ def _verify(states: list[TaskState], verified: Verified) -> None:
         if there and not lost:
             verified.whole += 1
             continue
-        name, kind = tables.qualified_name(state), "incomplete" if there else "missing"
+        name, kind = cells.type_name(state), "incomplete" if there else "missing"
         verified.problems.append(Problem(state.task_id, name, state.output_uri, kind, lost))
 
 
