@@ -1,13 +1,13 @@
 //! Publishes a build to Stardag's tracking service, watches it, and reads it back.
 
 mod batch;
-mod builds;
 mod cases;
 mod connection;
 mod errors;
 mod events;
 mod identity;
 mod publish;
+mod queries;
 mod watch;
 
 /// The messages and stubs of the contract, as they are generated.
@@ -33,7 +33,7 @@ async fn main() -> anyhow::Result<()> {
 
     let connection =
         connection::connect(&variable("STARDAG_SERVER")?, &variable("STARDAG_TOKEN")?).await?;
-    let mut build_service = BuildServiceClient::new(connection.clone());
+    let mut builds = BuildServiceClient::new(connection.clone());
     let event_service = EventServiceClient::new(connection);
 
     let events = events::of(&build);
@@ -47,9 +47,9 @@ async fn main() -> anyhow::Result<()> {
         "identity_ok": identity_ok,
         "events_acked": events_acked,
         "watched_statuses": watched_statuses,
-        "listed_builds": builds::ids(&mut build_service, &builds::filter(&build)).await?,
-        "paged_task_ids": builds::task_ids(&mut build_service, build.id, 2).await?,
-        "error_reason": builds::reason_for_unknown(&mut build_service).await?,
+        "listed_builds": queries::build_ids(&mut builds, &queries::filter(&build)).await?,
+        "paged_task_ids": queries::task_ids(&mut builds, build.id, 2).await?,
+        "error_reason": queries::reason_for_unknown_build(&mut builds).await?,
     });
     println!("{report}");
     Ok(())

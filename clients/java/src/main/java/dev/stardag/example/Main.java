@@ -25,11 +25,11 @@ final class Main {
     report.put("identity_ok", cases.identitiesHold());
     try (var connection = new Connection(variable("STARDAG_SERVER"), variable("STARDAG_TOKEN"))) {
       var events = EventServiceGrpc.newBlockingV2Stub(connection.channel());
-      var builds = new Builds(BuildServiceGrpc.newBlockingV2Stub(connection.channel()));
+      var queries = new Queries(BuildServiceGrpc.newBlockingV2Stub(connection.channel()));
       report.putAll(publishAndWatch(events, cases.build()));
-      report.put("listed_builds", builds.ids(Builds.filter(cases.build())));
-      report.put("paged_task_ids", builds.taskIds(cases.build().id(), 2));
-      report.put("error_reason", builds.reasonForUnknown().orElse(null));
+      report.put("listed_builds", queries.buildIds(Queries.filter(cases.build())));
+      report.put("paged_task_ids", queries.taskIds(cases.build().id(), 2));
+      report.put("error_reason", queries.reasonForUnknownBuild().orElse(null));
     }
     System.out.println(new GsonBuilder().serializeNulls().create().toJson(report));
   }

@@ -18,13 +18,13 @@ import java.util.StringJoiner;
 import java.util.UUID;
 
 /** Reading what the server knows: filters, pages, deadlines and errors. */
-final class Builds {
+final class Queries {
   /** The deadline that the contract advises for reads. */
   private static final Duration DEADLINE = Duration.ofSeconds(10);
 
   private final BuildServiceBlockingV2Stub stub;
 
-  Builds(BuildServiceBlockingV2Stub stub) {
+  Queries(BuildServiceBlockingV2Stub stub) {
     this.stub = stub;
   }
 
@@ -44,7 +44,7 @@ final class Builds {
   }
 
   /** Returns the ids of all builds that match, the one heard of last first. */
-  List<String> ids(String filter) throws StatusException, InterruptedException {
+  List<String> buildIds(String filter) throws StatusException, InterruptedException {
     var ids = new ArrayList<String>();
     var request = ListBuildsRequest.newBuilder().setFilter(filter);
     do {
@@ -69,7 +69,7 @@ final class Builds {
   }
 
   /** Asks for a build that there is not, and returns the reason of the refusal. */
-  Optional<String> reasonForUnknown() throws InterruptedException {
+  Optional<String> reasonForUnknownBuild() throws InterruptedException {
     var request = GetBuildRequest.newBuilder().setBuildId(new UUID(0, 0).toString()).build();
     try {
       reading().getBuild(request);

@@ -28,7 +28,7 @@ fn quoted(text: &str) -> String {
 }
 
 /// Returns the ids of all builds that match, the one heard of last first.
-pub async fn ids(client: &mut Client, filter: &str) -> Result<Vec<String>, Status> {
+pub async fn build_ids(client: &mut Client, filter: &str) -> Result<Vec<String>, Status> {
     let mut request = ListBuildsRequest { filter: filter.into(), ..Default::default() };
     let mut ids = Vec::new();
     loop {
@@ -61,7 +61,7 @@ pub async fn task_ids(
 }
 
 /// Asks for a build that there is not, and returns the reason of the refusal.
-pub async fn reason_for_unknown(client: &mut Client) -> Result<Option<String>, Status> {
+pub async fn reason_for_unknown_build(client: &mut Client) -> Result<Option<String>, Status> {
     let build_id = Uuid::nil().to_string();
     match client.get_build(read(GetBuildRequest { build_id })).await {
         Ok(_) => Ok(None),
