@@ -60,11 +60,15 @@ format: setup ## Rewrite files in the house style
 
 .PHONY: test
 test: setup ## Run the tests, on SQLite and on PostgreSQL
-	pytest -m "not slow" -n auto --dist loadfile
+	pytest -m "not slow" -n auto --dist loadfile --no-loadscope-reorder
 
 .PHONY: test-all
 test-all: setup ## Run the tests, the slow ones too
-	pytest -n auto --dist loadfile
+	pytest -n auto --dist loadfile --no-loadscope-reorder
+
+.PHONY: clients
+clients: setup ## Run the clients in other languages, and compare what they store
+	pytest --verbose tests/test_clients.py
 
 .PHONY: bench
 bench: setup ## Run the benchmarks and render docs/benchmarks.md
@@ -89,3 +93,4 @@ stop: ## Stop the server that `make run` started
 .PHONY: clean
 clean: stop ## Remove .venv, .run and caches
 	rm -rf .venv .run node_modules .pytest_cache .ruff_cache .hypothesis
+	rm -rf clients/*/gen clients/*/node_modules clients/go/bin

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import doctest
 import os
+import subprocess
 import sys
+from collections.abc import Callable
 from contextlib import ExitStack
+from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import ModuleType
 from typing import Any
@@ -14,6 +17,7 @@ from unittest.mock import patch
 from hypothesis import settings
 from sybil import Sybil
 from sybil.parsers.markdown import PythonCodeBlockParser, SkipParser
+from sybil.sybil import SybilCollection
 
 pytest_plugins = ["stardag.testing"]
 
@@ -51,13 +55,38 @@ def _isolate(namespace: dict[str, Any]) -> None:
     namespace["isolation"] = stack
 
 
+def _isolate_tracked(namespace: dict[str, Any]) -> None:
+    """Give a page a server besides, to which its builds report, and a commit to build."""
+    from server_process import ServerProcess
+    from support.senders import end_senders
+
+    _isolate(namespace)
+    stack: ExitStack = namespace["isolation"]
+    server = stack.enter_context(ServerProcess(Path.cwd() / "server"))
+    stack.callback(end_senders, Path(os.environ["STARDAG_STATE_DIR"]))
+    os.environ["STARDAG_SERVER"] = server.address
+    os.environ["STARDAG_TOKEN_FILE"] = str(server.data_dir / "token")
+    os.environ["STARDAG_FLUSH_TIMEOUT"] = "30"
+    author = ["-c", "user.name=Ada", "-c", "user.email=ada@example.org"]
+    for command in (["init", "-q", "-b", "main"], ["commit", "-q", "--allow-empty", "-m", "One"]):
+        subprocess.run(["git", *author, *command], check=True)
+
+
 def _restore(namespace: dict[str, Any]) -> None:
     namespace["isolation"].close()
 
 
-pytest_collect_file = Sybil(
-    parsers=[PythonCodeBlockParser(doctest_optionflags=doctest.ELLIPSIS), SkipParser()],
-    patterns=["README.md", "docs/*.md", "docs/concepts/*.md", "docs/how-to/*.md"],
-    setup=_isolate,
-    teardown=_restore,
+_TRACKED = "docs/how-to/ops-recipes.md"
+_PAGES = ["README.md", "docs/*.md", "docs/concepts/*.md", "docs/how-to/*.md"]
+
+
+def _examples(
+    patterns: list[str], setup: Callable[[dict[str, Any]], None], excludes: list[str]
+) -> Sybil:
+    parsers = [PythonCodeBlockParser(doctest_optionflags=doctest.ELLIPSIS), SkipParser()]
+    return Sybil(parsers, patterns=patterns, excludes=excludes, setup=setup, teardown=_restore)
+
+
+pytest_collect_file = SybilCollection(
+    [_examples(_PAGES, _isolate, [_TRACKED]), _examples([_TRACKED], _isolate_tracked, [])]
 ).pytest()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,7 +13,7 @@ from typing import Any
 
 import pytest
 from server_process import ServerProcess
-from support.waiting import until
+from support.senders import end_senders, senders
 
 PIPELINES = Path(__file__).with_name("pipelines.py")
 STARDAG = Path(sys.executable).with_name("stardag")
@@ -76,19 +75,11 @@ class Workplace:
         shutil.rmtree(self.directory / "targets")
 
     def end_senders(self) -> None:
-        for pid in self._senders():
-            os.kill(pid, signal.SIGTERM)
-        until(lambda: not self._senders(), "the senders to end")
+        end_senders(self.state)
 
-    def _senders(self) -> list[int]:
-        return [int(p.parent.name) for p in Path("/proc").glob("[0-9]*/cmdline") if self._runs(p)]
-
-    def _runs(self, cmdline: Path) -> bool:
-        try:
-            command = cmdline.read_text()
-        except OSError:
-            return False
-        return "stardag.tracking.sender" in command and str(self.state) in command
+    def senders(self) -> list[int]:
+        """Return the ids of the processes that deliver what was built here."""
+        return senders(self.state)
 
 
 class Built:

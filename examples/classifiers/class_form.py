@@ -97,6 +97,9 @@ class Report(sd.AutoTask[str]):
         loaded = {model: task.load() for model, task in self.scores_of.items()}
         self.output().save(scores.report(loaded))
 
+    def registry_assets(self) -> list[sd.Asset]:
+        return [sd.MarkdownAsset("report", self.load())]
+
 
 def comparison(candidates: Iterable[Model]) -> Report:
     """Return the report on these models: the whole DAG, as one task."""

@@ -60,7 +60,10 @@ def score(predictions: sd.Depends[pd.DataFrame]) -> Scores:
 # Tasks may be nested in lists and dicts; the file's name ends in .md, and not in .txt.
 @sd.task(relpath={"extension": "md"})
 def report(scores_of: dict[str, sd.Depends[Scores]]) -> str:
-    return scores.report(scores_of)
+    text = scores.report(scores_of)
+    # Beside the output, which is a file: people see it with the task in the tracking service.
+    sd.log_asset(sd.MarkdownAsset("report", text))
+    return text
 
 
 def comparison(candidates: Iterable[Model]) -> sd.AutoTask[str]:

@@ -14,6 +14,7 @@ from classifiers import class_form, data, decorator_form
 from classifiers.models import GradientBoosting, LogisticRegression, Model, RandomForest, grid
 
 import stardag as sd
+from stardag.testing import BuildRecord
 
 Comparison: TypeAlias = Callable[[Iterable[Model]], sd.AutoTask[str]]
 
@@ -165,3 +166,12 @@ def test_every_model_tells_most_tumours_apart(targets: Path) -> None:
     accuracies = {cells[1].strip(): float(cells[2].strip(" %")) for cells in rows}
     assert accuracies.keys() == {str(model) for model in candidates}
     assert all(90 < accuracy < 100 for accuracy in accuracies.values())
+
+
+def test_the_report_is_shown_with_its_task(
+    comparison: Comparison, build_record: BuildRecord
+) -> None:
+    report = comparison([logistic])
+    build(report)
+    [asset] = [detail[0] for name, _, *detail in build_record.events if name == "shown"]
+    assert asset == sd.MarkdownAsset("report", report.load())

@@ -20,7 +20,7 @@ def stardag(*arguments: str) -> subprocess.CompletedProcess[str]:
 def test_help_lists_the_commands() -> None:
     done = stardag("--help")
     assert done.returncode == 0
-    for command in ("builds", "config", "server", "sync", "tasks"):
+    for command in ("build", "builds", "config", "server", "sync", "targets", "tasks"):
         assert command in done.stdout
 
 

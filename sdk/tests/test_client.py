@@ -8,6 +8,7 @@ import sys
 import time
 import uuid
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import grpc
@@ -24,11 +25,15 @@ from stardag.client import (
     UnreachableError,
     connect,
     connect_aio,
+    rows,
+    watch,
 )
+from stardag.client._watches import Place
 from stardag.config import Config, ServerConfig
 from stardag.tracking import events, frames
 from stardag.tracking.address import parse_address
 from stardag.tracking.credential import Credential
+from stardag.tracking.rpc import RpcFailure
 from stardag.v1 import build_service_pb2, event_service_pb2, registry_service_pb2
 from stardag.v1.asset_pb2 import ASSET_KIND_MARKDOWN
 from stardag.v1.asset_service_pb2 import AssetDraft, UploadAssetRequest
@@ -147,6 +152,27 @@ async def test_asyncio_reads_the_same(shared_server: Server) -> None:
                 pass
 
 
+async def test_the_rows_of_any_list_are_read_however_small_its_pages(
+    shared_server: Server,
+) -> None:
+    with connect(shared_server.config) as client:
+        build = publish_build(client, 3)
+        request = event_service_pb2.ListEventsRequest(build_id=build, page_size=2)
+        log = list(rows(client.events.ListEvents, request, lambda page: page.events))
+        assert [event.position for event in log] == list(range(1, 9))
+        assert request.page_token == ""  # the caller's stays as it is
+        half = build_service_pb2.ListBlockedTasksRequest(build_id=build)
+        assert list(rows(client.builds.ListBlockedTasks, half, lambda page: page.tasks)) == []
+        request.filter = "nothing = 1"
+        with pytest.raises(ServerError) as caught:
+            next(rows(client.events.ListEvents, request, lambda page: page.events))
+        assert caught.value.reason == "FILTER_INVALID"
+    async with connect_aio(shared_server.config) as aio:
+        request.filter = ""
+        again = rows(aio.events.ListEvents, request, lambda page: page.events)
+        assert [event async for event in again] == log
+
+
 UNKNOWN = "00000000-0000-4000-8000-000000000000"
 
 
@@ -253,6 +279,49 @@ def test_a_watch_goes_on_where_it_stopped_when_the_server_restarts(server: Serve
             seen += response.events
     assert [event.position for event in seen] == [1, 2, 3, 4]
     assert [event.type for event in seen] == [1, 22, 27, 2]
+
+
+async def test_a_feed_of_all_builds_goes_on_through_a_restart_too(server: Server) -> None:
+    build, task = uuid.uuid4(), uuid.uuid4()
+    request = event_service_pb2.WatchEventsRequest(filter="type = BUILD_COMPLETED")
+    with connect(server.config) as client:
+        async with connect_aio(server.config) as aio:
+            feeds = (
+                watch(client.events.WatchEvents, request),
+                watch(aio.events.WatchEvents, request),
+            )
+            assert not next(feeds[0]).events and not (await anext(feeds[1])).events  # it has begun
+            publish(client, build, [(None, events.BUILD_STARTED), (task, events.TASK_STARTED)])
+            server.stop()
+            server.start()
+            publish_when_up(client, build, [(None, events.BUILD_ENDED["completed"])])
+            seen = [next(r for r in feeds[0] if r.events)]
+            seen += [await anext(r async for r in feeds[1] if r.events)]
+    assert [[event.build_id for event in response.events] for response in seen] == [
+        [str(build)]
+    ] * 2
+
+
+def test_patience_with_a_server_that_is_away_begins_when_it_is_missed(server: Server) -> None:
+    request = event_service_pb2.WatchEventsRequest()
+    place = Place(request)
+    gone = UnreachableError("gone", RpcFailure(grpc.StatusCode.UNAVAILABLE, "gone"))
+    assert place.pause_after(gone, now=3600.0) < 60
+    place.note(event_service_pb2.WatchEventsResponse(cursor="c"))
+    place.pause_after(gone, now=7200.0)
+    place.pause_after(gone, now=7259.0)
+    with pytest.raises(UnreachableError):
+        place.pause_after(gone, now=7261.0)
+    assert (place.request.cursor, request.cursor) == ("c", "")
+
+
+def test_a_watch_waits_as_long_as_the_server_asks_and_gives_up_where_it_does_not() -> None:
+    place = Place(event_service_pb2.WatchEventsRequest())
+    busy = RpcFailure(grpc.StatusCode.RESOURCE_EXHAUSTED, "too many watches", "TOO_MANY_STREAMS")
+    asked = ServerError("too many watches", replace(busy, retry_after_s=5.0))
+    assert place.pause_after(asked, now=0.0) >= 5.0
+    with pytest.raises(ServerError):
+        place.pause_after(ServerError("no such cursor", busy), now=1.0)
 
 
 def publish_when_up(

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
@@ -27,6 +27,8 @@ class ServerProcess:
     database_url: str | None = None
     port: int = 0
     options: tuple[str, ...] = ()
+    environment: dict[str, str] = field(default_factory=dict[str, str])
+    """Variables that are set for it beside those of this process."""
 
     def start(self) -> Self:
         """Start the server and wait until it listens. Raises AssertionError if it ends instead."""
@@ -38,10 +40,16 @@ class ServerProcess:
         self.data_dir.mkdir(parents=True, exist_ok=True)
         with (self.data_dir / "stderr.log").open("ab") as log:
             self._process = subprocess.Popen(
-                command, stdout=subprocess.PIPE, stderr=log, text=True, env=_environment()
+                command,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+                env=_environment() | self.environment,
             )
         assert self._process.stdout
         line = self._process.stdout.readline()
+        if not line:
+            self._reap()
         assert line.startswith("listening on "), (self.data_dir / "stderr.log").read_text()
         self.address = line.removeprefix("listening on ").strip()
         # The same port after a restart, so that clients find it again.
@@ -59,6 +67,10 @@ class ServerProcess:
     def signal(self, number: int) -> None:
         """Send the server a signal."""
         self._process.send_signal(number)
+
+    def runs(self) -> bool:
+        """Return whether the server has been started and has not ended."""
+        return self._process.poll() is None
 
     @property
     def pid(self) -> int:

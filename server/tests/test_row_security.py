@@ -18,6 +18,8 @@ from test_isolation import LISTS, Two, answers, by_id, two
 
 from stardag_server.domain.batch import Batch
 from stardag_server.store.database import READER
+from stardag_server.store.migration import migrate
+from stardag_server.store.readers import ReaderMissing
 from stardag_server.store.schema import Base
 from stardag_server.store.store import Store
 
@@ -151,8 +153,7 @@ async def test_who_may_not_have_the_role_is_told_what_to_run(
     postgres: sa.URL, limited_user: sa.URL, tmp_path: Path
 ):
     url = limited_user.render_as_string(hide_password=False)
-    migration = ("migrate", "--database-url", url, "--data-dir", str(tmp_path))
-    refused = run_command(*migration)
+    refused = run_command("migrate", "--database-url", url, "--data-dir", str(tmp_path))
     assert refused.returncode == 3
     [line] = [line for line in refused.stderr.splitlines() if "stardag-server: " in line]
     told = line.partition("once: ")[2].split("; ")
@@ -160,4 +161,8 @@ async def test_who_may_not_have_the_role_is_told_what_to_run(
     # Another database of this cluster had the role made before.
     there = await execute(postgres, f"SELECT 1 FROM pg_roles WHERE rolname = '{READER}'")
     await execute(postgres, *told[len(there) :])
-    assert run_command(*migration).returncode == 0
+    await migrate(limited_user)
+    # A database that was restored elsewhere is at the newest schema, and has no role.
+    await execute(postgres, f"REVOKE {READER} FROM {limited_user.username}")
+    with pytest.raises(ReaderMissing):
+        await migrate(limited_user)

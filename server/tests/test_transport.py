@@ -10,6 +10,7 @@ import grpc
 import pytest
 import sqlalchemy as sa
 from google.protobuf.descriptor import FileDescriptor
+from google.protobuf.descriptor_pb2 import FileDescriptorProto
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from producer import Producer, task_id
@@ -92,7 +93,7 @@ async def one(sqlite_server: RunningServer) -> Any:
 
 async def test_every_method_of_the_contract_wants_a_credential(one: Client):
     methods = contract_methods()
-    assert len(methods) == 50
+    assert len(methods) == 51
     for method in methods:
         refused = await call_raw(one, method, b"", ())
         assert (refused.code, refused.reason) == (
@@ -164,6 +165,27 @@ async def test_reflection_wants_a_credential_and_is_off_by_default(
         with pytest.raises(grpc.aio.AioRpcError) as caught:
             await services(plain, plain.metadata)
         assert caught.value.code() == grpc.StatusCode.UNIMPLEMENTED
+
+
+@pytest.mark.parametrize(
+    ("symbol", "file"),
+    [
+        ("stardag.v1.BuildService", "stardag/v1/build_service.proto"),
+        ("stardag.v1.BuildService.ListBuilds", "stardag/v1/build_service.proto"),
+        ("stardag.v1.NewEvent.detail", "stardag/v1/event.proto"),
+        ("stardag.v1.BuildService.Unheard", ""),
+        ("stardag.v1.Unheard", ""),
+    ],
+)
+async def test_reflection_tells_in_which_file_a_symbol_is(one: Client, symbol: str, file: str):
+    stub: Any = reflection_pb2_grpc.ServerReflectionStub(cast(Any, one.channel))
+    request = reflection_pb2.ServerReflectionRequest(file_containing_symbol=symbol)
+    [response] = [
+        r async for r in stub.ServerReflectionInfo(iter([request]), metadata=one.metadata)
+    ]
+    found = response.file_descriptor_response.file_descriptor_proto
+    assert [FileDescriptorProto.FromString(one).name for one in found[:1]] == [file] * bool(file)
+    assert response.HasField("error_response") == (not file)
 
 
 async def test_health_is_told_to_anybody(one: Client):

@@ -69,8 +69,8 @@ class AliasTask(AutoTask[T], Generic[T]):
         """Return the text that was hashed into the aliased task's id; empty if not known."""
         return self.aliased.identity_json
 
-    def _make_id(self, namespace: UUID) -> UUID:
-        return self.aliased.id
+    def _make_id(self, namespace: UUID) -> tuple[UUID, str]:
+        return self.aliased.id, ""
 
     @property
     def _relpath(self) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from abc import ABC
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any, ClassVar, dataclass_transform
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias, dataclass_transform
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, model_serializer
 from pydantic.errors import PydanticSchemaGenerationError
@@ -122,11 +122,13 @@ class Identified(PolymorphicRoot, ABC, metaclass=FrozenModelMeta):  # pyright: i
 
     def identity_json(self) -> str:
         """Return the exact text that is hashed into the id."""
-        _identity_of(self)
-        return _identity_text(self)
+        return _identity_of(self)[2] or _identity_text(self)
 
-    def _make_id(self, namespace: UUID) -> UUID:
-        """Compute the id; called once, when those of all models below are known."""
+    def _make_id(self, namespace: UUID) -> tuple[UUID, str]:
+        """Compute the id, and the text it is hashed from if that is short enough to be kept.
+
+        Called once, when the ids of all models below are known.
+        """
         cls = type(self)
         if cls.__pydantic_generic_metadata__["args"]:
             # How a type is spelled differs between versions of Python: it can't be in an id.
@@ -134,7 +136,8 @@ class Identified(PolymorphicRoot, ABC, metaclass=FrozenModelMeta):  # pyright: i
                 f"{cls.__name__} has no name of its own: give it one, as "
                 f"class MyTask({cls.__name__}): ..."
             )
-        return identify(_identity_text(self), namespace)
+        text = _identity_text(self)
+        return identify(text, namespace), text if len(text) <= _KEPT_TEXT else ""
 
     def params_json(self) -> str:
         """Return every parameter as a JSON object, nested tasks as `{"id": ...}`."""
@@ -189,8 +192,16 @@ def id_text(model: Identified) -> str:
     return _identity_of(model)[1]
 
 
-def _identity_of(model: Identified) -> tuple[UUID, str]:
-    """Return the id and its text, computing those of all models below it first.
+# The id, the same as text, and the identity JSON (empty if it was too long to be kept).
+# A plain tuple, as making a named one would add a tenth to the cost of an id.
+_Identity: TypeAlias = "tuple[UUID, str, str]"
+
+_KEPT_TEXT = 512
+"""Most characters of identity JSON that a model keeps: tracking asks for it once more."""
+
+
+def _identity_of(model: Identified) -> _Identity:
+    """Return the identity, computing those of all models below it first.
 
     Iterative, as a chain of tasks may be longer than Python's stack is deep.
     """
@@ -214,8 +225,8 @@ def _identity_of(model: Identified) -> tuple[UUID, str]:
         stack.pop()
         known = _known_identity(current)
         if known is None:
-            found = current._make_id(namespace)
-            known = (found, str(found))
+            id, text = current._make_id(namespace)
+            known = (id, str(id), text)
             object.__setattr__(current, "_identity", known)
     assert known is not None, "the model itself is the last to leave the stack"
     return known
@@ -228,7 +239,7 @@ def _check_complete(model: Identified) -> None:
             raise _error((model, name), "the field has no value")
 
 
-def _known_identity(model: Identified) -> tuple[UUID, str] | None:
+def _known_identity(model: Identified) -> _Identity | None:
     try:
         return _read_slot(model)
     except AttributeError:
@@ -236,7 +247,7 @@ def _known_identity(model: Identified) -> tuple[UUID, str] | None:
 
 
 # Read by its descriptor: Pydantic's __getattr__ makes an empty slot cost a microsecond.
-_read_slot: Callable[[Identified], tuple[UUID, str]] = Identified.__dict__["_identity"].__get__
+_read_slot: Callable[[Identified], _Identity] = Identified.__dict__["_identity"].__get__
 
 
 def nested(model: Identified) -> Iterator[Identified]:

@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 
 from stardag._errors import ConfigError
 
@@ -24,6 +24,9 @@ VARIABLES = {
     "STARDAG_SERVER": ("server", "address"),
     "STARDAG_TOKEN": ("server", "token"),
     "STARDAG_TOKEN_FILE": ("server", "token_file"),
+    "STARDAG_CA_FILE": ("server", "ca_file"),
+    "STARDAG_CLIENT_CERTIFICATE": ("server", "client_certificate"),
+    "STARDAG_CLIENT_KEY": ("server", "client_key"),
     "STARDAG_STATE_DIR": ("tracking", "state_dir"),
     "STARDAG_FSYNC": ("tracking", "fsync"),
     "STARDAG_OFFLINE": ("tracking", "offline"),
@@ -46,6 +49,13 @@ def _absolute(path: Path, info: ValidationInfo) -> Path:
     """Return a path relative to where its source is, if that is known."""
     base: Path = info.context["base"] if info.context else Path()
     return Path(os.path.normpath(base / path.expanduser()))
+
+
+def _not_the_content(path: object) -> object:
+    """Refuse a key or certificate where its path belongs, without repeating it."""
+    if "-----BEGIN" in str(path):
+        raise ValueError("it is the content of a file; write the file's path")
+    return path
 
 
 def _absolute_root(root: str, info: ValidationInfo) -> str:
@@ -72,6 +82,7 @@ def _with_trace_id(url: str) -> str:
 
 
 ConfigPath = Annotated[Path, AfterValidator(_absolute)]
+PemPath = Annotated[Path, BeforeValidator(_not_the_content), AfterValidator(_absolute)]
 TargetRoot = Annotated[str, AfterValidator(_absolute_root)]
 
 
@@ -90,6 +101,12 @@ class ServerConfig(Section):
     """The credential itself; prefer `token_file`."""
     token_file: ConfigPath | None = None
     """File with the credential; by default the one that a local server writes."""
+    ca_file: PemPath | None = None
+    """PEM file of the CAs that may have signed the server's certificate; else the system's."""
+    client_certificate: PemPath | None = None
+    """PEM file of the certificate to show to the server, with its chain."""
+    client_key: PemPath | None = None
+    """PEM file of that certificate's key, without a password."""
 
 
 class TrackingConfig(Section):

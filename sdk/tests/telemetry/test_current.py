@@ -93,3 +93,12 @@ def test_a_build_tells_within_which_span_it_was_started(monkeypatch: pytest.Monk
     assert built(tasks.number(n=2)).trace_parent.startswith("00-4bf92f3577b34da6")
     monkeypatch.delenv("TRACEPARENT")
     assert built(tasks.number(n=3)).trace_parent == ""
+
+
+@pytest.mark.usefixtures("traced")
+def test_a_task_runs_whatever_is_wrong_with_opentelemetry(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(_: object) -> None:
+        raise RuntimeError("no context today")
+
+    monkeypatch.setattr("opentelemetry.context.attach", broken)
+    assert built(tasks.number(n=4))

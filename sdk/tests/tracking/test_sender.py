@@ -115,7 +115,7 @@ def test_of_two_senders_one_works_and_the_other_leaves(
     with start_sender(spool, server.address) as first:
         until(lambda: read_status(spool))
         with start_sender(spool, server.address) as second:
-            assert second.wait(20) == 0
+            assert second.wait(60) == 0
         assert first.poll() is None
         first.terminate()
         assert first.wait(20) == 0

@@ -1,11 +1,16 @@
 """A user's program, for pyright: each `reveal_type` and each error is checked by the test."""
 
-from collections.abc import Generator, Sequence
+from collections.abc import AsyncIterator, Generator, Iterator, Sequence
 from typing import Annotated, Any, Generic, TypeVar, assert_type
 from uuid import UUID
 
 import stardag as sd
+from stardag.client import AsyncClient, Client, rows, watch
 from stardag.testing import assert_stable_id, builds_on_record, targets_in_memory
+from stardag.v1.build_service_pb2 import CompareBuildsRequest, TaskChange
+from stardag.v1.event_service_pb2 import WatchEventsRequest, WatchEventsResponse
+from stardag.v1.registry_service_pb2 import ListTasksRequest
+from stardag.v1.task_pb2 import Task
 
 
 @sd.task
@@ -161,6 +166,19 @@ with sd.target_factory_provider.override(sd.TargetFactory({"default": "/tmp"})):
 with targets_in_memory() as store, builds_on_record() as record:
     assert_type(record.tasks("started"), list[Any])
     assert_stable_id(first, str(first.id))
+
+
+def read(client: Client, aio: AsyncClient) -> None:
+    tasks, changes = client.registry.ListTasks, aio.builds.CompareBuilds
+    assert_type(rows(tasks, ListTasksRequest(), lambda page: page.tasks), Iterator[Task])
+    found = rows(changes, CompareBuildsRequest(), lambda page: page.changes)
+    assert_type(found, AsyncIterator[TaskChange])
+    request = WatchEventsRequest()
+    assert_type(watch(client.events.WatchEvents, request), Iterator[WatchEventsResponse])
+    assert_type(watch(aio.events.WatchEvents, request), AsyncIterator[WatchEventsResponse])
+    rows(tasks, request, lambda page: page.tasks)  # error: reportCallIssue reportArgumentType
+    watch(tasks, ListTasksRequest())  # error: reportCallIssue reportArgumentType
+
 
 Scaled(values=total(values=made))  # error: reportArgumentType
 Scaled(factor=2)  # error: reportCallIssue

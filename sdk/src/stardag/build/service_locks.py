@@ -148,8 +148,7 @@ def _start(ttl: float, slots: Mapping[str, int]) -> subprocess.Popen[bytes]:
     address.require_safe_for(credential)
     command = [sys.executable, "-P", "-m", "stardag.tracking.lease_keeper"]
     command += [f"--address={address.url}", f"--ttl={ttl}", f"--slots={json.dumps(slots)}"]
-    if credential.file is not None:
-        command.append(f"--token-file={credential.file}")
+    command += credential.options()
     try:
         return subprocess.Popen(
             command,

@@ -24,6 +24,8 @@ def main() -> None:
 
 def run(arguments: Sequence[str]) -> int:
     """Run the command line `arguments` and return the exit code; errors are one line on stderr."""
+    # what grpc would print beside, in its own words, is in our error
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     from stardag.cli.app import app
 
     try:

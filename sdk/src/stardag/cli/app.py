@@ -10,8 +10,10 @@ from typing import Annotated
 from cyclopts import App, Parameter
 
 from stardag._errors import ConfigError
+from stardag.cli.build import build
 from stardag.cli.builds import builds
 from stardag.cli.config import config
+from stardag.cli.targets import targets
 from stardag.cli.tasks import tasks
 
 app = App(
@@ -20,9 +22,11 @@ app = App(
     default_parameter=Parameter(negative="", show_default=lambda value: value or None),
     help_format="plaintext",  # Markdown would cost a third of the time until help is there
 )
+app.command(build)
 app.command(builds)
 app.command(tasks)
 app.command(config)
+app.command(targets)
 
 _server = App(
     name="server",

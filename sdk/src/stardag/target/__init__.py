@@ -18,7 +18,7 @@ from stardag.target._roots import (
     target_factory_provider,
 )
 from stardag.target._serializable import Serializable
-from stardag.target._store import Store
+from stardag.target._store import Store, StoredObject
 from stardag.target._stored import exists_many
 from stardag.target.stores.remote import RemoteStore
 
@@ -36,6 +36,7 @@ __all__ = [
     "Serializer",
     "Store",
     "StoreSettings",
+    "StoredObject",
     "Target",
     "TargetFactory",
     "exists_many",

@@ -7,14 +7,26 @@ import tempfile
 from abc import ABC, abstractmethod
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, NamedTuple
+
+from stardag._errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Sequence
+    from collections.abc import Generator, Iterator, Sequence
     from contextlib import AbstractContextManager
 
 CONCURRENT_REQUESTS = 32
 """Most requests that a store has under way for one question about many objects."""
+
+
+class StoredObject(NamedTuple):
+    """An object as a listing tells of it."""
+
+    path: str
+    size: int
+    """Bytes."""
+    modified: float
+    """When it was written, in seconds since the epoch, by the store's clock."""
 
 
 class Store(ABC):
@@ -57,6 +69,16 @@ class Store(ABC):
 
         with ThreadPoolExecutor(CONCURRENT_REQUESTS) as pool:
             return list(pool.map(self.exists, paths))
+
+    def list_objects(self, folder: str) -> Iterator[StoredObject]:
+        """Yield the objects in a folder and below, those that are there all the while once each.
+
+        Raises `ConfigError` if the store can't list, as one that does not define this.
+        """
+        raise ConfigError(
+            f"the objects in {self.uri(folder)} can't be listed: {type(self).__name__} has no "
+            "list_objects(folder)"
+        )
 
     @contextmanager
     def path_for_reading(self, path: str) -> Generator[Path]:

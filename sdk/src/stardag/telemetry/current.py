@@ -6,6 +6,7 @@ already, as they follow from the attempt: that is all it takes to be a parent.
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from dataclasses import dataclass, replace
@@ -18,6 +19,8 @@ from stardag.telemetry.trace_parent import TraceParent, parse_trace_parent
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+_log = logging.getLogger("stardag")
 
 _API = "opentelemetry.trace"
 VARIABLE = "TRACEPARENT"
@@ -69,12 +72,16 @@ def started_within() -> TraceParent | None:
 
 
 def enter(place: TraceParent) -> Any:
-    """Make a span the current one, and return what `leave` wants."""
-    from opentelemetry import context, trace
+    """Make a span the current one, and return what `leave` wants; None if that can't be done."""
+    try:
+        from opentelemetry import context, trace
 
-    flags = trace.TraceFlags(trace.TraceFlags.SAMPLED if place.sampled else 0)
-    known = trace.SpanContext(place.trace_id, place.span_id, is_remote=True, trace_flags=flags)
-    return context.attach(trace.set_span_in_context(trace.NonRecordingSpan(known)))
+        flags = trace.TraceFlags(trace.TraceFlags.SAMPLED if place.sampled else 0)
+        known = trace.SpanContext(place.trace_id, place.span_id, is_remote=True, trace_flags=flags)
+        return context.attach(trace.set_span_in_context(trace.NonRecordingSpan(known)))
+    except Exception:  # of whatever is installed as OpenTelemetry: the task is to run all the same
+        _log.warning("user code has no parent for its spans", exc_info=True)
+        return None
 
 
 def leave(token: Any) -> None:
@@ -99,6 +106,6 @@ def traces_wanted(environment: Mapping[str, str]) -> bool:
 def _api_is_there() -> bool:
     try:
         import opentelemetry.trace
-    except ImportError:
+    except Exception:  # it is not installed, or not whole
         return False
     return bool(opentelemetry.trace)

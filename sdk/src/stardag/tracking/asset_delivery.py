@@ -11,6 +11,7 @@ import grpc.aio
 from stardag.tracking import rpc
 from stardag.tracking.asset_files import read_asset, refuse_asset, waiting_assets
 from stardag.tracking.credential import CredentialError
+from stardag.tracking.tls import TlsError
 from stardag.tracking.verdict import Fault, Verdict, judge
 from stardag.v1.asset_service_pb2 import AssetDraft, PutAssetRequest, UploadAssetRequest
 from stardag.v1.asset_service_pb2_grpc import AssetServiceStub
@@ -39,9 +40,10 @@ async def deliver_assets(stream: Path, server: Server) -> Verdict | None:
         return None
     try:
         metadata = grpc.aio.Metadata(*rpc.bearer(server.credential.read()))
-    except CredentialError as error:
+        connection = rpc.aio_channel(server.address, server.credential.tls)
+    except (CredentialError, TlsError) as error:
         return judge(error)
-    async with rpc.aio_channel(server.address) as channel:
+    async with connection as channel:
         stub = AssetServiceStub(channel)
         for path in waiting:
             verdict = await _deliver(stub, metadata, path)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from stardag.tracking import frames
 from stardag.tracking.damage import cut_damage
@@ -86,16 +86,21 @@ def close_if_orphaned(directory: Path, header: StreamHeader, *, seen_alive: bool
 
 
 def summarize(events: Iterable[event_pb2.NewEvent]) -> tuple[list[bytes], Moment]:
-    """Return the builds that started and did not end, and the moment of the last event."""
-    open_builds: dict[bytes, None] = {}
+    """Return the builds that started and did not end, and the moment of the last event.
+
+    One whose first event says that some were lost has started: that was lost.
+    """
+    is_open: dict[bytes, bool] = {}
     last = Moment(0, 0)
     for event in events:
         last = Moment(event.event_time_us, event.monotonic_us, event.build_id)
         if event.type == event_pb2.EVENT_TYPE_BUILD_STARTED:
-            open_builds[event.build_id] = None
+            is_open[event.build_id] = True
+        elif event.type == event_pb2.EVENT_TYPE_EVENTS_LOST:
+            is_open.setdefault(event.build_id, True)
         elif event.type in _BUILD_ENDS:
-            open_builds.pop(event.build_id, None)
-    return list(open_builds), last
+            is_open[event.build_id] = False
+    return [build for build, opened in is_open.items() if opened], last
 
 
 def _events(reader: SpoolReader) -> Iterable[event_pb2.NewEvent]:
@@ -105,24 +110,25 @@ def _events(reader: SpoolReader) -> Iterable[event_pb2.NewEvent]:
 
 
 def _death(build: bytes, moment: Moment, header: StreamHeader) -> event_pb2.NewEvent:
-    return event_pb2.NewEvent(
-        build_id=build,
-        type=event_pb2.EVENT_TYPE_PRODUCER_DIED,
-        event_time_us=moment.event_time_us,
-        monotonic_us=moment.monotonic_us,
-        build_end=event_pb2.BuildEnd(
-            reason=f"process {header.pid} on {header.host} died before the build ended"
-        ),
-    )
+    reason = f"process {header.pid} on {header.host} died before the build ended"
+    end = event_pb2.BuildEnd(reason=reason)
+    return _event(build, event_pb2.EVENT_TYPE_PRODUCER_DIED, moment, build_end=end)
 
 
 def _loss(build: bytes, moment: Moment, count: int) -> event_pb2.NewEvent:
+    lost = event_pb2.EventsLost(count=count)
+    return _event(build, event_pb2.EVENT_TYPE_EVENTS_LOST, moment, events_lost=lost)
+
+
+def _event(
+    build: bytes, kind: event_pb2.EventType.ValueType, moment: Moment, **detail: Any
+) -> event_pb2.NewEvent:
     return event_pb2.NewEvent(
         build_id=build,
-        type=event_pb2.EVENT_TYPE_EVENTS_LOST,
+        type=kind,
         event_time_us=moment.event_time_us,
         monotonic_us=moment.monotonic_us,
-        events_lost=event_pb2.EventsLost(count=count),
+        **detail,
     )
 
 

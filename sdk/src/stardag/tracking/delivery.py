@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 if TYPE_CHECKING:
     from pathlib import Path
 
-SenderState = Literal["starting", "connected", "unreachable", "silent", "refused"]
+SenderState = Literal["starting", "connected", "unreachable", "silent", "refused", "untrusted"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ class SenderStatus:
     state: SenderState
     """`unreachable`: there is no server, or it can't serve; `silent`: it takes connections and
     does not answer; `refused`: it does not accept the credential, or
-    there is none to be had where it should be."""
+    there is none to be had where it should be; `untrusted`: there is no connection by TLS."""
     detail: str = ""
     """What is wrong, for people."""
 

@@ -31,6 +31,7 @@ _STATES: dict[Fault, SenderState] = {
     Fault.UNKNOWN: "unreachable",
     Fault.SILENCE: "silent",
     Fault.CREDENTIAL: "refused",
+    Fault.TRUST: "untrusted",
 }
 
 
@@ -57,7 +58,7 @@ class Dispatch:
         self._slots = asyncio.Semaphore(_SLOTS)
         self._turn = asyncio.Lock()
         busy_at = cleaned_at = float("-inf")
-        while not self._stopped and not self._witness.credential_is_final:
+        while not self._stopped and not self._witness.is_final:
             now = time.monotonic()
             if now - cleaned_at > _CLEAN_S:
                 cleaned_at = now
@@ -81,7 +82,7 @@ class Dispatch:
     def has_work(self) -> bool:
         """Return whether there are streams that nobody has taken up."""
         new = set(stream_directories(self._spool)) - self._settled
-        return bool(new) and not self._stopped and not self._witness.credential_is_final
+        return bool(new) and not self._stopped and not self._witness.is_final
 
     def _take_up(self) -> None:
         for directory in stream_directories(self._spool):
@@ -131,9 +132,10 @@ class _Witness:
         self._status = SenderStatus(os.getpid(), "starting")
 
     @property
-    def credential_is_final(self) -> bool:
-        """Whether a credential was refused that this process can't read anew."""
-        return self._status.state == "refused" and self._token_is_fixed
+    def is_final(self) -> bool:
+        """Whether to leave it to a sender with other settings: what this one has was refused."""
+        state = self._status.state
+        return state == "untrusted" or (state == "refused" and self._token_is_fixed)
 
     def connected(self) -> None:
         self._become("connected")

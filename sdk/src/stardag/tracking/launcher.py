@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import stardag
+from stardag.tracking.credential import TOKEN_VARIABLE
 from stardag.tracking.delivery import read_status
 
 if TYPE_CHECKING:
     from stardag.tracking.address import Address
     from stardag.tracking.credential import Credential
 
-TOKEN_VARIABLE = "STARDAG_TOKEN"
 _RETRY_S, _REFUSED_RETRY_S = 5.0, 30.0
 
 
@@ -36,9 +36,7 @@ class SenderArguments:
         command.append(f"--retention={self.retention_s}")
         if self.address is not None:
             command.append(f"--address={self.address.url}")
-        if self.credential.file is not None:
-            command.append(f"--token-file={self.credential.file}")
-        return command
+        return command + self.credential.options()
 
 
 def child_environment(credential: Credential) -> dict[str, str]:
@@ -49,6 +47,7 @@ def child_environment(credential: Credential) -> dict[str, str]:
     home = str(Path(stardag.__file__).parent.parent)
     inherited = environment.get("PYTHONPATH")
     environment["PYTHONPATH"] = f"{inherited}{os.pathsep}{home}" if inherited else home
+    environment.setdefault("GRPC_VERBOSITY", "NONE")  # what it prints, we say in our words
     environment.pop(TOKEN_VARIABLE, None)
     if credential.token is not None:
         environment[TOKEN_VARIABLE] = credential.token
@@ -67,14 +66,16 @@ class Launcher:
     def ensure(self) -> None:
         """Start a sender unless one runs; looks every five seconds at most.
 
-        One whose credential was refused has ended, and is tried again after thirty.
+        One whose credential or certificate was refused has ended, and is tried again after
+        thirty.
         Takes a millisecond or two when it starts one. Raises `OSError` if that fails.
         """
         now = time.monotonic()
         if now < self._next:
             return
         status = read_status(self._arguments.spool)
-        self._next = now + (_REFUSED_RETRY_S if status and status.state == "refused" else _RETRY_S)
+        refused = status is not None and status.state in ("refused", "untrusted")
+        self._next = now + (_REFUSED_RETRY_S if refused else _RETRY_S)
         self._reap()
         if not sender_runs(self._arguments.spool):
             self._pid = self._start()

@@ -15,7 +15,6 @@ import threading
 import time
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -23,8 +22,7 @@ from stardag._errors import StardagError
 from stardag.client import Client, UnreachableError
 from stardag.tracking.address import parse_address
 from stardag.tracking.backoff import Backoff
-from stardag.tracking.credential import Credential
-from stardag.tracking.launcher import TOKEN_VARIABLE
+from stardag.tracking.credential import add_options, given_credential
 from stardag.v1.lease_pb2 import LimitSlots
 from stardag.v1.lease_service_pb2 import (
     LEASE_OUTCOME_ACQUIRED,
@@ -185,12 +183,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Answer until the input ends; return the exit status."""
     parser = argparse.ArgumentParser(prog="stardag.tracking.lease_keeper", description=__doc__)
     parser.add_argument("--address", type=parse_address, required=True)
-    parser.add_argument("--token-file", type=Path)
+    add_options(parser)
     parser.add_argument("--ttl", type=float, required=True)
     parser.add_argument("--slots", type=json.loads, required=True)
     options = parser.parse_args(arguments)
     os.chdir("/")
-    credential = Credential(os.environ.get(TOKEN_VARIABLE), options.token_file)
+    credential = given_credential(options)
     ended = threading.Event()
     with Client(options.address, credential) as client:
         keeper = LeaseKeeper(client, options.ttl, options.slots)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from uuid import UUID
 
-    from stardag.tracking.delivery import SenderStatus
+    from stardag.tracking.delivery import SenderState, SenderStatus
 
 
 class Notices:
@@ -39,18 +39,23 @@ class Notices:
 
     def sender_stands(self, status: SenderStatus) -> None:
         """Say when the server is lost, and when it is back."""
-        if status.state in ("unreachable", "silent", "refused"):
-            self.server_lost(status.detail, refused=status.state == "refused")
+        if status.state in ("unreachable", "silent", "refused", "untrusted"):
+            self.server_lost(status.detail, status.state)
         elif status.state == "connected" and self._down:
             self._down = self._waiting = self._more_waits = False
             self._say(f"{self._server} is back; uploads have resumed")
 
-    def server_lost(self, detail: str, *, refused: bool = False) -> None:
+    def server_lost(self, detail: str, state: SenderState = "unreachable") -> None:
         """Say that events stay on this machine for now, and why."""
         if self._down:
             return
         self._down = True
-        if refused:
+        if state == "untrusted":
+            self._say(
+                f"warning: there is no secure connection to {self._server} ({detail}); "
+                "recording locally; uploads resume with a build, or `stardag sync`, that has one"
+            )
+        elif state == "refused":
             self._say(
                 f"warning: the credential for {self._server} does not work ({detail}); "
                 "recording locally; uploads resume when the token file is right, and "

@@ -10,6 +10,7 @@ import grpc.aio
 
 from stardag.tracking import rpc
 from stardag.tracking.credential import CredentialError
+from stardag.tracking.tls import TlsError
 from stardag.v1.registry_service_pb2 import FindProducersRequest
 from stardag.v1.registry_service_pb2_grpc import RegistryServiceStub
 
@@ -40,13 +41,13 @@ class Producers:
                 self._known.clear()
             try:
                 await self._ask(missing)
-            except (grpc.aio.AioRpcError, CredentialError) as error:
+            except (grpc.aio.AioRpcError, CredentialError, TlsError) as error:
                 _log.warning("spans are not linked to their inputs: %s", error)
         return self._known
 
     async def _ask(self, tasks: list[str]) -> None:
         metadata = grpc.aio.Metadata(*rpc.bearer(self._server.credential.read()))
-        async with rpc.aio_channel(self._server.address) as channel:
+        async with rpc.aio_channel(self._server.address, self._server.credential.tls) as channel:
             registry = RegistryServiceStub(channel)
             for begin in range(0, len(tasks), _AT_ONCE):
                 request = FindProducersRequest(task_ids=tasks[begin : begin + _AT_ONCE])

@@ -111,6 +111,11 @@ def is_for_traces_only(spool: Path) -> bool:
     return spool.name.startswith(_TRACES_ONLY)
 
 
+def is_spool_for(spool: Path, address: Address) -> bool:
+    """Return whether a spool's events are for a server, or for whichever is configured later."""
+    return spool.name == _KEPT or spool.name.startswith(f"{address.slug}-")
+
+
 def _spool_name(config: Config, address: Address | None) -> str:
     """Return the name of the spool: one for each server, credential and trace collector.
 
@@ -124,7 +129,7 @@ def _spool_name(config: Config, address: Address | None) -> str:
         return _KEPT
     if address is not None:
         credential = configured_credential(config.server, address)
-        told += [credential.token or "", str(credential.file or "")]
+        told += [credential.token or "", str(credential.file), str(credential.tls.certificate)]
     digest = blake2b("\0".join(told).encode(errors="replace"), digest_size=5).hexdigest()
     return f"{address.slug}-{digest}" if address is not None else f"{_TRACES_ONLY}{digest}"
 

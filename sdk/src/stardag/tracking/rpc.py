@@ -9,10 +9,13 @@ import grpc
 import grpc.aio
 from google.rpc import error_details_pb2, status_pb2
 
+from stardag.tracking.tls import meaning
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from stardag.tracking.address import Address
+    from stardag.tracking.tls import TlsFiles
 
 _DOMAIN = "stardag.dev"
 _DETAILS = "grpc-status-details-bin"
@@ -29,22 +32,24 @@ _OPTIONS: list[tuple[str, Any]] = [
 
 
 def aio_channel(
-    address: Address, interceptors: Sequence[grpc.aio.ClientInterceptor] = ()
+    address: Address, tls: TlsFiles, interceptors: Sequence[grpc.aio.ClientInterceptor] = ()
 ) -> grpc.aio.Channel:
-    """Return a channel for asyncio, which connects when it is used."""
+    """Return a channel for asyncio, which connects when it is used.
+
+    Raises `TlsError` if the files can't be used.
+    """
     options = _options(address)
     if not address.tls:
         return grpc.aio.insecure_channel(address.target, options, interceptors=interceptors)
-    tls = grpc.ssl_channel_credentials()
-    return grpc.aio.secure_channel(address.target, tls, options, interceptors=interceptors)
+    credentials = grpc.ssl_channel_credentials(*tls.read())
+    return grpc.aio.secure_channel(address.target, credentials, options, interceptors=interceptors)
 
 
-def channel(address: Address) -> grpc.Channel:
-    """Return a channel, which connects when it is used."""
+def channel(address: Address, tls: TlsFiles) -> grpc.Channel:
+    """Return a channel; otherwise as `aio_channel`."""
     if address.tls:
-        return grpc.secure_channel(
-            address.target, grpc.ssl_channel_credentials(), options=_options(address)
-        )
+        credentials = grpc.ssl_channel_credentials(*tls.read())
+        return grpc.secure_channel(address.target, credentials, options=_options(address))
     return grpc.insecure_channel(address.target, options=_options(address))
 
 
@@ -65,6 +70,8 @@ class RpcFailure(Exception):
     """Everything variable in the message."""
     retry_after_s: float = 0.0
     """Seconds the server asks to wait."""
+    untrusted: bool = False
+    """Whether there was no connection because of TLS."""
 
     def __str__(self) -> str:
         """Return the message."""
@@ -87,6 +94,8 @@ def _failure(
     code: grpc.StatusCode, message: str | None, trailer: Iterable[tuple[str, str | bytes]] | None
 ) -> RpcFailure:
     failure = RpcFailure(code, message or "")
+    if code is grpc.StatusCode.UNAVAILABLE and (meant := meaning(failure.message)):
+        failure.message, failure.untrusted = meant
     for key, value in trailer or ():
         if key == _DETAILS and isinstance(value, bytes):
             _read_details(failure, status_pb2.Status.FromString(value))

@@ -18,9 +18,8 @@ from typing import TYPE_CHECKING
 
 from stardag.telemetry.current import traces_wanted
 from stardag.tracking.address import parse_address
-from stardag.tracking.credential import Credential
+from stardag.tracking.credential import add_options, given_credential
 from stardag.tracking.delivery import SenderStatus, write_status
-from stardag.tracking.launcher import TOKEN_VARIABLE
 from stardag.tracking.lease import take_lease
 
 if TYPE_CHECKING:
@@ -39,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="stardag.tracking.sender", description=__doc__)
     parser.add_argument("--spool", type=Path, required=True)
     parser.add_argument("--address", type=parse_address)
-    parser.add_argument("--token-file", type=Path)
+    add_options(parser)
     parser.add_argument("--retention", type=float, required=True)
     options = parser.parse_args(arguments)
     spool: Path = options.spool
@@ -52,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         write_status(spool, SenderStatus(os.getpid(), "starting"))
     except OSError as error:  # such as a full disk, which delivering does not need
         _log.warning("the status can't be written: %s", error)
-    credential = Credential(os.environ.get(TOKEN_VARIABLE), options.token_file)
+    credential = given_credential(options)
 
     # only now, as many who start find the place taken
     from stardag.tracking.dispatch import Dispatch

@@ -16,6 +16,7 @@ from stardag.tracking.delivery import Delivery, read_delivery, write_cancel, wri
 from stardag.tracking.reader import SpoolReader
 from stardag.tracking.rpc import RpcFailure
 from stardag.tracking.spool import read_header, writer_lives
+from stardag.tracking.tls import TlsError
 from stardag.tracking.uplink import Progress, Server, SpoolGapError, publish
 from stardag.tracking.verdict import Fault, Verdict, judge
 from stardag.tracking.window import AckError
@@ -30,7 +31,7 @@ _WATCH_S = 0.25
 # a server that is back should be found soon, and one that answers with errors left alone
 _SILENT_CAP_S, _ANSWERED_CAP_S = 3.0, 30.0
 _REFUSALS = 10
-_FAILURES = (RpcFailure, TimeoutError, SpoolGapError, AckError, CredentialError, OSError)
+_FAILURES = (RpcFailure, TimeoutError, SpoolGapError, AckError, CredentialError, TlsError, OSError)
 _NOBODYS = {Fault.SERVER, Fault.SILENCE, Fault.UNKNOWN}
 
 
@@ -74,17 +75,30 @@ class Shipment:
             _log.warning("%s: progress can't be written: %s", self.directory.name, error)
 
     async def close_when_orphaned(self) -> None:
-        """Wait until the writer is gone, and close the stream for it."""
+        """Wait until the writer is gone, and close the stream for it.
+
+        A disk that has no room for that is tried again, for as long as that takes.
+        """
         if not written_here(self.header):
             return
         seen_alive = False
-        while writer_lives(self.directory):
-            seen_alive = True
-            await asyncio.sleep(_WATCH_S)
-        # may have to read all of a long stream
-        await asyncio.to_thread(
-            close_if_orphaned, self.directory, self.header, seen_alive=seen_alive
-        )
+        backoff = Backoff(_ANSWERED_CAP_S)
+        while True:
+            pause = _WATCH_S
+            if writer_lives(self.directory):
+                seen_alive = True
+            else:
+                try:
+                    # may have to read all of a long stream
+                    if await asyncio.to_thread(
+                        close_if_orphaned, self.directory, self.header, seen_alive=seen_alive
+                    ):
+                        return
+                except OSError as error:
+                    _log.warning("%s: it can't be closed yet: %s", self.directory.name, error)
+                    pause = backoff.failed()
+            # whoever looked in between if the writer lives had its lock for a moment
+            await asyncio.sleep(pause)
 
     async def deliver(self, server: Server, witness: Witness, slots: asyncio.Semaphore) -> None:
         """Deliver the stream to its end, however often and however long the server fails.

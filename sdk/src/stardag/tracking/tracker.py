@@ -172,7 +172,7 @@ class Tracker:
         """Return why somebody asked the server to have this build stopped; None if nobody did."""
         try:
             return self._route.stop_requested(UUID(bytes=self._build), self._stream.position())
-        except OSError as error:
+        except Exception as error:  # as in `_never_raises`
             self.notices.failed(error)
             return None
 

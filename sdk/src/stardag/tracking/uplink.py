@@ -80,11 +80,12 @@ async def publish(
 
     Raises `rpc.RpcFailure` when connection or server fail; `TimeoutError` if the server
     is silent for `ANSWER_S`; `SpoolGapError`; `AckError` if the server does not keep to
-    the contract; `CredentialError` and `OSError` if credential or spool can't be read.
+    the contract; `CredentialError`, `TlsError` and `OSError` if credential, files of TLS or
+    spool can't be read.
     """
     metadata = grpc.aio.Metadata(*rpc.bearer(server.credential.read()))
     # one connection for each session, so that one that hangs is left behind with it
-    async with rpc.aio_channel(server.address) as channel:
+    async with rpc.aio_channel(server.address, server.credential.tls) as channel:
         # no serializers: the spool has the messages as they are sent
         call = cast("Any", channel.stream_stream(_METHOD))(metadata=metadata)
         session = _Session(call, report, cancel)

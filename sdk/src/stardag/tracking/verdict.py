@@ -9,6 +9,7 @@ import grpc
 
 from stardag.tracking.credential import CredentialError
 from stardag.tracking.rpc import RpcFailure
+from stardag.tracking.tls import TlsError
 
 
 class Fault(Enum):
@@ -22,6 +23,8 @@ class Fault(Enum):
     """The call broke, and what the server said, if anything, is lost; the next may tell."""
     CREDENTIAL = auto()
     """The server does not accept the credential, or it can't be read; likewise."""
+    TRUST = auto()
+    """Server and client can't prove by TLS who they are; likewise."""
     POSITION = auto()
     """Sender and server disagree about how far the stream is; opening it again settles it."""
     SUPERSEDED = auto()
@@ -55,7 +58,7 @@ _TOO_LARGE = {"MESSAGE_TOO_LARGE", "ASSET_TOO_LARGE"}
 def judge(error: Exception) -> Verdict:
     """Return what `error`, raised by `uplink.publish`, means."""
     if isinstance(error, RpcFailure):
-        fault = _CODES.get(error.code, Fault.SERVER)
+        fault = Fault.TRUST if error.untrusted else _CODES.get(error.code, Fault.SERVER)
         if error.code is grpc.StatusCode.INTERNAL and not error.reason:
             # grpc puts this in the place of the answer to a call that had not yet written
             fault = Fault.UNKNOWN
@@ -68,4 +71,6 @@ def judge(error: Exception) -> Verdict:
         return Verdict(Fault.SILENCE, "it accepts connections but does not answer")
     if isinstance(error, CredentialError):
         return Verdict(Fault.CREDENTIAL, str(error))
+    if isinstance(error, TlsError):
+        return Verdict(Fault.TRUST, str(error))
     return Verdict(Fault.STREAM, str(error))

@@ -49,7 +49,9 @@ class GetCallerResponse(_message.Message):
     SCOPES_FIELD_NUMBER: _builtins.int
     EXPIRE_TIME_FIELD_NUMBER: _builtins.int
     principal: _builtins.str
-    """Who calls, such as "key:<key id>", "user:<subject>" or "local"."""
+    """Who calls, such as "key:<key id>", "user:<subject>",
+    "certificate:<name>" or "local".
+    """
     workspace: _builtins.str
     """Name of the workspace it belongs to."""
     @_builtins.property

@@ -28,6 +28,7 @@ if _version_not_supported:
 class AuthServiceStub(object):
     """Credentials. Each call has one in its metadata, under "authorization":
     "Bearer " and a key, an OpenID Connect token, or the token of a local server.
+    Where the server knows the certificate of the connection, it may have none.
     """
 
     def __init__(self, channel):
@@ -61,6 +62,7 @@ class AuthServiceStub(object):
 class AuthServiceServicer(object):
     """Credentials. Each call has one in its metadata, under "authorization":
     "Bearer " and a key, an OpenID Connect token, or the token of a local server.
+    Where the server knows the certificate of the connection, it may have none.
     """
 
     def GetCaller(self, request, context):
@@ -137,6 +139,7 @@ def add_AuthServiceServicer_to_server(servicer, server):
 class AuthService(object):
     """Credentials. Each call has one in its metadata, under "authorization":
     "Bearer " and a key, an OpenID Connect token, or the token of a local server.
+    Where the server knows the certificate of the connection, it may have none.
     """
 
     @staticmethod

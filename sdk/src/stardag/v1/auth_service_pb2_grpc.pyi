@@ -29,6 +29,7 @@ GRPC_VERSION: str
 class AuthServiceStub:
     """Credentials. Each call has one in its metadata, under "authorization":
     "Bearer " and a key, an OpenID Connect token, or the token of a local server.
+    Where the server knows the certificate of the connection, it may have none.
     """
 
     @_typing.overload
@@ -64,6 +65,7 @@ class AuthServiceStub:
 class AuthServiceAsyncStub(AuthServiceStub):
     """Credentials. Each call has one in its metadata, under "authorization":
     "Bearer " and a key, an OpenID Connect token, or the token of a local server.
+    Where the server knows the certificate of the connection, it may have none.
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
@@ -95,6 +97,7 @@ class AuthServiceAsyncStub(AuthServiceStub):
 class AuthServiceServicer(metaclass=_abc_1.ABCMeta):
     """Credentials. Each call has one in its metadata, under "authorization":
     "Bearer " and a key, an OpenID Connect token, or the token of a local server.
+    Where the server knows the certificate of the connection, it may have none.
     """
 
     @_abc_1.abstractmethod

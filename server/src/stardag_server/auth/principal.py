@@ -14,7 +14,7 @@ class Principal:
     """Key of the workspace it belongs to; it sees nothing else."""
     workspace_name: str
     name: str
-    """Such as "key:<key id>", "user:<subject>" or "local"."""
+    """Such as "key:<key id>", "user:<subject>", "certificate:<name>" or "local"."""
     scopes: frozenset[Scope.ValueType]
     """What it may do, those scopes included that others include."""
     expire_time: int = 0

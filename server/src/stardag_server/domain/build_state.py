@@ -5,7 +5,8 @@ how, whenever it comes, and the first one is kept. The first end is kept too: a
 second one is refused. The stream that sent BUILD_STARTED owns the build: when
 its producer died the build is ABANDONED, until the owner speaks again after
 all, another stream starts the build anew, or anybody reports its end. Of other
-streams' deaths the build takes no notice. To ask a build to stop does not end it.
+streams' deaths the build takes no notice; but while it has no owner, as its start
+was lost or is yet to come, of all. To ask a build to stop does not end it.
 """
 
 from dataclasses import dataclass, field
@@ -91,7 +92,8 @@ class BuildState:
             self._end(ENDS[kind], event, stream)
             self.end_commit_time = now
         elif kind == pb.EVENT_TYPE_PRODUCER_DIED:
-            if self.status == build_pb2.BUILD_STATUS_RUNNING and stream == self.start_stream:
+            concerned = not self.start_stream or stream == self.start_stream
+            if self.status == build_pb2.BUILD_STATUS_RUNNING and concerned:
                 self._end(build_pb2.BUILD_STATUS_ABANDONED, event, stream)
         elif kind == pb.EVENT_TYPE_BUILD_CANCEL_REQUESTED:
             if not self.cancel_time:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable
+from typing import Any, cast
 
 import grpc
 from google.protobuf.descriptor import ServiceDescriptor
@@ -23,6 +24,7 @@ from stardag_server.metrics import Metrics
 from stardag_server.transport.boundary import Boundary
 from stardag_server.transport.handlers import service_handler
 from stardag_server.transport.open_calls import OpenCalls
+from stardag_server.transport.symbols import Symbols
 from stardag_server.transport.tls import TlsFiles
 
 OPEN_METHODS = frozenset(
@@ -94,7 +96,8 @@ class GrpcServer:
         if reflect:
             described = [health_pb2.DESCRIPTOR.services_by_name["Health"], *services]
             names = [descriptor.full_name for descriptor in described]
-            reflection.enable_server_reflection([*names, reflection.SERVICE_NAME], self._server)
+            names.append(reflection.SERVICE_NAME)
+            reflection.enable_server_reflection(names, self._server, cast("Any", Symbols()))
         self._names = ["", *(descriptor.full_name for descriptor in services)]
 
     async def start(self, host: str, port: int, tls: TlsFiles | None) -> int:

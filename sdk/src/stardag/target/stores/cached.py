@@ -8,10 +8,11 @@ from typing import IO, TYPE_CHECKING
 from stardag.target._store import Store
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Sequence
+    from collections.abc import Generator, Iterator, Sequence
     from contextlib import AbstractContextManager
     from pathlib import Path
 
+    from stardag.target._store import StoredObject
     from stardag.target.stores.disk_cache import DiskCache
     from stardag.target.stores.remote import RemoteStore
 
@@ -49,6 +50,10 @@ class CachedStore(Store):
     def exists_many(self, paths: Sequence[str]) -> list[bool]:
         """Ask the store."""
         return self._store.exists_many(paths)
+
+    def list_objects(self, folder: str) -> Iterator[StoredObject]:
+        """Ask the store."""
+        return self._store.list_objects(folder)
 
     def writer(self, path: str) -> AbstractContextManager[IO[bytes]]:
         """Write to the store."""

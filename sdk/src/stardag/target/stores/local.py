@@ -5,14 +5,15 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
+import stat
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
-from stardag.target._store import Store
+from stardag.target._store import Store, StoredObject
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Sequence
+    from collections.abc import Generator, Iterator, Sequence
 
 
 # `os` and `open` instead of pathlib throughout: these calls are on the hot path of every build,
@@ -75,6 +76,20 @@ class LocalStore(Store):
         with suppress(FileNotFoundError, NotADirectoryError):
             os.unlink(path)
 
+    def list_objects(self, folder: str) -> Iterator[StoredObject]:
+        """Yield the files, in order; links are not followed, and are no files.
+
+        Raises `OSError` for a folder that can't be read.
+        """
+        for directory, folders, names in os.walk(folder, onerror=_raise_unless_missing):
+            folders.sort()
+            for name in sorted(names):
+                path = os.path.join(directory, name)
+                with suppress(FileNotFoundError):  # gone since
+                    status = os.lstat(path)
+                    if stat.S_ISREG(status.st_mode):
+                        yield StoredObject(path, status.st_size, status.st_mtime)
+
     @contextmanager
     def path_for_reading(self, path: str) -> Generator[Path]:
         """Give the file's own path: it must not be changed."""
@@ -125,6 +140,11 @@ class LocalStore(Store):
             self._make_directories(above)
             os.makedirs(directory, exist_ok=True)
             _sync(above)
+
+
+def _raise_unless_missing(error: OSError) -> None:
+    if not isinstance(error, FileNotFoundError):
+        raise error
 
 
 def hidden_path(path: str) -> str:

@@ -13,14 +13,14 @@ from typing import IO, TYPE_CHECKING
 import obstore
 from obstore.exceptions import AlreadyExistsError
 
-from stardag.target._store import CONCURRENT_REQUESTS, scratch_path
+from stardag.target._store import CONCURRENT_REQUESTS, StoredObject, scratch_path
 from stardag.target.stores.listing import PAGE, folder_of, offset_before, present
 from stardag.target.stores.remote import MEMORY_LIMIT, RemoteStore
 from stardag.target.stores.s3_bucket import connect, use_runtime
 from stardag.target.stores.s3_errors import explained
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable, Sequence
+    from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
     from pathlib import Path
 
     from obstore import ObjectMeta
@@ -105,6 +105,16 @@ class S3Store(RemoteStore):
         )
         with explained(f"s3://{bucket}/{run[0]}"):
             return [entry["path"] for entry in next(iter(listing), ())]
+
+    def list_objects(self, folder: str) -> Iterator[StoredObject]:
+        """List the keys that begin with the folder, a page of a thousand at a time."""
+        bucket, _, prefix = folder.partition("/")
+        with explained(self.uri(folder)):
+            listing = obstore.list(self._bucket(bucket), prefix or None, chunk_size=PAGE)
+            for page in listing:
+                for entry in page:
+                    path, modified = f"{bucket}/{entry['path']}", entry["last_modified"]
+                    yield StoredObject(path, entry["size"], modified.timestamp())
 
     def fetch(self, path: str, into: IO[bytes]) -> str:
         """Get the object in one request, so that what arrives is of one version."""

@@ -1,0 +1,128 @@
+// Command run publishes a build to Stardag's tracking service, watches it live, and reads it back.
+//
+// It knows nothing of Stardag but the contract in proto/. It takes the service's address and a
+// credential from STARDAG_SERVER (host:port) and STARDAG_TOKEN, and the build from a file. Its
+// last line is a JSON object that says what it saw.
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+	"golang.org/x/sync/errgroup"
+
+	stardagv1 "stardag.dev/clients/go/gen/stardag/v1"
+)
+
+const patience = time.Minute
+
+// summary is the program's last line.
+type summary struct {
+	Language        string            `json:"language"`
+	IdentityOK      bool              `json:"identity_ok"`
+	EventsAcked     uint64            `json:"events_acked"`
+	WatchedStatuses map[string]string `json:"watched_statuses"`
+	ListedBuilds    []string          `json:"listed_builds"`
+	PagedTaskIDs    []string          `json:"paged_task_ids"`
+	ErrorReason     string            `json:"error_reason"`
+}
+
+func main() {
+	if err := run(os.Args[1:]); err != nil {
+		fmt.Fprintln(os.Stderr, "run:", err)
+		os.Exit(1)
+	}
+}
+
+func run(args []string) error {
+	server, token := os.Getenv("STARDAG_SERVER"), os.Getenv("STARDAG_TOKEN")
+	if len(args) != 1 || server == "" || token == "" {
+		return errors.New("usage: STARDAG_SERVER=host:port STARDAG_TOKEN=token run CASES_JSON")
+	}
+	cases, err := readCases(args[0])
+	if err != nil {
+		return err
+	}
+	conn, err := connect(server, token)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+
+	sum := summary{Language: "go", IdentityOK: identitiesAgree(cases.IdentityVectors)}
+	if err := publishWatched(ctx, stardagv1.NewEventServiceClient(conn), cases.Build, &sum); err != nil {
+		return err
+	}
+	if err := readBack(ctx, stardagv1.NewBuildServiceClient(conn), cases.Build, &sum); err != nil {
+		return err
+	}
+	return json.NewEncoder(os.Stdout).Encode(sum)
+}
+
+// publishWatched publishes the build over two connections, while another call watches it. The first
+// connection breaks half-way, as soon as the watch shows that something arrived.
+func publishWatched(ctx context.Context, client stardagv1.EventServiceClient, build build, sum *summary) error {
+	events := eventsOf(build)
+	producer := producer{client, build.StreamID}
+	arrived := make(chan struct{})
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() (err error) {
+		seen := sync.OnceFunc(func() { close(arrived) })
+		sum.WatchedStatuses, err = watchStatuses(ctx, client, build.ID.String(), seen)
+		return err
+	})
+	group.Go(func() (err error) {
+		if err = producer.sendAndBreak(ctx, events[:len(events)/2], arrived); err != nil {
+			return err
+		}
+		sum.EventsAcked, err = producer.publish(ctx, events)
+		return err
+	})
+	return group.Wait()
+}
+
+// watchStatuses prints each change of a build until it has ended, and returns where its tasks
+// stand. It calls seen with each.
+func watchStatuses(
+	ctx context.Context, client stardagv1.EventServiceClient, buildID string, seen func(),
+) (map[string]string, error) {
+	statuses := make(map[string]string)
+	err := watchBuild(ctx, client, buildID, func(response *stardagv1.WatchBuildResponse) {
+		seen()
+		if response.Build != nil {
+			fmt.Println("build", response.Build.BuildId, response.Build.Status)
+		}
+		for _, state := range response.TaskStates {
+			statuses[state.TaskId] = strings.TrimPrefix(state.Status.String(), "TASK_STATUS_")
+			fmt.Println("task", state.TaskId, state.Name, statuses[state.TaskId])
+		}
+	})
+	return statuses, err
+}
+
+func readBack(ctx context.Context, client stardagv1.BuildServiceClient, build build, sum *summary) error {
+	for found, err := range listBuilds(ctx, client, filterFor(build)) {
+		if err != nil {
+			return err
+		}
+		sum.ListedBuilds = append(sum.ListedBuilds, found.BuildId)
+	}
+	for state, err := range listTaskStates(ctx, client, build.ID.String(), 2) {
+		if err != nil {
+			return err
+		}
+		sum.PagedTaskIDs = append(sum.PagedTaskIDs, state.TaskId)
+	}
+	_, err := client.GetBuild(ctx, &stardagv1.GetBuildRequest{BuildId: uuid.NewString()})
+	sum.ErrorReason = reason(err)
+	return nil
+}

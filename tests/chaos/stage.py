@@ -1,0 +1,206 @@
+"""The stage: builders, their sender, a proxy, a server and a database, as real processes."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+from support.waiting import until
+
+from stardag.tracking.spool import stream_directories
+
+from ..conftest import STARDAG, Workplace
+from .journal import Kept, Lost, read_journal
+from .proxy import Proxy
+
+if TYPE_CHECKING:
+    from own_postgres import OwnPostgres
+
+_HERE = Path(__file__).parent
+_PLANTED = _HERE / "planted"
+_BUILD_S = 120.0
+_DELIVERY_S = 90.0
+_STARTS = 10
+_RETENTION = "[tracking]\nretention_s = 5.0\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a build is to everybody but those who track it."""
+
+    code: int
+    printed: str
+    outputs: dict[str, bytes]
+    """By path below the root of targets."""
+
+
+class Builder:
+    """A process that builds, tracked or not."""
+
+    def __init__(self, stage: Stage, kind: str, name: str, *, tracked: bool, pace_s: float) -> None:
+        self.kind = kind
+        self.outcome: Outcome | None = None
+        """What came of it, once `collect` was called; None if it was killed."""
+        self.killed = False
+        self._targets = stage.directory / name / "targets"
+        self._journal = stage.directory / name / "journal"
+        self._targets.mkdir(parents=True)
+        settings = stage.settings() | {
+            "STARDAG_TARGET_ROOTS__DEFAULT": str(self._targets),
+            "CHAOS_PACE": str(pace_s),
+        }
+        if not tracked:
+            settings = {k: v for k, v in settings.items() if k != "STARDAG_SERVER"}
+        self._said = stage.directory / name / "stdout"
+        program = [sys.executable, str(_HERE / "builder.py"), kind]
+        with self._said.open("w") as said, (stage.directory / name / "stderr").open("w") as log:
+            self.process = subprocess.Popen(
+                [*program, str(self._journal) if tracked else "-"],
+                env=settings,
+                cwd=stage.directory,
+                stdout=said,
+                stderr=log,
+            )
+
+    def runs(self) -> bool:
+        """Return whether it has not ended."""
+        return self.process.poll() is None
+
+    def kill(self) -> None:
+        """End it without a chance to say good-bye."""
+        self.process.kill()
+        self.killed = True
+
+    def collect(self) -> Outcome | None:
+        """Wait for its end, and return what came of it; None if it was killed."""
+        code = self.process.wait(_BUILD_S)
+        self.killed = code == -signal.SIGKILL
+        if not self.killed:
+            self.outcome = Outcome(code, self._said.read_text(), self.outputs())
+        return self.outcome
+
+    def outputs(self) -> dict[str, bytes]:
+        """Return all that is in place below its root of targets."""
+        files = (path for path in self._targets.rglob("*") if path.is_file())
+        return {
+            str(path.relative_to(self._targets)): path.read_bytes()
+            for path in files
+            if not path.name.startswith(".")
+        }
+
+    def journal(self) -> list[Kept | Lost]:
+        """Return what became of its appends, in their order."""
+        return read_journal(self._journal)
+
+    def lost(self) -> int:
+        """Return how many events it could not keep."""
+        return sum(isinstance(record, Lost) for record in self.journal())
+
+
+class Stage:
+    """Everything that takes part; runs while it is entered."""
+
+    def __init__(self, directory: Path, postgres: OwnPostgres, *, plant: str = "") -> None:
+        """Use a new database of `postgres`; `plant` a fail point or a double in whom it is for."""
+        self.directory = directory
+        self.postgres = postgres
+        self.proxy = Proxy()
+        self.builders: list[Builder] = []
+        self.mark = directory / "mark"
+        """Is there once a fail point was passed."""
+        self._place = Workplace(directory)
+        self._environment = {"STARDAG_FLUSH_TIMEOUT": "1", "STARDAG_QUIET": "true"}
+        if plant:
+            self._environment |= {"CHAOS_PLANT": plant, "CHAOS_MARK": str(self.mark)}
+        self.server = self._place.server
+        self.database = f"chaos_{os.urandom(6).hex()}"
+        """Its name."""
+        self.server.database_url = postgres.create_database(self.database)
+        self.server.environment = self._environment | {"PYTHONPATH": str(_PLANTED)}
+        self._untracked: dict[str, Outcome] = {}
+
+    def __enter__(self) -> Self:
+        (self.directory / "stardag.toml").write_text(_RETENTION)
+        self.proxy.__enter__()
+        self.start_server()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.proxy.__exit__()
+        for builder in self.builders:
+            if builder.runs():
+                builder.kill()
+                builder.process.wait()
+        for pid in self.senders():
+            os.kill(pid, signal.SIGKILL)
+        self.server.__exit__()
+
+    @property
+    def spool(self) -> Path:
+        """The directory of all streams."""
+        root = self._place.state / "spool"
+        (spool,) = [*root.iterdir()] if root.exists() else [root / "none"]
+        return spool
+
+    def settings(self) -> dict[str, str]:
+        """Return the environment of a builder."""
+        path = os.pathsep.join((str(_PLANTED), str(_HERE.parent)))
+        return self._place.settings() | {
+            "STARDAG_SERVER": self.proxy.address,
+            "PYTHONPATH": path,
+            **self._environment,
+        }
+
+    def start_server(self) -> None:
+        """Start the server, at the address it had, as soon as the database lets it."""
+        for attempt in range(_STARTS):
+            try:
+                self.server.start()
+                break
+            except AssertionError:  # the database recovers from a crash
+                if attempt + 1 == _STARTS:
+                    raise
+        self.proxy.upstream_port = self.server.port
+
+    def senders(self) -> list[int]:
+        """Return the ids of the processes that deliver."""
+        return self._place.senders()
+
+    def start_sync(self) -> subprocess.Popen[bytes]:
+        """Start the command that delivers in the foreground."""
+        return subprocess.Popen(
+            [str(STARDAG), "sync"],
+            env=self.settings(),
+            cwd=self.directory,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+
+    def start_builder(self, kind: str, *, pace_s: float = 0.02) -> Builder:
+        """Start a builder that is tracked."""
+        name = f"{len(self.builders):04}-{kind}"
+        builder = Builder(self, kind, name, tracked=True, pace_s=pace_s)
+        self.builders.append(builder)
+        return builder
+
+    def untracked(self, kind: str) -> Outcome:
+        """Return what comes of such a builder when nobody is told of it."""
+        if kind not in self._untracked:
+            builder = Builder(self, kind, f"untracked-{kind}", tracked=False, pace_s=0.0)
+            outcome = builder.collect()
+            assert outcome is not None
+            self._untracked[kind] = outcome
+        return self._untracked[kind]
+
+    def settle(self) -> None:
+        """Wait for all builders, and until the sender, started by one build more, has delivered."""
+        for builder in self.builders:
+            if builder.outcome is None:
+                builder.collect()
+        self.start_builder("small", pace_s=0.0).collect()
+        until(lambda: not stream_directories(self.spool), "all to be delivered", _DELIVERY_S)

@@ -1,0 +1,72 @@
+"""Whatever breaks while builds are tracked, the builds are the same, and all of them is told once.
+
+CHAOS_SEED repeats a run: it is the first seed of a test, and is printed when one fails.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+from pathlib import Path
+
+import pytest
+from own_postgres import OwnPostgres
+from support.waiting import until
+
+from .checks import findings
+from .disk import SmallDisk
+from .faults import Scene
+from .journal import Kept
+from .schedule import plan, run
+from .stage import Stage
+
+_SHORT_S, _LONG_S = 15.0, 80.0
+_LONG_RUNS = 20
+_FIRST_SEED = int(os.environ.get("CHAOS_SEED") or random.randrange(1 << 32))
+
+
+def endure(
+    seed: int, seconds: float, directory: Path, postgres: OwnPostgres, disk: SmallDisk | None
+) -> None:
+    strikes = plan(seed, seconds, with_disk=disk is not None)
+    print(f"CHAOS_SEED={seed}", "(no disk is ever full, as none can be mounted)" * (disk is None))
+    print(*strikes, sep="\n")
+    with Stage(directory, postgres) as stage:
+        run(Scene(stage, disk), strikes, seed, seconds)
+        stage.settle()
+        killed = sum(builder.killed for builder in stage.builders)
+        events = sum(len(builder.journal()) for builder in stage.builders)
+        lost = sum(builder.lost() for builder in stage.builders)
+        print(f"{len(stage.builders)} builds, {killed} killed; {events} events, {lost} lost")
+        assert findings(stage) == []
+
+
+def test_what_breaks_for_a_while_costs_time_and_nothing_else(
+    tmp_path: Path, postgres: OwnPostgres, disk: SmallDisk | None
+) -> None:
+    endure(int(os.environ.get("CHAOS_SEED", "1")), _SHORT_S, tmp_path, postgres, disk)
+
+
+def test_what_a_full_disk_took_is_said(
+    tmp_path: Path, postgres: OwnPostgres, disk: SmallDisk | None
+) -> None:
+    if disk is None:
+        pytest.skip("this user may not mount a disk that is small")
+    with Stage(tmp_path, postgres) as stage:
+        builder = stage.start_builder("whole", pace_s=0.1)
+        until(lambda: len(builder.journal()) > 30, "the builder to have begun")
+        disk.fill()
+        until(builder.lost, "the disk to be full")
+        disk.free()
+        stage.settle()
+        assert isinstance(builder.journal()[-1], Kept)
+        assert findings(stage) == []
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(400)
+@pytest.mark.parametrize("run_number", range(_LONG_RUNS))
+def test_what_breaks_for_long_costs_time_and_nothing_else(
+    run_number: int, tmp_path: Path, postgres: OwnPostgres, disk: SmallDisk | None
+) -> None:
+    endure(_FIRST_SEED + run_number, _LONG_S, tmp_path, postgres, disk)

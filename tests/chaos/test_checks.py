@@ -1,0 +1,73 @@
+"""The checks see what they are for: processes that lose, double or hide something do not pass."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from own_postgres import OwnPostgres
+from support.waiting import until
+
+from stardag.tracking.delivery import read_delivery
+from stardag.tracking.spool import stream_directories
+
+from .checks import findings
+from .disk import SmallDisk
+from .stage import Stage
+
+
+def test_the_checks_see_a_server_that_acknowledges_too_early(
+    tmp_path: Path, postgres: OwnPostgres
+) -> None:
+    with Stage(tmp_path, postgres, plant="server_that_acknowledges_too_early") as stage:
+        stage.start_builder("small")
+        until(lambda: any_acknowledged(stage), "an acknowledgement")
+        until(lambda: not stream_directories(stage.spool), "all to be acknowledged")
+        stage.server.kill()
+        stage.start_server()
+        stage.settle()
+        assert "is not stored" in "; ".join(findings(stage))
+
+
+def test_the_checks_see_a_server_that_takes_events_again(
+    tmp_path: Path, postgres: OwnPostgres
+) -> None:
+    with Stage(tmp_path, postgres, plant="server_that_takes_events_again") as stage:
+        stage.start_builder("whole")
+        until(lambda: any_acknowledged(stage), "an acknowledgement")
+        stage.proxy.reset()
+        stage.settle()
+        assert "stored more than once" in "; ".join(findings(stage))
+
+
+def test_the_checks_see_a_sender_that_forgets_on_send(
+    tmp_path: Path, postgres: OwnPostgres
+) -> None:
+    with Stage(tmp_path, postgres, plant="sender_that_forgets_on_send") as stage:
+        builder = stage.start_builder("whole", pace_s=0.2)
+        until(lambda: any_acknowledged(stage), "what it takes for an acknowledgement")
+        stage.proxy.weather.loses_requests = True
+        builder.collect()
+        until(lambda: not stream_directories(stage.spool), "it to forget")
+        stage.proxy.clear()
+        stage.settle()
+        assert "is not stored" in "; ".join(findings(stage))
+
+
+def test_the_checks_see_a_builder_that_hides_what_it_lost(
+    tmp_path: Path, postgres: OwnPostgres, disk: SmallDisk | None
+) -> None:
+    if disk is None:
+        pytest.skip("this user may not mount a disk that is small")
+    with Stage(tmp_path, postgres, plant="builder_that_hides_what_it_lost") as stage:
+        builder = stage.start_builder("whole", pace_s=0.1)
+        until(lambda: len(builder.journal()) > 30, "the builder to have begun")
+        disk.fill()
+        until(builder.lost, "the disk to be full")
+        disk.free()
+        stage.settle()
+        assert "were lost, and 0 are said to be" in "; ".join(findings(stage))
+
+
+def any_acknowledged(stage: Stage) -> bool:
+    return any(read_delivery(stream).acked for stream in stream_directories(stage.spool))
