@@ -11,7 +11,8 @@ from rich.table import Table
 from rich.text import Text
 
 from stardag._readable import one_line
-from stardag.cli import cells, graph, output, rows, tables
+from stardag.cli import cells, graph, listing, output, tables
+from stardag.client import rows
 from stardag.telemetry.ids import attempt_span_id
 from stardag.v1.build_pb2 import BuildStatus
 from stardag.v1.build_service_pb2 import (
@@ -171,8 +172,9 @@ def as_json(client: Client, request: ListTaskStatesRequest) -> dict[str, Any]:
     build_id = request.build_id
     build = client.builds.GetBuild(GetBuildRequest(build_id=build_id)).build
     failures = ListBuildFailuresRequest(build_id=build_id, page_size=100)
-    groups = rows.rows(client.builds.ListBuildFailures, failures, "groups")
-    states = rows.rows(client.builds.ListTaskStates, request, "task_states")
+    request.page_size = listing.PAGE
+    groups = rows(client.builds.ListBuildFailures, failures, lambda page: page.groups)
+    states = rows(client.builds.ListTaskStates, request, lambda page: page.task_states)
     return {
         "build": output.as_dict(build),
         "failures": [output.as_dict(group) for group in groups],

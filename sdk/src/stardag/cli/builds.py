@@ -48,7 +48,7 @@ def list_builds(
     """
     from datetime import datetime
 
-    from stardag.cli import filters, output, rows, tables
+    from stardag.cli import filters, listing, output, tables
     from stardag.client import connect
     from stardag.config import get_config
     from stardag.v1.build_pb2 import BuildStatus
@@ -66,14 +66,16 @@ def list_builds(
         order_by=order_by,
     )
     with connect(get_config()) as client:
-        found, more = rows.first(client.builds.ListBuilds, request, "builds", limit)
+        found, more = listing.first(
+            client.builds.ListBuilds, request, lambda page: page.builds, limit
+        )
     if json:
         output.print_json([output.as_dict(build) for build in found])
     elif found:
         output.console().print(tables.builds(found, wide=output.is_wide()))
     else:
         output.note("there is no such build" if wanted or status else "there are no builds yet")
-    rows.tell_cut(len(found), more)
+    listing.tell_cut(len(found), more)
 
 
 @builds.command
@@ -99,7 +101,7 @@ def show(
     json
         Print a JSON object with the build, its failures and its tasks.
     """
-    from stardag.cli import build_report, ids, output, rows, tables
+    from stardag.cli import build_report, ids, listing, output, tables
     from stardag.client import connect
     from stardag.config import get_config
     from stardag.v1.build_service_pb2 import ListTaskStatesRequest
@@ -117,9 +119,11 @@ def show(
         if json:
             output.print_json(build_report.as_json(client, request))
         elif status or filter:
-            found, more = rows.first(client.builds.ListTaskStates, request, "task_states", limit)
+            found, more = listing.first(
+                client.builds.ListTaskStates, request, lambda page: page.task_states, limit
+            )
             console.print(tables.task_states(found, wide=output.is_wide()))
-            rows.tell_cut(len(found), more)
+            listing.tell_cut(len(found), more)
         else:
             console.print(build_report.read(client, build_id, config.tracking.trace_url))
 
@@ -155,7 +159,7 @@ def compare(base: BuildRef, build: BuildRef, /, *, limit: Limit = 50, json: Json
     json
         Print a JSON object with both builds, counts and changes.
     """
-    from stardag.cli import comparison, ids, output, rows
+    from stardag.cli import comparison, ids, listing, output
     from stardag.client import connect
     from stardag.config import get_config
 
@@ -166,7 +170,7 @@ def compare(base: BuildRef, build: BuildRef, /, *, limit: Limit = 50, json: Json
         output.print_json(found.as_json())
     else:
         output.console().print(found)
-    rows.tell_cut(len(found.changes), found.more)
+    listing.tell_cut(len(found.changes), found.more)
 
 
 @builds.command

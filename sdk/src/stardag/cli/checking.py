@@ -10,30 +10,28 @@ from pydantic import ValidationError
 from rich.text import Text
 
 from stardag._dag_json import references, with_tasks
-from stardag._errors import ConfigError, StardagError
+from stardag._errors import StardagError
 from stardag._explain import unequal
 from stardag._registry import NAME_KEY, NAMESPACE_KEY
-from stardag._task import BaseTask
+from stardag._task import BaseTask, flatten_task_struct
 from stardag.build.existence import are_complete
-from stardag.cli import cells, rows, tables
-from stardag.target import target_factory_provider
-from stardag.target._stored import exists_many
-from stardag.v1.build_service_pb2 import ListTaskStatesRequest
+from stardag.cli import cells, tables
+from stardag.cli.verification import COMPLETE, verify_outputs
 from stardag.v1.registry_service_pb2 import BatchGetTasksRequest
-from stardag.v1.task_pb2 import TaskStatus
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from uuid import UUID
 
     from rich.console import Console, ConsoleOptions, RenderResult
 
     from stardag.client import Client
-    from stardag.target import FileSystemTarget, Target, TargetFactory
     from stardag.v1.task_pb2 import Task, TaskState
 
 _BATCH = 1000
 _SHOWN = 50
-_MADE = (TaskStatus.TASK_STATUS_COMPLETED, TaskStatus.TASK_STATUS_REUSED)
+_ELSEWHERE = "memory://"
+"""Where the outputs are that were only ever seen by the process that made them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +39,7 @@ class Finding:
     """Something that does not hold any more."""
 
     problem: str
-    """OUTPUT_MISSING, ID_CHANGED, UNREADABLE or NOT_RECORDED."""
+    """OUTPUT_MISSING, OUTPUT_INCOMPLETE, ID_CHANGED, UNREADABLE or NOT_RECORDED."""
     task_id: str
     name: str
     """The task type's namespace and name."""
@@ -113,19 +111,19 @@ def recorded(client: Client, build_id: str) -> Check:
 
     Raises `NotFoundError`, and `ServerError` otherwise.
     """
-    request = ListTaskStatesRequest(build_id=build_id)
-    states = list(rows.rows(client.builds.ListTaskStates, request, "task_states"))
+    states = list(client.list_task_states(build_id))
     check = Check(tasks=len(states))
-    _look_for_outputs(check, [state for state in states if state.status in _MADE])
+    _look_for_outputs(check, [state for state in states if state.status in COMPLETE])
     _make_ids(check, _read(client, [state.task_id for state in states]))
     return check
 
 
 def defined(client: Client, tasks: Sequence[BaseTask]) -> Check:
-    """Check tasks as their code has them: whether their ids are recorded, and their outputs there.
+    """Check that tasks, and all they depend on, are recorded by their ids, and are there.
 
     Raises `ServerError`, and what a task raises when it is asked if it is complete.
     """
+    tasks = _with_dependencies(tasks)
     check = Check(tasks=len(tasks), ids=len(tasks))
     known = {task.task_id: task for task in _read(client, [str(task.id) for task in tasks])}
     made: list[BaseTask] = []
@@ -138,7 +136,7 @@ def defined(client: Client, tasks: Sequence[BaseTask]) -> Check:
                 _name(task),
                 "no task with this id is known: never built, or its id has changed since",
             )
-        elif record.latest_state.status in _MADE:
+        elif record.latest_state.status in COMPLETE:
             made.append(task)
     check.outputs = len(made)
     for task, complete in zip(made, are_complete(made, in_threads=True), strict=True):
@@ -148,34 +146,15 @@ def defined(client: Client, tasks: Sequence[BaseTask]) -> Check:
     return check
 
 
-def _look_for_outputs(check: Check, states: Iterable[TaskState]) -> None:
-    factory = target_factory_provider.get()
-    asked: list[tuple[TaskState, Target]] = []
-    elsewhere = 0
-    for state in states:
-        uri = state.output_uri
-        if not uri or uri.startswith("memory://"):
-            elsewhere += 1
-            continue
-        try:
-            asked.append((state, _target(factory, uri)))
-        except (ConfigError, ValueError) as error:
-            check.notes.append(f"{uri} can't be looked for: {error}")
-    if elsewhere:
-        check.notes.append(f"{elsewhere} outputs are in no place that can be looked at from here")
-    check.outputs = len(asked)
-    there = exists_many([target for _, target in asked])
-    for (state, _), exists in zip(asked, there, strict=True):
-        if not exists:
-            name = cells.type_name(state)
-            check.find("OUTPUT_MISSING", state.task_id, name, f"nothing is at {state.output_uri}")
-
-
-def _target(factory: TargetFactory, uri: str) -> Target:
-    if uri.endswith("/"):
-        return factory.get_directory_target(uri)
-    target: FileSystemTarget[Any] = factory.get_target(uri)
-    return target
+def _look_for_outputs(check: Check, states: Sequence[TaskState]) -> None:
+    seen = [s for s in states if s.output_uri and not s.output_uri.startswith(_ELSEWHERE)]
+    check.outputs = len(seen)
+    for each in verify_outputs(seen).problems:
+        lost = f"; it has lost {', '.join(each.missing)}" if each.missing else ""
+        message = f"{each.output_uri} is {each.problem}{lost}"
+        check.find(f"OUTPUT_{each.problem.upper()}", each.task_id, each.task, message)
+    if unseen := len(states) - len(seen):
+        check.notes.append(f"{unseen} outputs are in no place that can be looked at from here")
 
 
 def _make_ids(check: Check, records: Sequence[Task]) -> None:
@@ -230,6 +209,17 @@ def _bottom_up(bodies: Mapping[str, Any]) -> Iterator[str]:
             continue
         entered.add(key)
         stack += [below for below in references(bodies[key]) if below in bodies]
+
+
+def _with_dependencies(tasks: Iterable[BaseTask]) -> list[BaseTask]:
+    found: dict[UUID, BaseTask] = {}
+    pending = list(tasks)
+    while pending:
+        task = pending.pop()
+        if task.id not in found:
+            found[task.id] = task
+            pending += flatten_task_struct(task.requires())
+    return list(found.values())
 
 
 def _read(client: Client, ids: Sequence[str]) -> list[Task]:

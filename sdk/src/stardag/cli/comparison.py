@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from rich.table import Table
 from rich.text import Text
 
-from stardag.cli import cells, output, rows, tables
+from stardag.cli import cells, listing, output, tables
 from stardag.v1.build_service_pb2 import CompareBuildsRequest, CompareBuildsResponse, TaskChangeKind
 
 if TYPE_CHECKING:
@@ -93,9 +93,5 @@ def read(client: Client, base_id: str, build_id: str, limit: int | None) -> Comp
     request = CompareBuildsRequest(base_build_id=base_id, build_id=build_id, page_size=1)
     first = client.builds.CompareBuilds(request)
     request.kinds.extend(kind for kind in _WORDS if kind != TaskChangeKind.TASK_CHANGE_KIND_SAME)
-    request.page_size = 0
-    if limit is not None:
-        return Comparison(
-            first, *rows.first(client.builds.CompareBuilds, request, "changes", limit)
-        )
-    return Comparison(first, list(rows.rows(client.builds.CompareBuilds, request, "changes")))
+    changes = listing.first(client.builds.CompareBuilds, request, lambda page: page.changes, limit)
+    return Comparison(first, *changes)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from stardag.cli.pages import rows
+from stardag.client import rows
 from stardag.target._directory import OLDER_MARK, OLDER_NAMES
 from stardag.v1 import registry_service_pb2 as service
 
@@ -58,7 +58,7 @@ class KeptTasks:
 def read_kept(client: Client) -> KeptTasks:
     """Return the tasks of the client's workspace. Raises `ServerError`."""
     request = service.ListTasksRequest(page_size=1000)
-    return KeptTasks(rows(client.registry.ListTasks, request, "tasks"))
+    return KeptTasks(rows(client.registry.ListTasks, request, lambda page: page.tasks))
 
 
 @dataclass(slots=True)

@@ -54,7 +54,7 @@ def _attribute(reference: str) -> Any:
             f"{reference!r} is not of the form module:attribute, such as my_pipeline:Total or "
             "my_package.pipelines:nightly"
         )
-    found: Any = _module(module_name)
+    found: Any = import_module(module_name)
     for name in path.split("."):
         if not hasattr(found, name):
             hint = did_you_mean(name, dir(found), otherwise="see what it defines")
@@ -63,8 +63,11 @@ def _attribute(reference: str) -> Any:
     return found
 
 
-def _module(name: str) -> Any:
-    """Import a module, as `python -m` finds it."""
+def import_module(name: str) -> Any:
+    """Import a module, as `python -m` finds it.
+
+    Raises `ConfigError` if there is none, and what it raises when it is imported.
+    """
     here = os.getcwd()  # noqa: PTH109  as sys.path has it
     if here not in sys.path:
         sys.path.insert(0, here)

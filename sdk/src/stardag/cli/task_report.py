@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from rich.panel import Panel
 from rich.text import Text
 
-from stardag.cli import cells, output, rows, tables
+from stardag.cli import cells, listing, output, tables
 from stardag.v1.registry_service_pb2 import GetTaskHistoryRequest
 from stardag.v1.task_pb2 import TaskStatus
 
@@ -81,7 +81,9 @@ def read(client: Client, task_id: str, limit: int) -> TaskReport:
     """
     task = client.get_task(task_id)
     request = GetTaskHistoryRequest(task_id=task_id)
-    history = rows.first(client.registry.GetTaskHistory, request, "task_states", limit)
+    history = listing.first(
+        client.registry.GetTaskHistory, request, lambda page: page.task_states, limit
+    )
     return TaskReport(task, *history)
 
 

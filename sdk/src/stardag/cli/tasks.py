@@ -50,7 +50,7 @@ def list_tasks(
     """
     from datetime import datetime
 
-    from stardag.cli import filters, output, rows, tables
+    from stardag.cli import filters, listing, output, tables
     from stardag.client import connect
     from stardag.config import get_config
     from stardag.v1.registry_service_pb2 import ListTasksRequest
@@ -64,14 +64,16 @@ def list_tasks(
     )
     request = ListTasksRequest(filter=wanted, order_by=order_by)
     with connect(get_config()) as client:
-        found, more = rows.first(client.registry.ListTasks, request, "tasks", limit)
+        found, more = listing.first(
+            client.registry.ListTasks, request, lambda page: page.tasks, limit
+        )
     if json:
         output.print_json([output.as_dict(task) for task in found])
     elif found:
         output.console().print(tables.tasks(found, wide=output.is_wide()))
     else:
         output.note("there is no such task" if wanted else "there are no tasks yet")
-    rows.tell_cut(len(found), more)
+    listing.tell_cut(len(found), more)
 
 
 @tasks.command
@@ -85,7 +87,7 @@ def show(task: TaskRef, /, *, limit: Limit = 10, json: Json = False) -> None:
     json
         Print a JSON object with the task and its history.
     """
-    from stardag.cli import ids, output, rows, task_report
+    from stardag.cli import ids, listing, output, task_report
     from stardag.client import connect
     from stardag.config import get_config
 
@@ -95,7 +97,7 @@ def show(task: TaskRef, /, *, limit: Limit = 10, json: Json = False) -> None:
         output.print_json(found.as_json())
     else:
         output.console().print(found)
-    rows.tell_cut(len(found.history), found.more)
+    listing.tell_cut(len(found.history), found.more)
 
 
 @tasks.command
@@ -186,13 +188,14 @@ def check(
     json
         Print a JSON object with what was checked and found.
     """
-    from stardag.cli import checking, definitions, ids, output
+    from stardag.cli import checking, ids, output
+    from stardag.cli.reference import find_tasks, import_module
     from stardag.client import connect
     from stardag.config import get_config
 
     for each in module:
-        definitions.imported(each)
-    defined = definitions.tasks_of(subject) if ":" in subject else None
+        import_module(each)
+    defined = find_tasks(subject, {}) if ":" in subject else None
     with connect(get_config()) as client:
         if defined is not None:
             found = checking.defined(client, defined)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 from stardag._readable import one_line
 from stardag.cli import cells, ids, output
-from stardag.cli.pages import rows
+from stardag.client import rows
 from stardag.target import DirectoryTarget, exists_many, get_directory_target, get_target
 from stardag.v1 import registry_service_pb2 as service
 from stardag.v1.task_pb2 import TASK_STATUS_COMPLETED, TASK_STATUS_REUSED
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from stardag.target import FileSystemTarget
     from stardag.v1.task_pb2 import TaskState
 
-_COMPLETE = (TASK_STATUS_COMPLETED, TASK_STATUS_REUSED)
+COMPLETE = (TASK_STATUS_COMPLETED, TASK_STATUS_REUSED)
 _AT_ONCE = 10_000  # a whole number of pages of a listing, and few enough to hold
 
 
@@ -51,12 +51,12 @@ def recorded_outputs(client: Client, build: str | None) -> Iterator[TaskState]:
     Raises what `ids.build_id` raises, `NotFoundError`, and `ServerError` otherwise.
     """
     if build is not None:
-        yield from client.list_task_states(ids.build_id(client, build), _COMPLETE)
+        yield from client.list_task_states(ids.build_id(client, build), COMPLETE)
         return
     request = service.ListTasksRequest(
         filter="status = COMPLETED OR status = REUSED", page_size=1000
     )
-    for task in rows(client.registry.ListTasks, request, "tasks"):
+    for task in rows(client.registry.ListTasks, request, lambda page: page.tasks):
         state: TaskState = task.latest_state
         state.output_uri = state.output_uri or task.output_uri
         yield state
