@@ -240,6 +240,9 @@ def test_a_check_finds_what_no_longer_holds(history: History) -> None:
     of_build = history.place.stardag(*arguments)
     of_module = history.place.stardag("tasks", "check", "shop:wanted", "--json")
     output.write_bytes(content)
+    again = history.place.build("small")  # which only finds `total`, and does not have its inputs
+    of_one = history.place.stardag("tasks", "check", again.id, "--module", "shop", "--json")
+    assert [f["problem"] for f in json.loads(of_one.stdout)["findings"]] == ["ID_CHANGED"]
     assert (of_build.returncode, of_module.returncode) == (1, 1)
     found = {f["name"]: f for f in json.loads(of_build.stdout)["findings"]}
     assert found["total"]["problem"] == "ID_CHANGED"

@@ -11,7 +11,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from rich.console import Console
 
 from stardag._readable import one_line
-from stardag.cli import cells, tables
+from stardag.cli import cells, output, tables
 from stardag.cli.build_report import BuildReport
 from stardag.cli.comparison import Comparison
 from stardag.v1.build_pb2 import BUILD_STATUS_RUNNING, Build, TaskStatusCount
@@ -121,3 +121,13 @@ def test_what_runs_is_shown_with_the_time_that_it_has_taken_so_far() -> None:
     assert cells.took(state) == "0 s"
     build = Build(status=BUILD_STATUS_RUNNING, start_time=state.start_time, duration_us=2_500_000)
     assert cells.took(build) == "2.5 s"
+
+
+def test_json_can_not_control_the_terminal_either(capsys: pytest.CaptureFixture[str]) -> None:
+    value = {"é": "\x9b2J\x7f\u202e\x1b[2J\U000e0001\ud800 Ω 🙂"}
+    output.print_json(value)
+    out = capsys.readouterr().out
+    assert json.loads(out) == value
+    assert not {*"\x9b\x7f\u202e\x1b\U000e0001\ud800"} & {*out}
+    assert "é" in out
+    assert "Ω 🙂" in out

@@ -41,6 +41,8 @@ class Comparison:
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """Draw both builds, the counts, and the changes in a table."""
         table = Table.grid(padding=(0, 2, 0, 0))
+        for _ in ("word", "id", "status", "start", "time"):
+            table.add_column(no_wrap=True)
         for word, build in (("base", self.first.base_build), ("build", self.first.build)):
             table.add_row(
                 Text(word, style="dim"),

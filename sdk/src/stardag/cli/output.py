@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+import re
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from google.protobuf.message import Message
 
 
+_NOT_PLAIN = re.compile(r"[^\n -~]")
 WIDE = 120
 """Columns from which on tables have whole ids."""
 
@@ -41,11 +43,19 @@ def as_dict(message: Message) -> dict[str, Any]:
     )
 
 
-def print_json(value: Any) -> None:
-    """Print a value as indented JSON."""
-    print(json.dumps(value, indent=2, ensure_ascii=False))
+def print_json(value: Any, *, indent: int | None = 2) -> None:
+    """Print a value as JSON, and flush; without `indent` in one line.
+
+    Characters that could control a terminal are escaped, others come as they are.
+    """
+    text = json.dumps(value, indent=indent, ensure_ascii=False)
+    print(_NOT_PLAIN.sub(_escaped, text), flush=True)
 
 
 def note(text: str) -> None:
     """Say on stderr what is to be known about the output, and is no part of it."""
     print(f"stardag: {printable(text)}", file=sys.stderr)
+
+
+def _escaped(character: re.Match[str]) -> str:
+    return character[0] if character[0].isprintable() else json.dumps(character[0])[1:-1]

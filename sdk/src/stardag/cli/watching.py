@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json as json_format
 from datetime import datetime
 from itertools import chain, islice
 from typing import TYPE_CHECKING
@@ -94,7 +93,7 @@ def _redraw(responses: Iterator[WatchBuildResponse], view: BuildView) -> None:
 def _print_objects(responses: Iterator[WatchBuildResponse]) -> None:
     for response in responses:
         if not response.heartbeat:
-            print(json_format.dumps(output.as_dict(response)), flush=True)
+            output.print_json(output.as_dict(response), indent=None)
 
 
 def _print_lines(responses: Iterator[WatchBuildResponse]) -> None:
