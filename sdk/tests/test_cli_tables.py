@@ -57,7 +57,7 @@ def test_text_can_not_control_the_terminal() -> None:
         tables.task_states([failed]),
         tables.tasks([task, Task(task_id=evil, params_json=evil)]),
         tables.history([failed]),
-        BuildReport(build, [group], True, {evil: [blocked]}, [blocked], [failed], [], evil),
+        BuildReport(build, [group], True, {evil: [blocked]}, [blocked], True, [failed], [], evil),
         Comparison(compared, [change]),
     )
     assert "\x1b" not in out
@@ -76,8 +76,10 @@ def test_ids_are_shown_as_far_as_they_tell_rows_apart() -> None:
 
 @pytest.mark.parametrize("width", [40, 80, 160])
 def test_long_names_make_no_row_longer_than_a_line(width: int) -> None:
+    why = TaskFailure(kind="builtins.ValueError", message="long\n" * 50)
     states = [
-        TaskState(task_id=str(UUID(int=n)), name="long_" * 50, namespace="team") for n in range(3)
+        TaskState(task_id=str(UUID(int=n)), name="long_" * 50, namespace="team", failure=why)
+        for n in range(3)
     ]
     builds = [Build(build_id=state.task_id, name=state.name) for state in states]
     long = json.dumps({"p": "x" * 999})

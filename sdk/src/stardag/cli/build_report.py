@@ -62,7 +62,9 @@ class BuildReport:
     held_up: Mapping[str, Sequence[BlockedTask]]
     """Some of the tasks that each group keeps from running, by the group's fingerprint."""
     waiting: Sequence[BlockedTask]
-    """Of a build that runs: some of the tasks that wait."""
+    """Of a build that runs: the first of the tasks that wait."""
+    more_waiting: bool
+    """Whether more tasks wait than these."""
     states: Sequence[TaskState]
     edges: Sequence[tuple[int, int]]
     trace_url: str | None
@@ -109,12 +111,7 @@ class BuildReport:
         table.add_row("more", cells.line(f"stardag tasks show {group.example_task_id}"))
         yield table
         if traced and group.example.stack_trace:
-            lines = group.example.stack_trace.rstrip().splitlines()
-            cut = [f"… {len(lines) - _MOST_TRACE_LINES} lines before"]
-            shown = (
-                lines if len(lines) <= _MOST_TRACE_LINES + 1 else cut + lines[-_MOST_TRACE_LINES:]
-            )
-            yield Panel(cells.block("\n".join(shown)), border_style="red")
+            yield Panel(cells.block(_end_of(group.example.stack_trace)), border_style="red")
 
     def _span(self, state: TaskState) -> Text:
         span = attempt_span_id(UUID(state.build_id), UUID(state.task_id), state.attempt)
@@ -134,6 +131,8 @@ class BuildReport:
                 by = f" (build {one_line(', '.join(sorted(held)[:_MOST_NAMED]))})" if held else ""
                 yield Text(f"{cells.plural(len(tasks), 'task')} waiting {why}{by}")
                 yield table
+        if self.more_waiting:
+            yield Text(f"of the first {len(self.waiting)} that wait; more do", style="dim")
 
 
 def read(client: Client, build_id: str, trace_url: str | None) -> BuildReport:
@@ -142,7 +141,7 @@ def read(client: Client, build_id: str, trace_url: str | None) -> BuildReport:
     request = ListBuildFailuresRequest(build_id=build_id, page_size=MOST_GROUPS)
     failures = client.builds.ListBuildFailures(request)
     held_up = {
-        group.fingerprint: _blocked(client, build_id, _MOST_NAMED, group.example_task_id)
+        group.fingerprint: _blocked(client, build_id, _MOST_NAMED, group.example_task_id)[0]
         for group in failures.groups
         if group.blocked_task_count
     }
@@ -157,7 +156,7 @@ def read(client: Client, build_id: str, trace_url: str | None) -> BuildReport:
         failures.groups,
         bool(failures.next_page_token),
         held_up,
-        _blocked(client, build_id, 1000) if running else (),
+        *(_blocked(client, build_id, listing.PAGE) if running else ((), False)),
         states,
         edges,
         trace_url,
@@ -220,9 +219,20 @@ def trace_of(build: Build, trace_url: str | None) -> str:
     return trace_url.replace("{trace_id}", build.trace_id) if trace_url else build.trace_id
 
 
-def _blocked(client: Client, build_id: str, most: int, cause: str = "") -> Sequence[BlockedTask]:
+def _blocked(
+    client: Client, build_id: str, most: int, cause: str = ""
+) -> tuple[Sequence[BlockedTask], bool]:
+    """Return the first tasks that wait, of those that `cause` holds up, and if there are more."""
     request = ListBlockedTasksRequest(build_id=build_id, root_cause_task_id=cause, page_size=most)
-    return client.builds.ListBlockedTasks(request).tasks
+    page = client.builds.ListBlockedTasks(request)
+    return page.tasks, bool(page.next_page_token)
+
+
+def _end_of(trace: str) -> str:
+    lines = trace.rstrip().splitlines()
+    if (before := len(lines) - _MOST_TRACE_LINES) > 1:
+        lines = [f"… {before} lines before", *lines[before:]]
+    return "\n".join(lines)
 
 
 def _named(task: TaskState | BlockedTask) -> str:

@@ -50,12 +50,16 @@ def task_states(found: Sequence[TaskState], *, wide: bool = True) -> Table:
     for column in ("STATUS", "TASK", "ID"):
         table.add_column(column, no_wrap=column != "TASK")
     table.add_column("TOOK", no_wrap=True, justify="right")
+    failed = any(state.HasField("failure") for state in found)
+    if failed:
+        table.add_column("WHY")
     for state in found:
         table.add_row(
             cells.coloured(cells.task_status(state)),
             cells.cut(cells.type_name(state)),
             cells.line(state.task_id[:length]),
             cells.took(state),
+            *([cells.cut(cells.reason(state.failure))] * failed),
         )
     return table
 
