@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -47,7 +48,7 @@ def test_help_imports_nothing_of_the_wire_or_of_what_builds_need(arguments: list
     )
     assert "Usage: stardag" in done.stdout
     heavy = {"grpc", "google.protobuf", "google", "opentelemetry", "obstore", "pandas", "numpy"}
-    heavy |= {"stardag.client", "stardag.v1", "stardag.cli.output", "asyncio"}
+    heavy |= {"stardag.client", "stardag.v1", "stardag.cli.output", "asyncio", "rich.markdown"}
     assert not heavy & {*done.stderr.split()}
 
 
@@ -91,6 +92,8 @@ def test_the_profile_is_shown_and_so_are_variables_that_set_nothing(
         (["sync"], "no server is configured"),
         (["builds", "list", "--limit", "0"], "Must be >= 1"),
         (["nonsense"], "nonsense"),
+        (["tasks", "lineage", "latest", "--depth", "-1"], "Must be >= 0"),
+        (["builds", "list", "--name", os.fsdecode(b"\xff")], "is not UTF-8"),
     ],
 )
 def test_a_mistake_is_told_without_a_traceback(arguments: list[str], message: str) -> None:

@@ -17,7 +17,7 @@ def drawing(
     With `kinds` the type of a task is the first letter of its name.
     """
     numbers = {name: number for number, name in enumerate(tasks)}
-    rows = [(n[0] if kinds else n, status, n, 0) for n, status in tasks.items()]
+    rows = [(n[0] if kinds else n, status, n, "") for n, status in tasks.items()]
     nodes = graph.nodes_of(rows, [(numbers[a], numbers[b]) for a, b in edges])
     nodes = graph.condensed(nodes)
     return [line.plain.rstrip() for line in graph.drawn(nodes, graph.tops(nodes), width)]

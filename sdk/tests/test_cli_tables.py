@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from uuid import UUID
 
 import pytest
@@ -13,7 +14,7 @@ from stardag._readable import one_line
 from stardag.cli import cells, tables
 from stardag.cli.build_report import BuildReport
 from stardag.cli.comparison import Comparison
-from stardag.v1.build_pb2 import Build, TaskStatusCount
+from stardag.v1.build_pb2 import BUILD_STATUS_RUNNING, Build, TaskStatusCount
 from stardag.v1.build_service_pb2 import (
     BLOCK_CAUSE_LEASE_HELD,
     TASK_CHANGE_KIND_ADDED,
@@ -22,7 +23,7 @@ from stardag.v1.build_service_pb2 import (
     FailureGroup,
     TaskChange,
 )
-from stardag.v1.task_pb2 import Task, TaskFailure, TaskState
+from stardag.v1.task_pb2 import TASK_STATUS_RUNNING, Task, TaskFailure, TaskState
 
 
 def shown(*renderables: object, width: int = 160) -> str:
@@ -109,3 +110,14 @@ def test_a_status_of_a_newer_server_is_shown_as_its_number() -> None:
 )
 def test_durations_are_in_the_unit_that_suits_them(microseconds: int, text: str) -> None:
     assert cells.duration(microseconds) == text
+
+
+def test_what_runs_is_shown_with_the_time_that_it_has_taken_so_far() -> None:
+    state = TaskState(status=TASK_STATUS_RUNNING)
+    assert cells.took(state) == ""
+    state.start_time.FromSeconds(int(time.time()) - 7_260)
+    assert cells.took(state) == "2 h 1 min"
+    state.start_time.FromSeconds(int(time.time()) + 1_000)  # by another clock
+    assert cells.took(state) == "0 s"
+    build = Build(status=BUILD_STATUS_RUNNING, start_time=state.start_time, duration_us=2_500_000)
+    assert cells.took(build) == "2.5 s"

@@ -29,6 +29,7 @@ def run(arguments: Sequence[str]) -> int:
     from stardag.cli.app import app
 
     try:
+        _require_text(arguments)
         return app(arguments, result_action="return_int_as_exit_code_else_zero")
     except ConfigError as error:
         return _fail(error, 2)
@@ -39,6 +40,14 @@ def run(arguments: Sequence[str]) -> int:
     except BrokenPipeError:  # whoever read our output has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+
+
+def _require_text(arguments: Sequence[str]) -> None:
+    for argument in arguments:
+        try:
+            argument.encode()
+        except UnicodeEncodeError:
+            raise ConfigError(f"the argument {argument!r} is not UTF-8") from None
 
 
 def _exit_code(error: StardagError) -> int:

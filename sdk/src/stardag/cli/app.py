@@ -16,7 +16,12 @@ from stardag.cli.config import config
 from stardag.cli.targets import targets
 from stardag.cli.tasks import tasks
 
-app = App(name="stardag", help="See what builds made, and what they are doing now.")
+app = App(
+    name="stardag",
+    help="See what builds made, and what they are doing now.",
+    default_parameter=Parameter(negative="", show_default=lambda value: value or None),
+    help_format="plaintext",  # Markdown would cost a third of the time until help is there
+)
 app.command(build)
 app.command(builds)
 app.command(tasks)

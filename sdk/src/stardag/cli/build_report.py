@@ -81,7 +81,7 @@ class BuildReport:
             nodes = graph.condensed(
                 graph.nodes_of(
                     [
-                        (cells.type_name(s), cells.task_status(s), s.task_id, s.duration_us)
+                        (cells.type_name(s), cells.task_status(s), s.task_id, cells.took(s))
                         for s in self.states
                     ],
                     self.edges,
@@ -131,7 +131,7 @@ class BuildReport:
                 table.add_row("tasks", named)
                 held = {task.lease_build_id for task in tasks if task.lease_build_id}
                 by = f" (build {one_line(', '.join(sorted(held)[:_MOST_NAMED]))})" if held else ""
-                yield Text(f"{len(tasks)} wait {why}{by}")
+                yield Text(f"{cells.plural(len(tasks), 'task')} waiting {why}{by}")
                 yield table
 
 
@@ -197,7 +197,7 @@ def facts(build: Build, trace_url: str | None = None) -> Table:
         "reason": cells.block(build.reason),
         "cancelled": cells.line(_cancelled(build)),
         "started": Text(cells.moment(build.start_time)),
-        "took": Text(cells.duration(build.duration_us)),
+        "took": Text(cells.took(build)),
         "tasks": Text(cells.counts(build.task_counts)),
         "trace": cells.line(trace_of(build, trace_url)),
         "host": cells.line(build.host),

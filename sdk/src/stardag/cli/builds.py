@@ -79,6 +79,7 @@ def list_builds(
 @builds.command
 def show(
     build: BuildRef,
+    /,
     *,
     status: TaskStatuses = (),
     filter: Filter = "",
@@ -124,7 +125,7 @@ def show(
 
 
 @builds.command
-def watch(build: BuildRef, *, json: Json = False) -> int:
+def watch(build: BuildRef, /, *, json: Json = False) -> int:
     """Follow a build until it ends; exits with 1 if it does not complete.
 
     Goes on where it was when the server is away for up to a minute.
@@ -144,7 +145,7 @@ def watch(build: BuildRef, *, json: Json = False) -> int:
 
 
 @builds.command
-def compare(base: BuildRef, build: BuildRef, *, limit: Limit = 50, json: Json = False) -> None:
+def compare(base: BuildRef, build: BuildRef, /, *, limit: Limit = 50, json: Json = False) -> None:
     """Compare a build with an earlier one: which tasks are new or gone, and what went otherwise.
 
     Parameters
@@ -169,7 +170,7 @@ def compare(base: BuildRef, build: BuildRef, *, limit: Limit = 50, json: Json = 
 
 
 @builds.command
-def cancel(build: BuildRef, *, reason: str = "", json: Json = False) -> None:
+def cancel(build: BuildRef, /, *, reason: str = "", json: Json = False) -> None:
     """Ask a running build to stop; what runs is asked to, and nothing more is started.
 
     Parameters

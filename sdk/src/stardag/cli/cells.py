@@ -6,6 +6,7 @@ Texts from elsewhere can't control the terminal, nor are they taken for Rich's m
 from __future__ import annotations
 
 import json
+import time
 from datetime import datetime
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Protocol, cast
@@ -14,8 +15,8 @@ from rich.text import Text
 
 from stardag import _readable
 from stardag._identity import referred
-from stardag.v1.build_pb2 import BuildStatus
-from stardag.v1.task_pb2 import TaskStatus
+from stardag.v1.build_pb2 import Build, BuildStatus
+from stardag.v1.task_pb2 import TaskState, TaskStatus
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -23,8 +24,8 @@ if TYPE_CHECKING:
     from google.protobuf.internal.enum_type_wrapper import _EnumTypeWrapper as EnumTypeWrapper
     from google.protobuf.timestamp_pb2 import Timestamp
 
-    from stardag.v1.build_pb2 import Build, TaskStatusCount
-    from stardag.v1.task_pb2 import Task, TaskFailure, TaskState
+    from stardag.v1.build_pb2 import TaskStatusCount
+    from stardag.v1.task_pb2 import Task, TaskFailure
 
 _COLOURS = {
     "PENDING": "dim",
@@ -38,6 +39,10 @@ _COLOURS = {
     "CANCELLED": "yellow",
     "EXITED_EARLY": "yellow",
     "ABANDONED": "red",
+}
+_RUNNING: dict[type, int] = {
+    Build: BuildStatus.BUILD_STATUS_RUNNING,
+    TaskState: TaskStatus.TASK_STATUS_RUNNING,
 }
 _SHORTEST_ID = 13
 """Characters of an id that are shown at least: all of the time in that of a build."""
@@ -167,6 +172,17 @@ def moment(timestamp: Timestamp, *, short: bool = False) -> str:
 def duration(microseconds: int) -> str:
     """Return a duration in the unit that suits it; empty for none."""
     return _readable.duration(microseconds / 1e6) if microseconds else ""
+
+
+def took(of: Build | TaskState) -> str:
+    """Return how long a build or a task took; of one that runs, how long it has so far.
+
+    That is by this machine's clock, and no better than it agrees with the producer's.
+    """
+    runs = of.status == _RUNNING[type(of)] and of.start_time.seconds
+    if of.duration_us or not runs:
+        return duration(of.duration_us)
+    return _readable.elapsed(max(0.0, time.time() - of.start_time.seconds))
 
 
 def id_lengths(ids: Sequence[str], *, wide: bool) -> int:

@@ -47,7 +47,7 @@ class Comparison:
                 cells.line(build.build_id),
                 cells.coloured(cells.build_status(build)),
                 cells.moment(build.start_time, short=True),
-                cells.duration(build.duration_us),
+                cells.took(build),
                 cells.cut(build.name),
             )
         yield table

@@ -14,7 +14,7 @@ config = App(name="config", help="Show the configuration.")
 
 
 @config.command
-def show(*, json: Annotated[bool, Parameter(name="--json", negative="")] = False) -> None:
+def show(*, json: Annotated[bool, Parameter(name="--json")] = False) -> None:
     """Show every setting and where it was set; the values of secrets are hidden.
 
     Variables called STARDAG_... that set nothing are told on stderr.

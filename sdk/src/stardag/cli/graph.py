@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from stardag import _readable
 from stardag.cli import cells
 
 if TYPE_CHECKING:
@@ -36,7 +35,8 @@ class Node:
     statuses: Counter[str] = field(default_factory=Counter[str])
     task_id: str = ""
     """Id of the task; empty if the node stands for several."""
-    duration_us: int = 0
+    took: str = ""
+    """How long it took."""
     dependencies: dict[int, None] = field(default_factory=dict[int, None])
     """Numbers of the nodes it depends on, each once."""
 
@@ -46,9 +46,9 @@ class Node:
 
 
 def nodes_of(
-    tasks: Sequence[tuple[str, str, str, int]], edges: Iterable[tuple[int, int]]
+    tasks: Sequence[tuple[str, str, str, str]], edges: Iterable[tuple[int, int]]
 ) -> list[Node]:
-    """Return a node for each task: its type's name, status, id and duration in microseconds.
+    """Return a node for each task: its type's name, status, id and how long it took.
 
     An edge leads from the number of a task to that of one that depends on it.
     """
@@ -67,7 +67,7 @@ def condensed(nodes: Sequence[Node]) -> list[Node]:
     for node in nodes:
         group = groups[numbers[node.name]]
         group.task_id = "" if group.statuses else node.task_id
-        group.duration_us = node.duration_us
+        group.took = node.took
         group.statuses.update(node.statuses)
         for upstream in node.dependencies:
             group.dependencies[numbers[nodes[upstream].name]] = None
@@ -120,8 +120,7 @@ def _line(node: Node, branch: str, again: bool, length: int, width: int) -> Text
         status = next(iter(node.statuses), "")
         rest = Text("  ").append_text(cells.coloured(status))
         rest.append("  ").append_text(cells.line(node.task_id[:length], "dim"))
-        if node.duration_us:
-            rest.append(f"  {_readable.duration(node.duration_us / 1e6)}")
+        rest.append(f"  {node.took}".rstrip())
     if again:
         rest.append("  (above)", style="dim")
     name = Text(node.name)

@@ -64,7 +64,7 @@ class Lineage:
                         cells.type_name(task),
                         cells.task_status(state) if state.build_id else "NEVER BUILT",
                         task.task_id,
-                        state.duration_us,
+                        cells.took(state),
                     )
                     for task, state in zip(tasks, states, strict=True)
                 ],

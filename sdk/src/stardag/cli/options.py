@@ -9,7 +9,7 @@ from cyclopts import Parameter
 from cyclopts.validators import Number
 
 Limit = Annotated[int, Parameter(validator=Number(gte=1))]
-Json = Annotated[bool, Parameter(name="--json", negative="")]
+Json = Annotated[bool, Parameter(name="--json")]
 BuildRef = Annotated[str, Parameter(help="Id of a build, the beginning of one, or `latest`.")]
 TaskRef = Annotated[str, Parameter(help="Id of a task, the beginning of one, or `latest`.")]
 Filter = Annotated[str, Parameter(help="Filter, such as 'name ~ \"^train\"'.")]
@@ -46,6 +46,6 @@ class TaskStatusName(Enum):
     CANCELLED = "TASK_STATUS_CANCELLED"
 
 
-_STATUS = Parameter(name="--status", negative="", help="Only these; may be given several times.")
+_STATUS = Parameter(name="--status", help="Only these; may be given several times.")
 BuildStatuses = Annotated[tuple[BuildStatusName, ...], _STATUS]
 TaskStatuses = Annotated[tuple[TaskStatusName, ...], _STATUS]

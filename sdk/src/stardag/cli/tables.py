@@ -37,7 +37,7 @@ def builds(found: Sequence[Build], *, wide: bool = True) -> Table:
             cells.coloured(cells.build_status(build)),
             cells.cut(build.name),
             cells.moment(build.start_time, short=not wide),
-            cells.duration(build.duration_us),
+            cells.took(build),
             *((cells.counts(build.task_counts),) if wide else narrow),
         )
     return table
@@ -55,7 +55,7 @@ def task_states(found: Sequence[TaskState], *, wide: bool = True) -> Table:
             cells.coloured(cells.task_status(state)),
             cells.cut(cells.type_name(state)),
             cells.line(state.task_id[:length]),
-            cells.duration(state.duration_us),
+            cells.took(state),
         )
     return table
 
@@ -94,7 +94,7 @@ def history(found: Sequence[TaskState], *, wide: bool = True) -> Table:
             cells.line(state.build_id[:length]),
             cells.coloured(cells.task_status(state)),
             cells.moment(state.start_time, short=not wide),
-            cells.duration(state.duration_us),
+            cells.took(state),
             cells.cut(cells.reason(state.failure)),
         )
     return table

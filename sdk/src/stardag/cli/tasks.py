@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 from cyclopts import App, Parameter
+from cyclopts.validators import Number
 
 from stardag.cli.options import (
     Filter,
@@ -74,7 +75,7 @@ def list_tasks(
 
 
 @tasks.command
-def show(task: TaskRef, *, limit: Limit = 10, json: Json = False) -> None:
+def show(task: TaskRef, /, *, limit: Limit = 10, json: Json = False) -> None:
     """Show a task: what it is, where its output is, and what became of it in each build.
 
     Parameters
@@ -100,6 +101,7 @@ def show(task: TaskRef, *, limit: Limit = 10, json: Json = False) -> None:
 @tasks.command
 def why(
     task: TaskRef,
+    /,
     *,
     build: Annotated[str, Parameter(help="Build whose run is meant, not the latest.")] = "",
     json: Json = False,
@@ -129,9 +131,10 @@ def why(
 @tasks.command
 def lineage(
     task: TaskRef,
+    /,
     *,
     direction: Literal["upstream", "downstream", "both"] = "both",
-    depth: Annotated[int, Parameter(name="--depth")] = 0,
+    depth: Annotated[int, Parameter(validator=Number(gte=0, lte=1_000_000))] = 0,
     json: Json = False,
 ) -> None:
     """Show what a task depends on, directly or not, and what depends on it.
@@ -163,19 +166,20 @@ def check(
     subject: Annotated[
         str, Parameter(help="A build, as an id, the beginning of one, or `latest`; or MODULE:NAME.")
     ] = "latest",
+    /,
     *,
     module: Annotated[
         tuple[str, ...],
-        Parameter(help="Module that defines tasks, to make ids anew by.", negative=""),
+        Parameter(help="Module that defines tasks, to make ids anew by."),
     ] = (),
     json: Json = False,
 ) -> int:
-    """Check that what is recorded of tasks still holds; exits with 1 if anything does not.
+    """Check that what is recorded of tasks still holds; exits with 1 if not.
 
-    Of a build, every output that it says is there is looked for, and the ids of tasks whose
-    types are in an imported `--module` are made anew from the recorded parameters. MODULE:NAME is
-    a task, several, or a function that returns them: these, and all they depend on, are looked up
-    by the ids that they have now.
+    Of a build, every output that it says is there is looked for, and the ids of
+    tasks whose types a --module defines are made anew from the recorded
+    parameters. MODULE:NAME is a task, several, or a function that returns them:
+    these, and all they depend on, are looked up by the ids that they have now.
 
     Parameters
     ----------
