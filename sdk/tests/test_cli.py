@@ -10,6 +10,9 @@ from pathlib import Path
 import pytest
 
 STARDAG = Path(sys.executable).with_name("stardag")
+COMMANDS = [
+    *("build", "builds", "config", "doctor", "keys", "server", "sync", "targets", "workspaces")
+]
 
 
 def stardag(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -19,7 +22,7 @@ def stardag(*arguments: str) -> subprocess.CompletedProcess[str]:
 def test_help_lists_the_commands() -> None:
     done = stardag("--help")
     assert done.returncode == 0
-    for command in ("build", "builds", "config", "server", "sync", "targets"):
+    for command in COMMANDS:
         assert command in done.stdout
 
 

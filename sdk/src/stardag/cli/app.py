@@ -13,13 +13,19 @@ from stardag._errors import ConfigError
 from stardag.cli.build import build
 from stardag.cli.builds import builds
 from stardag.cli.config import config
+from stardag.cli.doctor import doctor
+from stardag.cli.keys import keys
 from stardag.cli.targets import targets
+from stardag.cli.workspaces import workspaces
 
 app = App(name="stardag", help="See what builds made, and what they are doing now.")
 app.command(build)
 app.command(builds)
 app.command(config)
+app.command(doctor)
 app.command(targets)
+app.command(keys)
+app.command(workspaces)
 
 _server = App(
     name="server",
