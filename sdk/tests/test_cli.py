@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +12,8 @@ import pytest
 
 STARDAG = Path(sys.executable).with_name("stardag")
 COMMANDS = [
-    *("build", "builds", "config", "doctor", "keys", "server", "sync", "targets", "workspaces")
+    *("build", "builds", "completion", "config", "doctor", "keys", "server", "sync", "targets"),
+    "workspaces",
 ]
 
 
@@ -24,6 +26,50 @@ def test_help_lists_the_commands() -> None:
     assert done.returncode == 0
     for command in COMMANDS:
         assert command in done.stdout
+
+
+def test_help_is_there_without_the_wire_and_the_stores() -> None:
+    program = """
+import sys
+from stardag.cli import main
+sys.argv = ["stardag", "targets", "gc", "--help"]
+try:
+    main()
+finally:
+    heavy = {"grpc", "google.protobuf", "obstore", "numpy", "pandas", "opentelemetry"}
+    print(sorted(heavy & {*sys.modules}), file=sys.stderr)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "[]\n")
+    assert "--older-than" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("typed", "completed"),
+    [
+        (["stardag", "tar"], ["targets"]),
+        (["stardag", "targets", ""], ["list", "gc", "verify"]),
+        (["stardag", "build", "pipeline:total", "--dr"], ["--dry-run"]),
+        (["stardag", "keys", "create", "--scope", "re"], ["read"]),
+    ],
+)
+def test_bash_completes_commands_and_options(
+    isolated: Path, typed: list[str], completed: list[str]
+) -> None:
+    script = isolated / "completion.bash"
+    script.write_text(stardag("completion", "bash").stdout)
+    words = " ".join(map(shlex.quote, typed))
+    program = f"""
+source {script}
+COMP_WORDS=({words}); COMP_CWORD={len(typed) - 1}
+_stardag
+printf '%s\n' "${{COMPREPLY[@]}}"
+"""
+    done = subprocess.run(["bash", "-c", program], capture_output=True, text=True, check=False)
+    assert done.stderr == ""
+    assert done.stdout.split() == completed
 
 
 def test_settings_are_shown_with_their_sources(

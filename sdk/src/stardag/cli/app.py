@@ -12,6 +12,7 @@ from cyclopts import App, Parameter
 from stardag._errors import ConfigError
 from stardag.cli.build import build
 from stardag.cli.builds import builds
+from stardag.cli.completion import completion
 from stardag.cli.config import config
 from stardag.cli.doctor import doctor
 from stardag.cli.keys import keys
@@ -21,6 +22,7 @@ from stardag.cli.workspaces import workspaces
 app = App(name="stardag", help="See what builds made, and what they are doing now.")
 app.command(build)
 app.command(builds)
+app.command(completion)
 app.command(config)
 app.command(doctor)
 app.command(targets)
@@ -37,11 +39,17 @@ app.command(_server)
 
 
 @app.command
-def sync() -> int:
-    """Deliver the events that are still on this machine; exits with 1 while any remain."""
+def sync(*, json: Annotated[bool, Parameter(name="--json", negative="")] = False) -> int:
+    """Deliver the events that are still on this machine; exits with 1 while any remain.
+
+    Parameters
+    ----------
+    json
+        Print a JSON object.
+    """
     from stardag.cli.sync import sync_spool
 
-    return sync_spool()
+    return sync_spool(json=json)
 
 
 @_server.default
