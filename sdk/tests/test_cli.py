@@ -13,19 +13,8 @@ import pytest
 
 STARDAG = Path(sys.executable).with_name("stardag")
 COMMANDS = [
-    *(
-        "build",
-        "builds",
-        "completion",
-        "config",
-        "doctor",
-        "keys",
-        "server",
-        "sync",
-        "targets",
-        "tasks",
-    ),
-    "workspaces",
+    *("build", "builds", "completion", "config", "doctor", "keys", "server", "sync", "targets"),
+    *("tasks", "workspaces"),
 ]
 
 
