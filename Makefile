@@ -93,4 +93,4 @@ stop: ## Stop the server that `make run` started
 .PHONY: clean
 clean: stop ## Remove .venv, .run and caches
 	rm -rf .venv .run node_modules .pytest_cache .ruff_cache .hypothesis
-	rm -rf clients/*/gen clients/*/node_modules clients/go/bin
+	rm -rf clients/*/gen clients/*/node_modules clients/*/target clients/go/bin

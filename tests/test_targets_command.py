@@ -15,6 +15,7 @@ from s3_server import S3Server, request, running
 from stardag.cli.garbage import delete
 from stardag.cli.roots import configured_roots, objects_below
 from stardag.target import TargetFactory, target_factory_provider
+from stardag.v1.admin_service_pb2 import PurgeBuildsRequest
 
 from .conftest import STARDAG, Workplace
 from .test_reports import client_of
@@ -22,6 +23,7 @@ from .test_reports import client_of
 GONE = "fedc0123-1111-5222-9333-444455556666"
 OUTPUT = f"number/fe/dc/{GONE}.json"
 MONTH_S = 30 * 86400
+NONE = {"spared": 0, "deleted": 0}
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +71,7 @@ def test_garbage_is_shown_and_deleted_once_its_number_is_confirmed(workplace: Wo
     shown = workplace.read("targets", "gc", "--older-than", "7d")
     assert {each["uri"] for each in shown["garbage"]} == {str(path) for path in garbage}
     assert {each["task_id"] for each in shown["garbage"]} == {GONE}
-    assert shown["counts"] == {"garbage": 2, "kept": 4, "young": 1, "other": 1, "deleted": 0}
+    assert shown["counts"] == {"garbage": 2, "kept": 4, "young": 1, "other": 1, **NONE}
     assert outputs(workplace) >= made | left_alone | garbage
 
     refused = gc_with_input(workplace, "3\n")
@@ -97,7 +99,14 @@ def test_garbage_in_s3_is_deleted(workplace: Workplace, s3_server: S3Server) -> 
     }
     assert workplace.read("targets", "gc")["counts"]["young"] == 1
     done = workplace.read("targets", "gc", "--older-than", "0s", "--delete", "--yes")
-    assert done["counts"] == {"garbage": 1, "kept": 4, "young": 0, "other": 1, "deleted": 1}
+    assert done["counts"] == {
+        "garbage": 1,
+        "kept": 4,
+        "young": 0,
+        "other": 1,
+        "spared": 0,
+        "deleted": 1,
+    }
     assert {*s3.keys()} == {*made, "root/raw.csv", OUTPUT, f"roots/{OUTPUT}"}
 
 
@@ -109,6 +118,7 @@ def test_nothing_is_deleted_where_garbage_can_not_be_told_from_what_is_needed(
     unknown = workplace.stardag(*command)
     assert (unknown.returncode, file.exists()) == (1, True)
     assert "the workspace 'default' knows none of the outputs in" in unknown.stderr
+    assert "knows none" in workplace.read("targets", "gc")["obstacle"]
 
     assert workplace.build("small").status == "completed"
     workplace.extra = {"STARDAG_SERVER": "", "STARDAG_OFFLINE": "1"}
@@ -118,8 +128,22 @@ def test_nothing_is_deleted_where_garbage_can_not_be_told_from_what_is_needed(
     assert (waiting.returncode, file.exists()) == (1, True)
     assert "events wait on this machine" in waiting.stderr
 
-    assert workplace.stardag("sync").returncode == 0
+    synced = workplace.read("sync")
+    assert synced["delivered"] > 0
+    assert synced["remaining"] == 0
     assert (workplace.stardag(*command).returncode, file.exists()) == (0, False)
+
+
+def test_what_a_kept_task_was_made_from_is_kept(workplace: Workplace) -> None:
+    first, second = workplace.build("small"), workplace.build("small")
+    assert (first.counts, second.counts) == ("4 completed", "1 reused")
+    with client_of(workplace) as client:
+        purge = PurgeBuildsRequest(filter=f'build_id = "{first.id}"')
+        *_, last = client.admin.PurgeBuilds(purge)
+    assert last.progress.tasks == 3, "the service has forgotten them"
+    stray(workplace, OUTPUT)
+    counts = workplace.read("targets", "gc", "--older-than", "0s")["counts"]
+    assert counts == {"garbage": 1, "kept": 4, "young": 0, "other": 0, **NONE}
 
 
 def test_what_was_registered_meanwhile_is_spared(workplace: Workplace) -> None:

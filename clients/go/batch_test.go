@@ -15,8 +15,8 @@ func TestABatchHasAsManyEventsAsItsLimitsAllow(t *testing.T) {
 	for _, test := range []struct{ events, bytes, want uint32 }{
 		{events: 10, bytes: 1000, want: 3},
 		{events: 2, bytes: 1000, want: 2},
-		{events: 10, bytes: 2 * (18 + tagAndLength), want: 2},
-		{events: 10, bytes: 2*(18+tagAndLength) - 1, want: 1},
+		{events: 10, bytes: firstSequence + 2*(18+tagAndLength), want: 2},
+		{events: 10, bytes: firstSequence + 2*(18+tagAndLength) - 1, want: 1},
 	} {
 		limits := &stardagv1.EventStreamOpened{MaxBatchEvents: test.events, MaxBatchBytes: test.bytes}
 		if got := firstBatch(threeEvents, limits); len(got) != int(test.want) {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,10 @@ from pathlib import Path
 import pytest
 
 STARDAG = Path(sys.executable).with_name("stardag")
+COMMANDS = [
+    *("build", "builds", "completion", "config", "doctor", "keys", "server", "sync", "targets"),
+    *("tasks", "workspaces"),
+]
 
 
 def stardag(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -20,7 +25,7 @@ def stardag(*arguments: str) -> subprocess.CompletedProcess[str]:
 def test_help_lists_the_commands() -> None:
     done = stardag("--help")
     assert done.returncode == 0
-    for command in ("build", "builds", "config", "server", "sync", "targets", "tasks"):
+    for command in COMMANDS:
         assert command in done.stdout
 
 
@@ -32,6 +37,7 @@ def test_help_lists_the_commands() -> None:
         ["builds", "show", "--help"],
         ["tasks", "--help"],
         ["tasks", "check", "--help"],
+        ["targets", "gc", "--help"],
     ],
 )
 def test_help_imports_nothing_of_the_wire_or_of_what_builds_need(arguments: list[str]) -> None:
@@ -50,6 +56,32 @@ def test_help_imports_nothing_of_the_wire_or_of_what_builds_need(arguments: list
     heavy = {"grpc", "google.protobuf", "google", "opentelemetry", "obstore", "pandas", "numpy"}
     heavy |= {"stardag.client", "stardag.v1", "stardag.cli.output", "asyncio", "rich.markdown"}
     assert not heavy & {*done.stderr.split()}
+
+
+@pytest.mark.parametrize(
+    ("typed", "completed"),
+    [
+        (["stardag", "tar"], ["targets"]),
+        (["stardag", "targets", ""], ["list", "gc", "verify"]),
+        (["stardag", "build", "pipeline:total", "--dr"], ["--dry-run"]),
+        (["stardag", "keys", "create", "--scope", "re"], ["read"]),
+    ],
+)
+def test_bash_completes_commands_and_options(
+    isolated: Path, typed: list[str], completed: list[str]
+) -> None:
+    script = isolated / "completion.bash"
+    script.write_text(stardag("completion", "bash").stdout)
+    words = " ".join(map(shlex.quote, typed))
+    program = f"""
+source {script}
+COMP_WORDS=({words}); COMP_CWORD={len(typed) - 1}
+_stardag
+printf '%s\n' "${{COMPREPLY[@]}}"
+"""
+    done = subprocess.run(["bash", "-c", program], capture_output=True, text=True, check=False)
+    assert done.stderr == ""
+    assert done.stdout.split() == completed
 
 
 def test_settings_are_shown_with_their_sources(

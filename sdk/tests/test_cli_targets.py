@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from stardag import StardagError
 from stardag.cli.garbage import KeptTasks, sort_out
 from stardag.cli.roots import Root, RootObject, configured_roots, objects_below
 from stardag.cli.verification import verify_outputs
@@ -93,6 +94,20 @@ def test_what_a_kept_task_refers_to_is_kept(uri: str) -> None:
     assert kept.refer_to(uri)
     assert not kept.refer_to(f"/data/{place(GONE)}")
     assert not kept.refer_to("/data/latest.json.old")
+
+
+def test_what_a_kept_task_takes_as_a_parameter_is_kept() -> None:
+    params = f'{{"values": [{{"id": "{GONE}"}}]}}'
+    assert KeptTasks([Task(task_id=KEPT, params_json=params)]).refer_to(f"/data/{place(GONE)}")
+
+
+def test_a_root_that_can_not_be_read_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with (
+        target_factory_provider.override(TargetFactory({"default": tmp_path / "file"})),
+        pytest.raises(StardagError, match="can't be listed"),
+    ):
+        list(objects_below(configured_roots(["default"])))
 
 
 def test_objects_are_sorted_out_by_task_place_and_age() -> None:

@@ -24,7 +24,7 @@ def senders(state: Path) -> list[int]:
 
 def _is_sender(cmdline: Path, state: Path) -> bool:
     try:
-        command = cmdline.read_text()
+        command = cmdline.read_bytes()  # of any process of this machine, in any encoding
     except OSError:
         return False
-    return "stardag.tracking.sender" in command and str(state) in command
+    return b"stardag.tracking.sender" in command and os.fsencode(state) in command

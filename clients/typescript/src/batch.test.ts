@@ -4,12 +4,12 @@ import { test } from "node:test";
 import { create } from "@bufbuild/protobuf";
 
 import { NewEventSchema } from "../gen/stardag/v1/event_pb.js";
-import { firstBatch, TAG_AND_LENGTH } from "./batch.ts";
+import { FIRST_SEQUENCE, firstBatch, TAG_AND_LENGTH } from "./batch.ts";
 
 // Each of these events takes 18 bytes of its own.
 const event = create(NewEventSchema, { buildId: new Uint8Array(16) });
 const threeEvents = [event, event, event];
-const twoEventsBytes = 2 * (18 + TAG_AND_LENGTH);
+const twoEventsBytes = FIRST_SEQUENCE + 2 * (18 + TAG_AND_LENGTH);
 
 test("a batch has as many events as its limits allow", () => {
   for (const [maxBatchEvents, maxBatchBytes, expected] of [

@@ -7,13 +7,15 @@ export type BatchLimits = Pick<EventStreamOpened, "maxBatchEvents" | "maxBatchBy
 
 /** What precedes an event in its message: one byte of tag, and its length in at most five. */
 export const TAG_AND_LENGTH = 6;
+/** What `first_sequence` takes in the message: one byte of tag, and at most ten of number. */
+export const FIRST_SEQUENCE = 11;
 
 /**
  * Returns as many of the first events as one message may have, and at least one: what is too large
  * even alone, the server refuses with the reason.
  */
 export function firstBatch(events: NewEvent[], limits: BatchLimits): NewEvent[] {
-  let bytes = 0;
+  let bytes = FIRST_SEQUENCE;
   const end = events.findIndex((event, index) => {
     bytes += toBinary(NewEventSchema, event).length + TAG_AND_LENGTH;
     const full = index === limits.maxBatchEvents || bytes > limits.maxBatchBytes;

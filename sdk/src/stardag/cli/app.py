@@ -12,9 +12,13 @@ from cyclopts import App, Parameter
 from stardag._errors import ConfigError
 from stardag.cli.build import build
 from stardag.cli.builds import builds
+from stardag.cli.completion import completion
 from stardag.cli.config import config
+from stardag.cli.doctor import doctor
+from stardag.cli.keys import keys
 from stardag.cli.targets import targets
 from stardag.cli.tasks import tasks
+from stardag.cli.workspaces import workspaces
 
 app = App(
     name="stardag",
@@ -25,8 +29,12 @@ app = App(
 app.command(build)
 app.command(builds)
 app.command(tasks)
+app.command(completion)
 app.command(config)
+app.command(doctor)
 app.command(targets)
+app.command(keys)
+app.command(workspaces)
 
 _server = App(
     name="server",
@@ -38,11 +46,17 @@ app.command(_server)
 
 
 @app.command
-def sync() -> int:
-    """Deliver the events that are still on this machine; exits with 1 while any remain."""
+def sync(*, json: Annotated[bool, Parameter(name="--json", negative="")] = False) -> int:
+    """Deliver the events that are still on this machine; exits with 1 while any remain.
+
+    Parameters
+    ----------
+    json
+        Print a JSON object.
+    """
     from stardag.cli.sync import sync_spool
 
-    return sync_spool()
+    return sync_spool(json=json)
 
 
 @_server.default

@@ -71,9 +71,12 @@ def build(
 
 def _tell(summary: BuildSummary) -> None:
     """Print what a build did, and the traceback of each failure on stderr."""
-    print(summary)
+    from stardag._readable import printable
+
+    print(printable(str(summary)))
     for failure in summary.failures:
-        print(f"\n{failure.task!r} ({failure.task.id})\n{failure.traceback}", file=sys.stderr)
+        told = f"\n{failure.task!r} ({failure.task.id})\n{failure.traceback}"
+        print(printable(told), file=sys.stderr)
 
 
 def _as_dict(summary: BuildSummary) -> dict[str, object]:

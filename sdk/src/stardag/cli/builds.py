@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-from cyclopts import App, Parameter
+from cyclopts import App
 
 from stardag.cli.options import (
     BuildRef,
@@ -27,7 +25,7 @@ def list_builds(
     status: BuildStatuses = (),
     name: Name = None,
     since: Since = None,
-    label: Annotated[tuple[str, ...], Parameter(negative="")] = (),
+    label: tuple[str, ...] = (),
     filter: Filter = "",
     order_by: OrderBy = "",
     limit: Limit = 20,

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from uuid import UUID
 
+from stardag._errors import ConfigError
 from stardag.client import rows
 from stardag.target._directory import OLDER_MARK, OLDER_NAMES
 from stardag.v1 import registry_service_pb2 as service
@@ -29,25 +30,24 @@ _DELETED_AT_ONCE = 32
 
 
 class KeptTasks:
-    """The tasks that a workspace has, and the outputs they refer to."""
+    """The tasks that a workspace has, those they take as parameters, and all their outputs."""
 
     def __init__(self, tasks: Iterable[Task]) -> None:
         """Take in the tasks."""
         self._ids: set[int] = set()  # a task is its number: there may be millions
         self._uris: set[str] = set()
         for task in tasks:
-            self._ids.add(UUID(task.task_id).int)
+            # a parameter may be a task that was forgotten with its last build
+            for task_id in (task.task_id, *_ID.findall(task.params_json)):
+                self._ids.add(UUID(task_id).int)
             for uri in (task.output_uri, task.latest_state.output_uri):
                 if uri and task.task_id not in uri:
                     self._uris.add(uri)
 
-    def __len__(self) -> int:
-        return len(self._ids)
-
     def refer_to(self, uri: str) -> bool:
         """Return whether an object is an output of one of the tasks, or part of one.
 
-        It is if a task's id is in its URI, however the root is called where the task was
+        It is if such a task's id is in its URI, however the root is called where the task was
         built, or if it is at, or below, a place that was recorded as an output.
         """
         if any(UUID(found).int in self._ids for found in _ID.findall(uri)):
@@ -160,6 +160,6 @@ def _delete(each: RootObject) -> str:
     """Delete an object; return why that could not be done, if it could not."""
     try:
         each.root.store.delete(each.path)
-    except OSError as error:
-        return error.strerror or str(error)
+    except (OSError, ConfigError) as error:
+        return str(error)
     return ""

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import sys
 import time
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from rich.filesize import decimal
 
 from stardag._errors import ConfigError, StardagError
 from stardag.cli import output
-from stardag.cli.garbage import delete, read_kept, sort_out
+from stardag.cli.garbage import Deletion, delete, read_kept, sort_out
 from stardag.cli.object_table import object_table
 from stardag.cli.roots import objects_below
 from stardag.client import connect
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from stardag.cli.garbage import Findings
     from stardag.cli.roots import Root
     from stardag.client import Client
+
+_PROBLEMS_SHOWN = 10
 
 
 class Collection:
@@ -45,7 +48,7 @@ class Collection:
         with connect(self._config) as client:
             self._look(client)
         if json:
-            self._print_json(deleted=0, deleted_bytes=0, problems={})
+            self._print_json(Deletion(), self._obstacle())
             return 0
         console = output.console()
         garbage = self._found.garbage
@@ -72,14 +75,16 @@ class Collection:
                 return 1
             done = delete(client, self._found.garbage)
         if json:
-            self._print_json(done.deleted, done.deleted_bytes, done.problems)
+            self._print_json(done, obstacle="")
         else:
             freed = decimal(done.deleted_bytes)
             output.console().print(f"{self._said()}\n{done.deleted} deleted, {freed}")
             if done.spared:
                 output.console().print(f"{done.spared} spared: their tasks were registered since")
-        for uri, problem in done.problems.items():
+        for uri, problem in islice(done.problems.items(), _PROBLEMS_SHOWN):
             print(f"stardag: {uri} could not be deleted: {problem}", file=sys.stderr)
+        if len(done.problems) > _PROBLEMS_SHOWN:
+            print(f"stardag: {len(done.problems)} could not be deleted in all", file=sys.stderr)
         return 1 if done.problems else 0
 
     def _look(self, client: Client) -> None:
@@ -128,7 +133,7 @@ class Collection:
             f"{found.other} are not where outputs are placed"
         )
 
-    def _print_json(self, deleted: int, deleted_bytes: int, problems: dict[str, str]) -> None:
+    def _print_json(self, done: Deletion, obstacle: str) -> None:
         found = self._found
         output.print_json(
             {
@@ -139,11 +144,13 @@ class Collection:
                     "kept": found.kept.total(),
                     "young": found.young,
                     "other": found.other,
-                    "deleted": deleted,
+                    "spared": done.spared,
+                    "deleted": done.deleted,
                 },
+                "obstacle": obstacle,
                 "garbage_bytes": found.garbage_bytes,
-                "deleted_bytes": deleted_bytes,
+                "deleted_bytes": done.deleted_bytes,
                 "garbage": [each.as_dict() for each in found.garbage],
-                "problems": problems,
+                "problems": done.problems,
             }
         )

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from stardag._errors import StardagError
 from stardag.config import get_config
 from stardag.target import target_factory_provider
 
@@ -92,10 +93,14 @@ def configured_roots(names: Sequence[str] | None) -> list[Root]:
 def objects_below(roots: Sequence[Root]) -> Iterator[RootObject]:
     """Yield every object below the roots once, one root after the other.
 
-    Raises `ConfigError` for a root whose store can't list, and `OSError`.
+    Raises `ConfigError` for a root whose store can't list, and `StardagError` for one that can't
+    be read.
     """
     for root in roots:
         if any(root.is_within(other) for other in roots):
             continue
-        for each in root.store.list_objects(root.path):
-            yield RootObject(root, each.path, each.size, each.modified)
+        try:
+            for each in root.store.list_objects(root.path):
+                yield RootObject(root, each.path, each.size, each.modified)
+        except OSError as error:
+            raise StardagError(f"the target root {root.uri} can't be listed: {error}") from None

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import asdict
 
 from stardag._errors import ConfigError
 from stardag.cli import output
 from stardag.config import get_config
 from stardag.tracking.address import parse_address
 from stardag.tracking.credential import configured_credential
-from stardag.tracking.sync import deliver
+from stardag.tracking.sync import SyncReport, deliver
 
 
-def sync_spool() -> int:
+def sync_spool(*, json: bool) -> int:
     """Deliver, say what became of it, and return 1 while anything remains, else 0.
 
     Raises `ConfigError` if no server is configured.
@@ -23,6 +24,14 @@ def sync_spool() -> int:
     address = parse_address(config.server.address)
     credential = configured_credential(config.server, address)
     report = asyncio.run(deliver(config.tracking.state_dir, address, credential))
+    if json:
+        output.print_json(asdict(report))
+    else:
+        _print(report)
+    return 1 if report.remaining or report.assets else 0
+
+
+def _print(report: SyncReport) -> None:
     console = output.console()
     console.print(
         f"{report.delivered} events delivered, {report.rejected} of them rejected; "
@@ -34,4 +43,3 @@ def sync_spool() -> int:
         console.print(f"{report.elsewhere} streams are for other servers")
     for where, problem in report.problems.items():
         console.print(f"{where}: {problem}", markup=False)
-    return 1 if report.remaining or report.assets else 0

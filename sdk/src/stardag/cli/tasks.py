@@ -27,7 +27,7 @@ def list_tasks(
     status: TaskStatuses = (),
     name: Name = None,
     since: Since = None,
-    param: Annotated[tuple[str, ...], Parameter(negative="")] = (),
+    param: tuple[str, ...] = (),
     filter: Filter = "",
     order_by: OrderBy = "",
     limit: Limit = 20,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Literal
 
+from stardag._errors import StardagError
 from stardag._readable import one_line
 from stardag.cli import cells, ids, output
 from stardag.client import rows
@@ -66,7 +67,10 @@ def verify_outputs(states: Iterable[TaskState]) -> Verified:
     """Return which outputs there are; stores are asked in bulk.
 
     A directory is whole if all that its mark lists is there. Every other output was written in
-    one step: it is there, or it is not. Raises `ConfigError` for a URI whose store is not known.
+    one step: it is there, or it is not.
+
+    Raises `ConfigError` for a URI whose store is not known, and `StardagError` if one does not
+    answer.
     """
     verified = Verified()
     batch: list[TaskState] = []
@@ -76,9 +80,9 @@ def verify_outputs(states: Iterable[TaskState]) -> Verified:
             continue
         batch.append(state)
         if len(batch) == _AT_ONCE:
-            _verify(batch, verified)
+            _verify_batch(batch, verified)
             batch.clear()
-    _verify(batch, verified)
+    _verify_batch(batch, verified)
     return verified
 
 
@@ -99,6 +103,13 @@ def print_verification(verified: Verified, *, limit: int, json: bool) -> None:
         f"{len(verified.problems) - missing} are incomplete; "
         f"{verified.without_uri} tasks have no output with a place"
     )
+
+
+def _verify_batch(states: list[TaskState], verified: Verified) -> None:
+    try:
+        _verify(states, verified)
+    except OSError as error:
+        raise StardagError(f"the outputs can't be looked at: {error}") from None
 
 
 def _verify(states: list[TaskState], verified: Verified) -> None:

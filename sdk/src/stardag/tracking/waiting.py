@@ -28,6 +28,11 @@ class WaitingSpool:
     sender: SenderStatus | None = None
     """What the sender at work on it said last; None if there is none."""
 
+    @property
+    def undelivered(self) -> bool:
+        """Whether anything is left, or can't be told."""
+        return bool(self.events or self.assets or self.problems)
+
 
 def waiting_spools(state_dir: Path) -> list[WaitingSpool]:
     """Return each spool for a server, also one of which everything is delivered.
