@@ -16,17 +16,18 @@ from stardag.cli.completion import completion
 from stardag.cli.config import config
 from stardag.cli.doctor import doctor
 from stardag.cli.keys import keys
+from stardag.cli.options import Json
 from stardag.cli.targets import targets
 from stardag.cli.workspaces import workspaces
 
-app = App(name="stardag", help="See what builds made, and what they are doing now.")
+app = App(name="stardag", help="Build, and see what builds made and what they are doing now.")
 app.command(build)
 app.command(builds)
 app.command(completion)
 app.command(config)
 app.command(doctor)
-app.command(targets)
 app.command(keys)
+app.command(targets)
 app.command(workspaces)
 
 _server = App(
@@ -39,7 +40,7 @@ app.command(_server)
 
 
 @app.command
-def sync(*, json: Annotated[bool, Parameter(name="--json", negative="")] = False) -> int:
+def sync(*, json: Json = False) -> int:
     """Deliver the events that are still on this machine; exits with 1 while any remain.
 
     Parameters

@@ -6,18 +6,16 @@ from datetime import timedelta
 from typing import Annotated
 
 from cyclopts import App, Parameter
-from cyclopts.validators import Number
+
+from stardag.cli.options import Json, Limit, Repeated, Switch
+
+_IN_DAYS = Parameter(show_default=lambda default: f"{default.days}d")
 
 targets = App(name="targets", help="List, clean up and verify outputs.")
 
-Roots = Annotated[list[str] | None, Parameter(name="--root", negative="")]
-Limit = Annotated[int, Parameter(validator=Number(gte=1))]
-Flag = Annotated[bool, Parameter(negative="")]
-Json = Annotated[bool, Parameter(name="--json", negative="")]
-
 
 @targets.command(name="list")
-def list_targets(*, root: Roots = None, limit: Limit = 50, json: Json = False) -> None:
+def list_targets(*, root: Repeated = None, limit: Limit = 50, json: Json = False) -> None:
     """List what is below the target roots, with the task whose output it is by its place.
 
     Parameters
@@ -48,10 +46,10 @@ def list_targets(*, root: Roots = None, limit: Limit = 50, json: Json = False) -
 @targets.command
 def gc(
     *,
-    root: Roots = None,
-    older_than: timedelta = timedelta(days=7),
-    delete: Flag = False,
-    yes: Flag = False,
+    root: Repeated = None,
+    older_than: Annotated[timedelta, _IN_DAYS] = timedelta(days=7),
+    delete: Switch = False,
+    yes: Switch = False,
     limit: Limit = 50,
     json: Json = False,
 ) -> int:
