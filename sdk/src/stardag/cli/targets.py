@@ -16,7 +16,7 @@ targets = App(name="targets", help="List, clean up and verify outputs.")
 
 @targets.command(name="list")
 def list_targets(*, root: Repeated = None, limit: Limit = 50, json: Json = False) -> None:
-    """List what is below the target roots, with the task whose output it is by its place.
+    """List what is below the target roots; JSON tells of each the task whose output it is.
 
     Parameters
     ----------
@@ -75,13 +75,20 @@ def gc(
         Print a JSON object.
     """
     from stardag._errors import ConfigError
-    from stardag.cli.gc import Collection
+    from stardag.cli.gc import collect, look, show
     from stardag.cli.roots import configured_roots
+    from stardag.client import connect
+    from stardag.config import get_config
 
     if yes and not delete:
         raise ConfigError("--yes confirms --delete, which is not there")
-    collection = Collection(configured_roots(root), older_than)
-    return collection.delete(confirmed=yes, json=json) if delete else collection.show(limit, json)
+    config = get_config()
+    with connect(config) as client:
+        seen = look(client, config, configured_roots(root), older_than)
+        if delete:
+            return collect(client, seen, confirmed=yes, json=json)
+    show(seen, limit=limit, json=json)
+    return 0
 
 
 @targets.command
