@@ -14,12 +14,14 @@ help: ## List what can be done
 .PHONY: setup
 setup: .venv/.installed ## Make .venv with the locked versions of everything
 
-# pip installs uv alone; uv installs the rest, checking every hash.
+# pip installs uv alone; uv installs the rest, checking every hash. All of it is compiled here:
+# where Python is told to write no bytecode, each process of the tests would do that again.
 .venv/.installed: requirements.lock sdk/pyproject.toml server/pyproject.toml package.json
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet --disable-pip-version-check "$$(grep -oE '^uv==[0-9.]+' requirements.lock)"
-	uv pip sync --quiet --python $(BIN)/python --require-hashes requirements.lock
+	uv pip sync --quiet --compile-bytecode --python $(BIN)/python --require-hashes requirements.lock
 	uv pip install --quiet --python $(BIN)/python --no-deps -e ./sdk -e ./server
+	$(BIN)/python -m compileall -q sdk/src server/src
 	npm install --silent --no-package-lock --no-audit --no-fund
 	@touch $@
 

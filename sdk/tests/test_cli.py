@@ -135,6 +135,21 @@ def test_a_mistake_is_told_without_a_traceback(arguments: list[str], message: st
     assert "Traceback" not in done.stderr
 
 
+def test_a_server_that_is_not_installed_is_told_with_the_way_to_install_it() -> None:
+    program = """
+import sys
+sys.path[:] = [path for path in sys.path if not path.endswith("server/src")]
+from stardag.cli import main
+sys.argv = ["stardag", "server"]
+main()
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2
+    assert "pip install stardag-server" in done.stderr
+
+
 def test_a_mistake_in_a_file_is_told_without_a_traceback(isolated: Path) -> None:
     (isolated / "stardag.toml").write_text('server = "127.0.0.1:7465"')
     done = stardag("builds", "list")

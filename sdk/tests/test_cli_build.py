@@ -150,6 +150,7 @@ def test_tasks_nestings_of_tasks_and_functions_can_be_named(
         ("{}:text", {}, "is no task type, no task, no nesting of tasks"),
         ("{}:nothing", {}, "it is, or returned, None"),
         ("{}:one", {"n": "2"}, "--param is for a task type, and {}:one is a task"),
+        ("{}:sd.AutoTask", {}, "is abstract: derive a class from it"),
         ("{}:sd.namespace", {}, "is a function that is called without arguments"),
     ],
 )

@@ -16,13 +16,14 @@ from stardag.cli.completion import completion
 from stardag.cli.config import config
 from stardag.cli.doctor import doctor
 from stardag.cli.keys import keys
+from stardag.cli.options import Json
 from stardag.cli.targets import targets
 from stardag.cli.tasks import tasks
 from stardag.cli.workspaces import workspaces
 
 app = App(
     name="stardag",
-    help="See what builds made, and what they are doing now.",
+    help="Build, and see what builds made and what they are doing now.",
     default_parameter=Parameter(negative="", show_default=lambda value: value or None),
     help_format="plaintext",  # Markdown would cost a third of the time until help is there
 )
@@ -32,8 +33,8 @@ app.command(tasks)
 app.command(completion)
 app.command(config)
 app.command(doctor)
-app.command(targets)
 app.command(keys)
+app.command(targets)
 app.command(workspaces)
 
 _server = App(
@@ -46,7 +47,7 @@ app.command(_server)
 
 
 @app.command
-def sync(*, json: Annotated[bool, Parameter(name="--json", negative="")] = False) -> int:
+def sync(*, json: Json = False) -> int:
     """Deliver the events that are still on this machine; exits with 1 while any remain.
 
     Parameters

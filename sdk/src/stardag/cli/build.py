@@ -8,23 +8,22 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
+from stardag.cli.options import Json, Limit, Repeated, Switch
+
 if TYPE_CHECKING:
     from stardag.build import BuildSummary
 
 Workers = Annotated[int | None, Parameter(validator=Number(gte=1))]
-Json = Annotated[bool, Parameter(name="--json", negative="")]
-DryRun = Annotated[bool, Parameter(negative="")]
-Param = Annotated[list[str] | None, Parameter(name="--param", negative="")]
 
 
 def build(
     reference: str,
     /,
     *,
-    param: Param = None,
-    dry_run: DryRun = False,
+    param: Repeated = None,
+    dry_run: Switch = False,
     max_workers: Workers = None,
-    limit: Annotated[int, Parameter(validator=Number(gte=1))] = 50,
+    limit: Limit = 50,
     json: Json = False,
 ) -> int:
     """Build what `module:attribute` names; exits with 1 if it does not complete.

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
-from cyclopts import App, Parameter
+from cyclopts import App
+
+from stardag.cli.options import Json
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -14,7 +16,7 @@ config = App(name="config", help="Show the configuration.")
 
 
 @config.command
-def show(*, json: Annotated[bool, Parameter(name="--json")] = False) -> None:
+def show(*, json: Json = False) -> None:
     """Show every setting and where it was set; the values of secrets are hidden.
 
     Variables called STARDAG_... that set nothing are told on stderr.

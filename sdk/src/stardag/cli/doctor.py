@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-from cyclopts import Parameter
+from stardag.cli.options import Json
 
 if TYPE_CHECKING:
     from stardag.cli.check import Check
 
 
-def doctor(*, json: Annotated[bool, Parameter(name="--json", negative="")] = False) -> int:
+def doctor(*, json: Json = False) -> int:
     """Check configuration, server, clock, credential, spool and roots; exits with 1 on a problem.
 
     To see whether a target root takes outputs, a small object is written to it and deleted.

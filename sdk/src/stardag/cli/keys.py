@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import App, Parameter
 from cyclopts.validators import Number
 
+from stardag.cli.options import Json, Switch
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -14,7 +16,6 @@ if TYPE_CHECKING:
 
 keys = App(name="keys", help="Make, list and end keys; wants a credential with the scope ADMIN.")
 
-Json = Annotated[bool, Parameter(name="--json", negative="")]
 Scopes = Annotated[
     list[Literal["ingest", "read", "admin", "operator"]], Parameter(name="--scope", negative="")
 ]
@@ -75,9 +76,7 @@ def create(
 
 
 @keys.command(name="list")
-def list_keys(
-    *, ended: Annotated[bool, Parameter(negative="")] = False, json: Json = False
-) -> None:
+def list_keys(*, ended: Switch = False, json: Json = False) -> None:
     """List the keys of the workspace, newest first.
 
     Parameters

@@ -9,7 +9,9 @@ from cyclopts import Parameter
 from cyclopts.validators import Number
 
 Limit = Annotated[int, Parameter(validator=Number(gte=1))]
-Json = Annotated[bool, Parameter(name="--json")]
+Json = Annotated[bool, Parameter(name="--json", negative="")]
+Switch = Annotated[bool, Parameter(negative="")]
+Repeated = Annotated[list[str] | None, Parameter(negative="")]
 BuildRef = Annotated[str, Parameter(help="Id of a build, the beginning of one, or `latest`.")]
 TaskRef = Annotated[str, Parameter(help="Id of a task, the beginning of one, or `latest`.")]
 Filter = Annotated[str, Parameter(help="Filter, such as 'name ~ \"^train\"'.")]

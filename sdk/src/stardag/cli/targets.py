@@ -6,19 +6,17 @@ from datetime import timedelta
 from typing import Annotated
 
 from cyclopts import App, Parameter
-from cyclopts.validators import Number
+
+from stardag.cli.options import Json, Limit, Repeated, Switch
+
+_IN_DAYS = Parameter(show_default=lambda default: f"{default.days}d")
 
 targets = App(name="targets", help="List, clean up and verify outputs.")
 
-Roots = Annotated[list[str] | None, Parameter(name="--root", negative="")]
-Limit = Annotated[int, Parameter(validator=Number(gte=1))]
-Flag = Annotated[bool, Parameter(negative="")]
-Json = Annotated[bool, Parameter(name="--json", negative="")]
-
 
 @targets.command(name="list")
-def list_targets(*, root: Roots = None, limit: Limit = 50, json: Json = False) -> None:
-    """List what is below the target roots, with the task whose output it is by its place.
+def list_targets(*, root: Repeated = None, limit: Limit = 50, json: Json = False) -> None:
+    """List what is below the target roots; JSON tells of each the task whose output it is.
 
     Parameters
     ----------
@@ -48,10 +46,10 @@ def list_targets(*, root: Roots = None, limit: Limit = 50, json: Json = False) -
 @targets.command
 def gc(
     *,
-    root: Roots = None,
-    older_than: timedelta = timedelta(days=7),
-    delete: Flag = False,
-    yes: Flag = False,
+    root: Repeated = None,
+    older_than: Annotated[timedelta, _IN_DAYS] = timedelta(days=7),
+    delete: Switch = False,
+    yes: Switch = False,
     limit: Limit = 50,
     json: Json = False,
 ) -> int:
@@ -77,13 +75,20 @@ def gc(
         Print a JSON object.
     """
     from stardag._errors import ConfigError
-    from stardag.cli.gc import Collection
+    from stardag.cli.gc import collect, look, show
     from stardag.cli.roots import configured_roots
+    from stardag.client import connect
+    from stardag.config import get_config
 
     if yes and not delete:
         raise ConfigError("--yes confirms --delete, which is not there")
-    collection = Collection(configured_roots(root), older_than)
-    return collection.delete(confirmed=yes, json=json) if delete else collection.show(limit, json)
+    config = get_config()
+    with connect(config) as client:
+        seen = look(client, config, configured_roots(root), older_than)
+        if delete:
+            return collect(client, seen, confirmed=yes, json=json)
+    show(seen, limit=limit, json=json)
+    return 0
 
 
 @targets.command

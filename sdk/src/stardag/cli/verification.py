@@ -42,7 +42,7 @@ class Verified:
 
     whole: int = 0
     without_uri: int = 0
-    """Number of tasks that have no output with a place."""
+    """Number of tasks of whose output no place is recorded."""
     problems: list[Problem] = field(default_factory=list[Problem])
 
 
@@ -101,7 +101,7 @@ def print_verification(verified: Verified, *, limit: int, json: bool) -> None:
     print(
         f"{verified.whole} outputs are whole, {missing} are missing, "
         f"{len(verified.problems) - missing} are incomplete; "
-        f"{verified.without_uri} tasks have no output with a place"
+        f"of {verified.without_uri} tasks no place is recorded"
     )
 
 

@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
+from stardag.cli.options import Repeated
+
 if TYPE_CHECKING:
     from stardag.v1.workspace_pb2 import Workspace
 
-Roots = Annotated[
-    list[str] | None,
-    Parameter(negative="", help="Where outputs are, as `name=URI`; once for each."),
-]
+Roots = Annotated[Repeated, Parameter(help="Where outputs are, as `name=URI`; once for each.")]
 Kept = Annotated[timedelta | None, Parameter(help="Such as `90d`; `0d` keeps them for ever.")]
 Limit = Annotated[
     int | None,

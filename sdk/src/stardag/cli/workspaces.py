@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-from cyclopts import App, Parameter
+from cyclopts import App
 
+from stardag.cli.options import Json, Repeated
 from stardag.cli.workspace_content import WorkspaceContent
 
 if TYPE_CHECKING:
@@ -15,8 +16,6 @@ if TYPE_CHECKING:
 
 workspaces = App(name="workspaces", help="Show, list, make and change workspaces.")
 
-Json = Annotated[bool, Parameter(name="--json", negative="")]
-Removed = Annotated[list[str] | None, Parameter(negative="")]
 
 _NOTHING = WorkspaceContent()
 
@@ -96,7 +95,7 @@ def create(name: str, /, *, content: WorkspaceContent = _NOTHING, json: Json = F
 def update(
     *,
     content: WorkspaceContent = _NOTHING,
-    remove_target_root: Removed = None,
+    remove_target_root: Repeated = None,
     json: Json = False,
 ) -> None:
     """Change the workspace of the credential; wants the scope ADMIN, and OPERATOR for limits.
