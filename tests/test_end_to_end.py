@@ -187,12 +187,12 @@ def test_what_is_left_can_be_delivered_by_hand(workplace: Workplace) -> None:
 
 
 def test_a_wrong_token_is_one_warning_and_the_build_is_the_same(workplace: Workplace) -> None:
-    workplace.extra["STARDAG_TOKEN"] = "wrong"
+    workplace.extra["STARDAG_TOKEN"] = "s3cret"
     built = workplace.build("small")
     assert (built.code, built.status) == (0, "completed")
     assert built.err.count("warning") == 1
     assert "credential" in built.err
-    assert "wrong" not in built.err
+    assert "s3cret" not in built.err
     listed = workplace.stardag("builds", "list")
     assert listed.returncode == 3
     assert "STARDAG_TOKEN" in listed.stderr
