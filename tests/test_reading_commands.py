@@ -47,7 +47,10 @@ class History:
         self.broken: Built = place.build("broken")
 
     def run(self, *arguments: str) -> Done:
-        """Run a command line in this process, which is sooner done."""
+        """Run a command line, in this process where it can be: that is sooner done."""
+        if arguments[:2] == ("tasks", "check"):  # which is about the types of its own process
+            ended = self.place.stardag(*arguments)
+            return Done(ended.returncode, ended.stdout, ended.stderr)
         out, err = io.StringIO(), io.StringIO()
         with patch.dict(os.environ, self.place.settings(), clear=True), redirect_stdout(out):
             get_config.cache_clear()
