@@ -122,11 +122,11 @@ def _spool_name(config: Config, address: Address | None) -> str:
     A spool has one sender, with the settings of whoever started it. What is recorded with other
     settings must not go their way, such as into the workspace of another key.
     """
-    told = [f"{k}={v}" for k, v in sorted(os.environ.items()) if k.startswith("OTEL_")]
-    if not traces_wanted(os.environ):
-        told.clear()
     if address is None and config.tracking.offline:
         return _KEPT
+    told: list[str] = []
+    if traces_wanted(os.environ):
+        told += (f"{k}={v}" for k, v in sorted(os.environ.items()) if k.startswith("OTEL_"))
     if address is not None:
         credential = configured_credential(config.server, address)
         told += [credential.token or "", str(credential.file), str(credential.tls.certificate)]
