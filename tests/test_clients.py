@@ -14,8 +14,8 @@ import pytest
 from server_process import ServerProcess
 
 from stardag.client import Client
-from stardag.tracking.address import parse_address
-from stardag.tracking.credential import Credential
+from stardag.tracking.connection.address import parse_address
+from stardag.tracking.connection.credential import Credential
 from stardag.v1.build_service_pb2 import GetBuildRequest
 from stardag.v1.event_service_pb2 import WATCH_MODE_EVENTS
 from stardag.v1.registry_service_pb2 import BatchGetTasksRequest

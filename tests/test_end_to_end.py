@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 def events_of(workplace: Workplace, build_id: str) -> list[Any]:
     """Return a build's whole log, as a watch from its beginning delivers it."""
     from stardag.client import Client
-    from stardag.tracking.address import parse_address
-    from stardag.tracking.credential import Credential
+    from stardag.tracking.connection.address import parse_address
+    from stardag.tracking.connection.credential import Credential
     from stardag.v1.event_service_pb2 import WATCH_MODE_EVENTS
 
     credential = Credential(None, workplace.server.data_dir / "token")

@@ -11,8 +11,8 @@ import pytest
 from support.waiting import until
 
 from stardag.client import Client
-from stardag.tracking.address import parse_address
-from stardag.tracking.credential import Credential
+from stardag.tracking.connection.address import parse_address
+from stardag.tracking.connection.credential import Credential
 from stardag.v1.asset_service_pb2 import DownloadAssetRequest, GetAssetRequest, ListAssetsRequest
 from stardag.v1.build_service_pb2 import CancelBuildRequest
 from stardag.v1.event_pb2 import EVENT_TYPE_TASK_COMPLETED, EVENT_TYPE_TASK_PROGRESSED

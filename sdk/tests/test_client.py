@@ -30,10 +30,11 @@ from stardag.client import (
 )
 from stardag.client._watches import Place
 from stardag.config import Config, ServerConfig
-from stardag.tracking import events, frames
-from stardag.tracking.address import parse_address
-from stardag.tracking.credential import Credential
-from stardag.tracking.rpc import RpcFailure
+from stardag.tracking import events
+from stardag.tracking.connection.address import parse_address
+from stardag.tracking.connection.credential import Credential
+from stardag.tracking.connection.rpc import RpcFailure
+from stardag.tracking.spool import frames
 from stardag.v1 import build_service_pb2, event_service_pb2, registry_service_pb2
 from stardag.v1.asset_pb2 import ASSET_KIND_MARKDOWN
 from stardag.v1.asset_service_pb2 import AssetDraft, UploadAssetRequest

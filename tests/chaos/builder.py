@@ -88,9 +88,9 @@ def main(kind: str, journal: str) -> int:
     if journal != "-":
         from chaos.journal import keep_journal
 
-        from stardag.tracking import spool
+        from stardag.tracking.spool import writer
 
-        spool.SEGMENT_BYTES = _SEGMENT_BYTES
+        writer.SEGMENT_BYTES = _SEGMENT_BYTES
         keep_journal(os.open(journal, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600))
     if kind == "jumping":
         jump_clock()

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from stardag.client import Client
-from stardag.tracking.address import parse_address
-from stardag.tracking.credential import Credential
+from stardag.tracking.connection.address import parse_address
+from stardag.tracking.connection.credential import Credential
 from stardag.v1.build_pb2 import BuildStatus
 from stardag.v1.event_pb2 import NewEvent
 

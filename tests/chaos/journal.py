@@ -17,8 +17,8 @@ from os import write  # before anybody plants a fault into `os.write`
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from stardag.tracking import frames
-from stardag.tracking.spool import Spool
+from stardag.tracking.spool import frames
+from stardag.tracking.spool.writer import Spool
 from stardag.tracking.stream import EventStream
 
 if TYPE_CHECKING:

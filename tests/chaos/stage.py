@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Self
 
 from support.waiting import until
 
-from stardag.tracking.spool import stream_directories
+from stardag.tracking.spool.streams import stream_directories
 
 from ..conftest import STARDAG, Workplace
 from .journal import Kept, Lost, read_journal

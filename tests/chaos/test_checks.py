@@ -8,8 +8,8 @@ import pytest
 from own_postgres import OwnPostgres
 from support.waiting import until
 
-from stardag.tracking.delivery import read_delivery
-from stardag.tracking.spool import stream_directories
+from stardag.tracking.spool.delivery import read_delivery
+from stardag.tracking.spool.streams import stream_directories
 
 from .checks import findings
 from .disk import SmallDisk

@@ -14,7 +14,7 @@ from pydantic import SecretStr
 
 from stardag.config import Config, ServerConfig, TrackingConfig
 from stardag.tracking import route
-from stardag.tracking.delivery import read_status
+from stardag.tracking.spool.delivery import read_status
 
 from .event_server import EventServer, Journal
 from .waiting import until

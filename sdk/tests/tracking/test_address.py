@@ -9,9 +9,13 @@ from pydantic import SecretStr
 
 from stardag import ConfigError
 from stardag.config import ServerConfig
-from stardag.tracking.address import parse_address
-from stardag.tracking.credential import Credential, CredentialError, configured_credential
-from stardag.tracking.verdict import Fault, judge
+from stardag.tracking.connection.address import parse_address
+from stardag.tracking.connection.credential import (
+    Credential,
+    CredentialError,
+    configured_credential,
+)
+from stardag.tracking.connection.verdict import Fault, judge
 
 
 @pytest.mark.parametrize(

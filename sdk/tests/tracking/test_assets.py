@@ -11,13 +11,13 @@ import grpc
 import pytest
 
 from stardag.assets import MarkdownAsset
-from stardag.tracking.address import parse_address
-from stardag.tracking.asset_delivery import deliver_assets
-from stardag.tracking.asset_files import draft, read_asset, waiting_assets, write_asset
-from stardag.tracking.credential import Credential
+from stardag.tracking.connection.address import parse_address
+from stardag.tracking.connection.credential import Credential
+from stardag.tracking.connection.verdict import Fault
+from stardag.tracking.sender.asset_delivery import deliver_assets
+from stardag.tracking.sender.uplink import Server
+from stardag.tracking.spool.asset_files import draft, read_asset, waiting_assets, write_asset
 from stardag.tracking.stream import EventStream
-from stardag.tracking.uplink import Server
-from stardag.tracking.verdict import Fault
 from stardag.v1.asset_service_pb2 import AssetDraft, PutAssetRequest, PutAssetResponse
 
 from .tasks import Step, build_id

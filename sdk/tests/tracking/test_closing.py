@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from stardag.tracking import frames
-from stardag.tracking.reader import SpoolReader
-from stardag.tracking.shipment import Shipment
-from stardag.tracking.spool import lock_if_orphaned
+from stardag.tracking.sender.shipment import Shipment
+from stardag.tracking.spool import frames
+from stardag.tracking.spool.reader import SpoolReader
+from stardag.tracking.spool.streams import lock_if_orphaned
 from stardag.v1 import event_pb2
 
 from .test_sync import STARTED, abandoned_stream

@@ -11,9 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stardag.build.observer import BuildInfo
-from stardag.tracking import events, frames, wire
+from stardag.tracking import events, wire
 from stardag.tracking.program import Program
 from stardag.tracking.source import SourceRevision
+from stardag.tracking.spool import frames
 from stardag.v1 import event_pb2, event_service_pb2
 
 from .tasks import Step

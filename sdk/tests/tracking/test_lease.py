@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from stardag.tracking.lease import Holder, dismiss_sender, take_lease
-from stardag.tracking.stream import boot_id
+from stardag.tracking.spool.lease import Holder, dismiss_sender, take_lease
+from stardag.tracking.spool.streams import boot_id
 
 from .waiting import until
 

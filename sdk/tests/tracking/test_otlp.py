@@ -13,12 +13,12 @@ import pytest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
 from stardag.telemetry import ids
-from stardag.tracking.address import parse_address
-from stardag.tracking.credential import Credential
-from stardag.tracking.delivery import read_delivery
-from stardag.tracking.dispatch import Dispatch
-from stardag.tracking.spool import stream_directories
-from stardag.tracking.uplink import Server
+from stardag.tracking.connection.address import parse_address
+from stardag.tracking.connection.credential import Credential
+from stardag.tracking.sender.dispatch import Dispatch
+from stardag.tracking.sender.uplink import Server
+from stardag.tracking.spool.delivery import read_delivery
+from stardag.tracking.spool.streams import stream_directories
 
 from .collector import Collector, attributes
 from .conftest import MakeConfig, sender_pids

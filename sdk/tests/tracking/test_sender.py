@@ -10,11 +10,11 @@ import sys
 import uuid
 from pathlib import Path
 
-from stardag.tracking import frames
-from stardag.tracking.delivery import read_delivery, read_status
-from stardag.tracking.lease import take_lease
 from stardag.tracking.route import open_route
-from stardag.tracking.spool import StreamHeader, create_stream, stream_directories
+from stardag.tracking.spool import frames
+from stardag.tracking.spool.delivery import read_delivery, read_status
+from stardag.tracking.spool.lease import take_lease
+from stardag.tracking.spool.streams import StreamHeader, create_stream, stream_directories
 from stardag.v1 import event_pb2
 
 from .conftest import MakeConfig, sender_pids

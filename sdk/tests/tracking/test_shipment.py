@@ -12,15 +12,15 @@ from pathlib import Path
 
 import pytest
 
-from stardag.tracking import frames
-from stardag.tracking.address import parse_address
-from stardag.tracking.credential import Credential
-from stardag.tracking.delivery import read_delivery
-from stardag.tracking.dispatch import Dispatch
-from stardag.tracking.shipment import Shipment
-from stardag.tracking.spool import StreamHeader, create_stream
-from stardag.tracking.uplink import Server
-from stardag.tracking.verdict import Fault, Verdict
+from stardag.tracking.connection.address import parse_address
+from stardag.tracking.connection.credential import Credential
+from stardag.tracking.connection.verdict import Fault, Verdict
+from stardag.tracking.sender.dispatch import Dispatch
+from stardag.tracking.sender.shipment import Shipment
+from stardag.tracking.sender.uplink import Server
+from stardag.tracking.spool import frames
+from stardag.tracking.spool.delivery import read_delivery
+from stardag.tracking.spool.streams import StreamHeader, create_stream
 from stardag.v1 import event_pb2
 
 from .event_server import EventServer, Journal

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from opentelemetry.semconv._incubating.attributes.cicd_attributes import CicdPipelineResultValues
 
 from stardag.telemetry import ids
-from stardag.tracking.spans import Span, SpanFold, SpanLink, link_inputs
+from stardag.tracking.traces.spans import Span, SpanFold, SpanLink, link_inputs
 from stardag.v1 import event_pb2, task_pb2
 
 BUILD = uuid.UUID("0190163d-8694-739b-aea5-966c26f8ad91")

@@ -14,11 +14,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stardag.tracking import frames, spool
-from stardag.tracking.reader import SpoolReader, last_sequence, segment_path, segment_starts
-from stardag.tracking.spool import (
-    Spool,
-    SpoolFullError,
+from stardag.tracking.spool import frames, writer
+from stardag.tracking.spool.reader import SpoolReader, last_sequence, segment_path, segment_starts
+from stardag.tracking.spool.streams import (
     StreamHeader,
     adopt_stream,
     create_stream,
@@ -26,6 +24,7 @@ from stardag.tracking.spool import (
     stream_directories,
     writer_lives,
 )
+from stardag.tracking.spool.writer import Spool, SpoolFullError
 
 from .waiting import until
 
@@ -58,7 +57,7 @@ def fill(stream: Spool, contents: list[bytes]) -> None:
 
 @pytest.fixture
 def small_segments(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(spool, "SEGMENT_BYTES", 400)
+    monkeypatch.setattr(writer, "SEGMENT_BYTES", 400)
 
 
 def test_what_is_appended_is_read_in_order_over_segments(
@@ -142,7 +141,7 @@ def test_a_torn_tail_is_cut_and_the_next_writer_goes_on(
 WRITER = """
 import sys
 from pathlib import Path
-from stardag.tracking.spool import StreamHeader, create_stream
+from stardag.tracking.spool.streams import StreamHeader, create_stream
 header = StreamHeader(sys.argv[2], "test/1", "host", 1, "boot", None)
 stream = create_stream(Path(sys.argv[1]), header, max_bytes=1 << 40)
 number = 0

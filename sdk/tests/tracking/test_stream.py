@@ -10,9 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from stardag.tracking import events, frames, stream
-from stardag.tracking.reader import SpoolReader
-from stardag.tracking.spool import SpoolFullError, read_header, stream_directories, writer_lives
+from stardag.tracking import events, stream
+from stardag.tracking.spool import frames
+from stardag.tracking.spool.reader import SpoolReader
+from stardag.tracking.spool.streams import read_header, stream_directories, writer_lives
+from stardag.tracking.spool.writer import SpoolFullError
 from stardag.tracking.stream import EventStream
 from stardag.v1 import event_pb2
 

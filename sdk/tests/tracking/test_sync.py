@@ -15,13 +15,13 @@ from pathlib import Path
 import pytest
 
 from stardag import ConfigError
-from stardag.tracking import frames
-from stardag.tracking.address import parse_address
-from stardag.tracking.credential import Credential
-from stardag.tracking.delivery import Delivery, write_delivery
-from stardag.tracking.reader import SpoolReader
-from stardag.tracking.spool import StreamHeader, create_stream, stream_directories
-from stardag.tracking.sync import SyncReport, deliver
+from stardag.tracking.connection.address import parse_address
+from stardag.tracking.connection.credential import Credential
+from stardag.tracking.sender.sync import SyncReport, deliver
+from stardag.tracking.spool import frames
+from stardag.tracking.spool.delivery import Delivery, write_delivery
+from stardag.tracking.spool.reader import SpoolReader
+from stardag.tracking.spool.streams import StreamHeader, create_stream, stream_directories
 from stardag.v1 import event_pb2
 
 from .conftest import MakeConfig, sender_pids
@@ -118,9 +118,9 @@ def test_what_is_reported_is_not_logged_to_the_terminal_too(state_dir: Path) -> 
 
 SYNC = """
 import asyncio, os, pathlib
-from stardag.tracking.address import parse_address
-from stardag.tracking.credential import Credential
-from stardag.tracking.sync import deliver
+from stardag.tracking.connection.address import parse_address
+from stardag.tracking.connection.credential import Credential
+from stardag.tracking.sender.sync import deliver
 
 state_dir = pathlib.Path(os.environ["STATE_DIR"])
 report = asyncio.run(deliver(state_dir, parse_address("127.0.0.1:1"), Credential()))
@@ -204,7 +204,7 @@ async def test_a_damaged_stream_is_cut_there_and_says_how_much_is_missing(
     monkeypatch: pytest.MonkeyPatch,
     segment_bytes: int,
 ) -> None:
-    monkeypatch.setattr("stardag.tracking.spool.SEGMENT_BYTES", segment_bytes)
+    monkeypatch.setattr("stardag.tracking.spool.writer.SEGMENT_BYTES", segment_bytes)
     stream = abandoned_stream(state_dir / "spool" / "local", [*STARTED, *[PENDING] * 19])
     segments = sorted(stream.glob("*.seg"))
     damage(segments[len(segments) // 2], after=0.5)

@@ -15,9 +15,9 @@ from pydantic import SecretStr
 from stardag._errors import ConfigError
 from stardag.client import Client, UnreachableError
 from stardag.config import ServerConfig, read_config
-from stardag.tracking.address import parse_address
-from stardag.tracking.credential import Credential, configured_credential
-from stardag.tracking.tls import TlsError, TlsFiles, configured_tls
+from stardag.tracking.connection.address import parse_address
+from stardag.tracking.connection.credential import Credential, configured_credential
+from stardag.tracking.connection.tls import TlsError, TlsFiles, configured_tls
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -17,10 +17,10 @@ from stardag import ConfigError
 from stardag.build.observer import BuildInfo, BuildObserver
 from stardag.config import Config, ServerConfig, TrackingConfig
 from stardag.tracking import open_tracker
-from stardag.tracking.address import parse_address
-from stardag.tracking.credential import Credential
-from stardag.tracking.delivery import read_status
-from stardag.tracking.sync import deliver
+from stardag.tracking.connection.address import parse_address
+from stardag.tracking.connection.credential import Credential
+from stardag.tracking.sender.sync import deliver
+from stardag.tracking.spool.delivery import read_status
 from stardag.v1 import event_pb2
 
 from .conftest import MakeConfig, sender_pids

@@ -5,10 +5,10 @@ from __future__ import annotations
 import grpc
 import pytest
 
-from stardag.tracking.rpc import RpcFailure
-from stardag.tracking.uplink import SpoolGapError
-from stardag.tracking.verdict import Fault, judge
-from stardag.tracking.window import AckError
+from stardag.tracking.connection.rpc import RpcFailure
+from stardag.tracking.connection.verdict import Fault, judge
+from stardag.tracking.sender.uplink import SpoolGapError
+from stardag.tracking.sender.window import AckError
 
 
 @pytest.mark.parametrize(

@@ -6,9 +6,9 @@ from pathlib import Path
 
 from stardag.cli.spool_checks import spool_checks
 from stardag.config import Config
-from stardag.tracking.delivery import Delivery, SenderStatus, write_delivery, write_status
-from stardag.tracking.lease import take_lease
-from stardag.tracking.waiting import waiting_spools
+from stardag.tracking.spool.delivery import Delivery, SenderStatus, write_delivery, write_status
+from stardag.tracking.spool.lease import take_lease
+from stardag.tracking.spool.waiting import waiting_spools
 
 from .test_sync import STARTED_AND_COMPLETED, abandoned_stream
 

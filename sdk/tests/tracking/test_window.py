@@ -7,8 +7,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from stardag.tracking.backoff import Backoff
-from stardag.tracking.window import AckError, Window
+from stardag.tracking.connection.backoff import Backoff
+from stardag.tracking.sender.window import AckError, Window
 
 
 class Delivery(RuleBasedStateMachine):

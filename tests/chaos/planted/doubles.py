@@ -100,6 +100,6 @@ DOUBLES = {
         },
     ),
     "sender_that_forgets_on_send": Double(
-        "sender", {"stardag.tracking.uplink:_Session._send_batch": _forget_on_send}
+        "sender", {"stardag.tracking.sender.uplink:_Session._send_batch": _forget_on_send}
     ),
 }

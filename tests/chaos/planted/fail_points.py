@@ -79,30 +79,31 @@ def _is_first() -> bool:
     return True
 
 
-_SPOOL, _STREAM = "stardag.tracking.spool", "stardag.tracking.stream"
-_UPLINK, _SHIPMENT = "stardag.tracking.uplink", "stardag.tracking.shipment"
+_STREAMS, _WRITER = "stardag.tracking.spool.streams", "stardag.tracking.spool.writer"
+_STREAM = "stardag.tracking.stream"
+_UPLINK, _SHIPMENT = "stardag.tracking.sender.uplink", "stardag.tracking.sender.shipment"
 _INGEST = "stardag_server.ingest:Ingest"
 _STORE, _COMMIT = "stardag_server.store.store:Store", "stardag_server.store.commit:Commit"
 
 FAIL_POINTS = {
     # a builder appends
-    "stream_made_but_not_in_place": FailPoint("builder", f"{_SPOOL}:fcntl.flock", "after"),
+    "stream_made_but_not_in_place": FailPoint("builder", f"{_STREAMS}:fcntl.flock", "after"),
     "stream_in_place_but_empty": FailPoint("builder", f"{_STREAM}:create_stream", "after"),
-    "segment_made_but_empty": FailPoint("builder", f"{_SPOOL}:Spool._next_segment", "after", 3),
-    "frame_half_written": FailPoint("builder", f"{_SPOOL}:os.write", "halfway", 40),
-    "frame_written_but_not_counted": FailPoint("builder", f"{_SPOOL}:os.write", "after", 40),
+    "segment_made_but_empty": FailPoint("builder", f"{_WRITER}:Spool._next_segment", "after", 3),
+    "frame_half_written": FailPoint("builder", f"{_WRITER}:os.write", "halfway", 40),
+    "frame_written_but_not_counted": FailPoint("builder", f"{_WRITER}:os.write", "after", 40),
     "appended_but_not_forced": FailPoint("builder", f"{_STREAM}:EventStream.force", "before"),
     "build_ended_but_not_the_process": FailPoint(
         "builder", "stardag.tracking.tracker:Tracker.wait_delivered", "before"
     ),
     # a sender says what a dead builder could not
-    "death_not_yet_said": FailPoint("sender", f"{_SPOOL}:Spool.append", "before", 1, orphans=True),
-    "death_half_said": FailPoint("sender", f"{_SPOOL}:os.write", "halfway", 1, orphans=True),
+    "death_not_yet_said": FailPoint("sender", f"{_WRITER}:Spool.append", "before", 1, orphans=True),
+    "death_half_said": FailPoint("sender", f"{_WRITER}:os.write", "halfway", 1, orphans=True),
     "death_said_but_no_end": FailPoint(
-        "sender", f"{_SPOOL}:Spool.append", "after", 1, orphans=True
+        "sender", f"{_WRITER}:Spool.append", "after", 1, orphans=True
     ),
     "end_said_but_not_forced": FailPoint(
-        "sender", f"{_SPOOL}:Spool.force", "before", 2, orphans=True
+        "sender", f"{_WRITER}:Spool.force", "before", 2, orphans=True
     ),
     # it sends
     "stream_not_yet_opened": FailPoint("sender", f"{_UPLINK}:_Session.open", "before"),
@@ -120,11 +121,11 @@ FAIL_POINTS = {
     "acknowledged_but_not_noted": FailPoint("sender", f"{_UPLINK}:Window.ack", "before", 2),
     "noted_but_not_written": FailPoint("sender", f"{_SHIPMENT}:write_delivery", "before", 3),
     "note_written_but_not_in_place": FailPoint(
-        "sender", "stardag.tracking.delivery:json.dump", "after", 4
+        "sender", "stardag.tracking.spool.delivery:json.dump", "after", 4
     ),
     "note_in_place": FailPoint("sender", f"{_SHIPMENT}:write_delivery", "after", 3),
     "delivered_but_not_put_aside": FailPoint(
-        "sender", "stardag.tracking.dispatch:put_aside", "before"
+        "sender", "stardag.tracking.sender.dispatch:put_aside", "before"
     ),
-    "put_aside": FailPoint("sender", "stardag.tracking.dispatch:put_aside", "after"),
+    "put_aside": FailPoint("sender", "stardag.tracking.sender.dispatch:put_aside", "after"),
 }

@@ -134,8 +134,8 @@ def _start(ttl: float, slots: Mapping[str, int]) -> subprocess.Popen[bytes]:
     import subprocess
 
     from stardag.config import get_config
-    from stardag.tracking.address import parse_address
-    from stardag.tracking.credential import configured_credential
+    from stardag.tracking.connection.address import parse_address
+    from stardag.tracking.connection.credential import configured_credential
     from stardag.tracking.launcher import child_environment
 
     server = get_config().server

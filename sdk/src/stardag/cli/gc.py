@@ -15,9 +15,9 @@ from stardag.cli import output
 from stardag.cli.garbage import Deletion, delete, read_kept, sort_out
 from stardag.cli.object_table import object_table
 from stardag.cli.roots import objects_below
-from stardag.tracking.address import parse_address
-from stardag.tracking.route import is_spool_for
-from stardag.tracking.waiting import waiting_spools
+from stardag.tracking.connection.address import parse_address
+from stardag.tracking.spool.names import is_spool_for
+from stardag.tracking.spool.waiting import waiting_spools
 from stardag.v1.auth_service_pb2 import GetCallerRequest
 
 if TYPE_CHECKING:

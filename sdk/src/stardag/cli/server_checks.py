@@ -11,7 +11,7 @@ from stardag._readable import duration
 from stardag.cli.check import Check
 from stardag.cli.keys import scope_words
 from stardag.client import ServerError, UnauthenticatedError, UnreachableError, connect
-from stardag.tracking.address import parse_address
+from stardag.tracking.connection.address import parse_address
 from stardag.v1.admin_service_pb2 import GetServerInfoRequest
 from stardag.v1.auth_pb2 import SCOPE_INGEST
 from stardag.v1.auth_service_pb2 import GetCallerRequest

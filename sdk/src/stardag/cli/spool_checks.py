@@ -6,16 +6,16 @@ from typing import TYPE_CHECKING
 
 from stardag._errors import ConfigError
 from stardag.cli.check import Check
-from stardag.tracking.address import parse_address
-from stardag.tracking.route import is_spool_for
-from stardag.tracking.waiting import waiting_spools
+from stardag.tracking.connection.address import parse_address
+from stardag.tracking.spool.names import is_spool_for
+from stardag.tracking.spool.waiting import waiting_spools
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from stardag.config import Config
-    from stardag.tracking.address import Address
-    from stardag.tracking.waiting import WaitingSpool
+    from stardag.tracking.connection.address import Address
+    from stardag.tracking.spool.waiting import WaitingSpool
 
 
 def spool_checks(config: Config) -> Iterator[Check]:

@@ -8,9 +8,9 @@ from dataclasses import asdict
 from stardag._errors import ConfigError
 from stardag.cli import output
 from stardag.config import get_config
-from stardag.tracking.address import parse_address
-from stardag.tracking.credential import configured_credential
-from stardag.tracking.sync import SyncReport, deliver
+from stardag.tracking.connection.address import parse_address
+from stardag.tracking.connection.credential import configured_credential
+from stardag.tracking.sender.sync import SyncReport, deliver
 
 
 def sync_spool(*, json: bool) -> int:

@@ -10,9 +10,9 @@ from stardag._errors import ConfigError
 from stardag.client._guards import ASYNC_GUARDS, Guard, Terms
 from stardag.client._pages import rows
 from stardag.client._watches import watch
-from stardag.tracking import rpc
-from stardag.tracking.address import Address, parse_address
-from stardag.tracking.credential import Credential, configured_credential
+from stardag.tracking.connection import rpc
+from stardag.tracking.connection.address import Address, parse_address
+from stardag.tracking.connection.credential import Credential, configured_credential
 from stardag.v1.admin_service_pb2_grpc import AdminServiceStub
 from stardag.v1.asset_service_pb2_grpc import AssetServiceStub
 from stardag.v1.auth_service_pb2_grpc import AuthServiceStub

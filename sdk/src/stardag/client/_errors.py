@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from stardag._errors import StardagError
 
 if TYPE_CHECKING:
-    from stardag.tracking import rpc
+    from stardag.tracking.connection import rpc
 
 
 class ServerError(StardagError):

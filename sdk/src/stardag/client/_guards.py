@@ -14,13 +14,13 @@ from stardag.client._errors import (
     UnauthenticatedError,
     UnreachableError,
 )
-from stardag.tracking import rpc
+from stardag.tracking.connection import rpc
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
 
-    from stardag.tracking.address import Address
-    from stardag.tracking.credential import Credential
+    from stardag.tracking.connection.address import Address
+    from stardag.tracking.connection.credential import Credential
 
 DEADLINE_S = 10.0
 """Seconds a unary call may take unless it is given another limit."""

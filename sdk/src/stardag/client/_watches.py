@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Generic, Protocol, TypeVar, overload
 import grpc.aio
 
 from stardag.client._errors import ServerError, UnreachableError
-from stardag.tracking.backoff import Backoff
+from stardag.tracking.connection.backoff import Backoff
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator

@@ -13,8 +13,9 @@ import time
 import traceback
 from typing import TYPE_CHECKING
 
-from stardag.tracking import frames, wire
+from stardag.tracking import wire
 from stardag.tracking.redaction import cut, presentable, redact, redact_text, redact_uri
+from stardag.tracking.spool import frames
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import sys
 import time
@@ -11,12 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import stardag
-from stardag.tracking.credential import TOKEN_VARIABLE
-from stardag.tracking.delivery import read_status
+from stardag.tracking.connection.credential import TOKEN_VARIABLE
+from stardag.tracking.spool.delivery import read_status
+from stardag.tracking.spool.lease import sender_runs
 
 if TYPE_CHECKING:
-    from stardag.tracking.address import Address
-    from stardag.tracking.credential import Credential
+    from stardag.tracking.connection.address import Address
+    from stardag.tracking.connection.credential import Credential
 
 _RETRY_S, _REFUSED_RETRY_S = 5.0, 30.0
 
@@ -111,19 +111,3 @@ class Launcher:
             ended = self._pid  # not ours: this is a fork, or somebody else has waited for it
         if ended:
             self._pid = None
-
-
-def sender_runs(spool: Path) -> bool:
-    """Return whether the spool has a sender, or one that is just starting."""
-    try:
-        lock = os.open(spool / "sender.lock", os.O_RDWR | os.O_CLOEXEC)
-    except FileNotFoundError:
-        return False
-    try:
-        fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    else:
-        return False
-    finally:
-        os.close(lock)

@@ -20,9 +20,9 @@ from uuid import uuid4
 
 from stardag._errors import StardagError
 from stardag.client import Client, UnreachableError
-from stardag.tracking.address import parse_address
-from stardag.tracking.backoff import Backoff
-from stardag.tracking.credential import add_options, given_credential
+from stardag.tracking.connection.address import parse_address
+from stardag.tracking.connection.backoff import Backoff
+from stardag.tracking.connection.credential import add_options, given_credential
 from stardag.v1.lease_pb2 import LimitSlots
 from stardag.v1.lease_service_pb2 import (
     LEASE_OUTCOME_ACQUIRED,

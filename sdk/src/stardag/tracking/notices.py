@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from uuid import UUID
 
-    from stardag.tracking.delivery import SenderState, SenderStatus
+    from stardag.tracking.spool.delivery import SenderState, SenderStatus
 
 
 class Notices:

@@ -5,17 +5,17 @@ from __future__ import annotations
 import atexit
 import os
 import socket
-from hashlib import blake2b
 from typing import TYPE_CHECKING
 
 from stardag.telemetry.current import traces_wanted
-from stardag.tracking.address import Address, parse_address
-from stardag.tracking.asset_files import waiting_assets
-from stardag.tracking.credential import Credential, configured_credential
-from stardag.tracking.delivery import read_cancels, read_delivery
+from stardag.tracking.connection.address import Address, parse_address
+from stardag.tracking.connection.credential import Credential, configured_credential
 from stardag.tracking.launcher import Launcher, SenderArguments
 from stardag.tracking.notices import Notices
 from stardag.tracking.program import this_program
+from stardag.tracking.spool.asset_files import waiting_assets
+from stardag.tracking.spool.delivery import read_cancels, read_delivery
+from stardag.tracking.spool.names import is_for_traces_only, spool_name
 from stardag.tracking.stream import EventStream, StreamPosition
 
 if TYPE_CHECKING:
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 
     from stardag.config import Config
 
-_KEPT = "local"
-_TRACES_ONLY = "traces+"  # what no address begins with
 _PROBE_S = 0.25
 
 _routes: dict[Path, Route] = {}
@@ -95,7 +93,7 @@ def open_route(config: Config) -> Route | None:
     if address is None and not config.tracking.offline and not traces_wanted(os.environ):
         return None
     # absolute, as neither this process nor the sender need stay in this directory
-    spool = config.tracking.state_dir.absolute() / "spool" / _spool_name(config, address)
+    spool = config.tracking.state_dir.absolute() / "spool" / spool_name(config, address)
     route = _routes.get(spool)
     if route is None:
         # two threads may both make one; neither has touched the disk, and one is kept
@@ -104,34 +102,6 @@ def open_route(config: Config) -> Route | None:
         if route is new:
             atexit.register(route.end)
     return route
-
-
-def is_for_traces_only(spool: Path) -> bool:
-    """Return whether a spool's events go to the trace collector and nowhere else."""
-    return spool.name.startswith(_TRACES_ONLY)
-
-
-def is_spool_for(spool: Path, address: Address) -> bool:
-    """Return whether a spool's events are for a server, or for whichever is configured later."""
-    return spool.name == _KEPT or spool.name.startswith(f"{address.slug}-")
-
-
-def _spool_name(config: Config, address: Address | None) -> str:
-    """Return the name of the spool: one for each server, credential and trace collector.
-
-    A spool has one sender, with the settings of whoever started it. What is recorded with other
-    settings must not go their way, such as into the workspace of another key.
-    """
-    if address is None and config.tracking.offline:
-        return _KEPT
-    told: list[str] = []
-    if traces_wanted(os.environ):
-        told += (f"{k}={v}" for k, v in sorted(os.environ.items()) if k.startswith("OTEL_"))
-    if address is not None:
-        credential = configured_credential(config.server, address)
-        told += [credential.token or "", str(credential.file), str(credential.tls.certificate)]
-    digest = blake2b("\0".join(told).encode(errors="replace"), digest_size=5).hexdigest()
-    return f"{address.slug}-{digest}" if address is not None else f"{_TRACES_ONLY}{digest}"
 
 
 def _sender_arguments(config: Config, address: Address | None, spool: Path) -> SenderArguments:

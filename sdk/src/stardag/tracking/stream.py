@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from stardag.tracking import events
-from stardag.tracking.asset_files import write_asset
-from stardag.tracking.spool import Spool, StreamHeader, create_stream, force_to_disk
+from stardag.tracking.spool.asset_files import write_asset
+from stardag.tracking.spool.streams import StreamHeader, boot_id, create_stream
+from stardag.tracking.spool.writer import Spool, force_to_disk
 
 Fsync = Literal["interval", "never", "always"]
 
@@ -197,14 +198,6 @@ class EventStream:
         if self._spool is not None:
             self._spool.release()  # the child's copies only; the parent's lock stays
         self._begin_process()
-
-
-def boot_id() -> str:
-    """Return what tells this run of this machine's kernel from any other; empty if unknown."""
-    try:
-        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-    except OSError:
-        return ""
 
 
 _streams: weakref.WeakSet[EventStream] = weakref.WeakSet()

@@ -7,10 +7,11 @@ import time
 from typing import TYPE_CHECKING, Concatenate, ParamSpec
 from uuid import UUID
 
-from stardag.tracking import asset_files, events, wire
-from stardag.tracking.delivery import read_status
+from stardag.tracking import events, wire
 from stardag.tracking.route import open_route
 from stardag.tracking.source import current_revision
+from stardag.tracking.spool import asset_files
+from stardag.tracking.spool.delivery import read_status
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

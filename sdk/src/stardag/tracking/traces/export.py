@@ -8,17 +8,17 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
 from stardag.telemetry.sampling import is_sampled
-from stardag.tracking import frames
-from stardag.tracking.backoff import Backoff
-from stardag.tracking.reader import SpoolReader, segment_starts
-from stardag.tracking.spans import Span, SpanFold, link_inputs
+from stardag.tracking.connection.backoff import Backoff
+from stardag.tracking.spool import frames
+from stardag.tracking.spool.reader import SpoolReader, segment_starts
+from stardag.tracking.traces.spans import Span, SpanFold, link_inputs
 from stardag.v1 import event_pb2
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from stardag.tracking.producers import Producers
-    from stardag.tracking.shipment import Shipment
+    from stardag.tracking.sender.shipment import Shipment
+    from stardag.tracking.traces.producers import Producers
 
 _POLL_S, _CAP_S = 0.2, 30.0
 _BATCH_SPANS = 512

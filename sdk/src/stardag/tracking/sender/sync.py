@@ -7,24 +7,24 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from stardag.tracking.asset_delivery import deliver_assets
-from stardag.tracking.asset_files import waiting_assets
-from stardag.tracking.backoff import Backoff
-from stardag.tracking.closing import close_if_orphaned, written_here
-from stardag.tracking.dispatch import put_aside
-from stardag.tracking.lease import Lease, dismiss_sender, take_lease
-from stardag.tracking.reader import last_sequence
-from stardag.tracking.route import is_for_traces_only
-from stardag.tracking.shipment import Shipment
-from stardag.tracking.spool import stream_directories
-from stardag.tracking.uplink import Server
-from stardag.tracking.verdict import Fault, Verdict
+from stardag.tracking.connection.backoff import Backoff
+from stardag.tracking.connection.verdict import Fault, Verdict
+from stardag.tracking.sender.asset_delivery import deliver_assets
+from stardag.tracking.sender.closing import close_if_orphaned, written_here
+from stardag.tracking.sender.dispatch import put_aside
+from stardag.tracking.sender.shipment import Shipment
+from stardag.tracking.sender.uplink import Server
+from stardag.tracking.spool.asset_files import waiting_assets
+from stardag.tracking.spool.lease import Lease, dismiss_sender, take_lease
+from stardag.tracking.spool.names import is_for_traces_only
+from stardag.tracking.spool.reader import last_sequence
+from stardag.tracking.spool.streams import stream_directories
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from stardag.tracking.address import Address
-    from stardag.tracking.credential import Credential
+    from stardag.tracking.connection.address import Address
+    from stardag.tracking.connection.credential import Credential
 
 _ATTEMPTS, _PAUSE_CAP_S = 3, 2.0
 _FINAL = {Fault.CREDENTIAL, Fault.SUPERSEDED, Fault.STREAM}

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from stardag._errors import ConfigError
 
 if TYPE_CHECKING:
-    from stardag.tracking.credential import Credential
+    from stardag.tracking.connection.credential import Credential
 
 DEFAULT_PORT = 7465
 

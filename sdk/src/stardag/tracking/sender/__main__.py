@@ -17,16 +17,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stardag.telemetry.current import traces_wanted
-from stardag.tracking.address import parse_address
-from stardag.tracking.credential import add_options, given_credential
-from stardag.tracking.delivery import SenderStatus, write_status
-from stardag.tracking.lease import take_lease
+from stardag.tracking.connection.address import parse_address
+from stardag.tracking.connection.credential import add_options, given_credential
+from stardag.tracking.spool.delivery import SenderStatus, write_status
+from stardag.tracking.spool.lease import take_lease
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from stardag.tracking.dispatch import Dispatch
-    from stardag.tracking.otlp import OtlpExporter
+    from stardag.tracking.sender.dispatch import Dispatch
+    from stardag.tracking.traces.otlp import OtlpExporter
 
 _log = logging.getLogger(__name__)
 
@@ -54,8 +54,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     credential = given_credential(options)
 
     # only now, as many who start find the place taken
-    from stardag.tracking.dispatch import Dispatch
-    from stardag.tracking.uplink import Server
+    from stardag.tracking.sender.dispatch import Dispatch
+    from stardag.tracking.sender.uplink import Server
 
     exporter = _exporter()
     server = Server(options.address, credential) if options.address else None
@@ -80,7 +80,7 @@ async def _run(dispatch: Dispatch) -> None:
 def _exporter() -> OtlpExporter | None:
     if not traces_wanted(os.environ):
         return None
-    from stardag.tracking.otlp import OtlpExporter
+    from stardag.tracking.traces.otlp import OtlpExporter
 
     try:
         return OtlpExporter()

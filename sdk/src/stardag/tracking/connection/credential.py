@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 import platformdirs
 
 from stardag._errors import ConfigError
-from stardag.tracking.tls import TlsFiles, configured_tls
+from stardag.tracking.connection.tls import TlsFiles, configured_tls
 
 if TYPE_CHECKING:
     import argparse
 
     from stardag.config import ServerConfig
-    from stardag.tracking.address import Address
+    from stardag.tracking.connection.address import Address
 
 
 TOKEN_VARIABLE = "STARDAG_TOKEN"

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from stardag.tracking import frames
-from stardag.tracking.frames import Frame
+from stardag.tracking.spool import frames
+from stardag.tracking.spool.frames import Frame
 
 if TYPE_CHECKING:
     from pathlib import Path

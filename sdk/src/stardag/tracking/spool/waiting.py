@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from stardag.tracking.asset_files import waiting_assets
-from stardag.tracking.delivery import SenderStatus, read_delivery, read_status
-from stardag.tracking.launcher import sender_runs
-from stardag.tracking.reader import last_sequence
-from stardag.tracking.route import is_for_traces_only
-from stardag.tracking.spool import stream_directories
+from stardag.tracking.spool.asset_files import waiting_assets
+from stardag.tracking.spool.delivery import SenderStatus, read_delivery, read_status
+from stardag.tracking.spool.lease import sender_runs
+from stardag.tracking.spool.names import is_for_traces_only
+from stardag.tracking.spool.reader import last_sequence
+from stardag.tracking.spool.streams import stream_directories
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 import grpc.aio
 
-from stardag.tracking import rpc
-from stardag.tracking.asset_files import read_asset, refuse_asset, waiting_assets
-from stardag.tracking.credential import CredentialError
-from stardag.tracking.tls import TlsError
-from stardag.tracking.verdict import Fault, Verdict, judge
+from stardag.tracking.connection import rpc
+from stardag.tracking.connection.credential import CredentialError
+from stardag.tracking.connection.tls import TlsError
+from stardag.tracking.connection.verdict import Fault, Verdict, judge
+from stardag.tracking.spool.asset_files import read_asset, refuse_asset, waiting_assets
 from stardag.v1.asset_service_pb2 import AssetDraft, PutAssetRequest, UploadAssetRequest
 from stardag.v1.asset_service_pb2_grpc import AssetServiceStub
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
-    from stardag.tracking.uplink import Server
+    from stardag.tracking.sender.uplink import Server
     from stardag.v1.asset_service_pb2_grpc import AssetServiceAsyncStub
 
 _log = logging.getLogger(__name__)

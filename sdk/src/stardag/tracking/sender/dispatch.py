@@ -9,18 +9,18 @@ import shutil
 import time
 from typing import TYPE_CHECKING
 
-from stardag.tracking.delivery import SenderState, SenderStatus, write_status
-from stardag.tracking.producers import Producers
-from stardag.tracking.route import is_for_traces_only
-from stardag.tracking.shipment import Shipment
-from stardag.tracking.spool import stream_directories
-from stardag.tracking.traces import Exporter, export_traces
-from stardag.tracking.verdict import Fault, Verdict
+from stardag.tracking.connection.verdict import Fault, Verdict
+from stardag.tracking.sender.shipment import Shipment
+from stardag.tracking.spool.delivery import SenderState, SenderStatus, write_status
+from stardag.tracking.spool.names import is_for_traces_only
+from stardag.tracking.spool.streams import stream_directories
+from stardag.tracking.traces.export import Exporter, export_traces
+from stardag.tracking.traces.producers import Producers
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from stardag.tracking.uplink import Server
+    from stardag.tracking.sender.uplink import Server
 
 _log = logging.getLogger(__name__)
 

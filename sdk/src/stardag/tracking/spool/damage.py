@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from stardag.tracking import frames
-from stardag.tracking.reader import SpoolReader, last_sequence, segment_path, segment_starts
+from stardag.tracking.spool import frames
+from stardag.tracking.spool.reader import SpoolReader, last_sequence, segment_path, segment_starts
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -7,19 +7,18 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from stardag.tracking import frames
-from stardag.tracking.damage import cut_damage
-from stardag.tracking.delivery import read_delivery
-from stardag.tracking.reader import SpoolReader, last_sequence, segment_starts
-from stardag.tracking.spool import adopt_stream
-from stardag.tracking.stream import boot_id
+from stardag.tracking.spool import frames
+from stardag.tracking.spool.damage import cut_damage
+from stardag.tracking.spool.delivery import read_delivery
+from stardag.tracking.spool.reader import SpoolReader, last_sequence, segment_starts
+from stardag.tracking.spool.streams import adopt_stream, boot_id
 from stardag.v1 import event_pb2
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-    from stardag.tracking.spool import StreamHeader
+    from stardag.tracking.spool.streams import StreamHeader
 
 _BUILD_ENDS = frozenset(
     {

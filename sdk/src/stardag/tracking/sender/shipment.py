@@ -8,18 +8,18 @@ from contextlib import nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
-from stardag.tracking.asset_delivery import deliver_assets
-from stardag.tracking.backoff import Backoff
-from stardag.tracking.closing import close_if_orphaned, written_here
-from stardag.tracking.credential import CredentialError
-from stardag.tracking.delivery import Delivery, read_delivery, write_cancel, write_delivery
-from stardag.tracking.reader import SpoolReader
-from stardag.tracking.rpc import RpcFailure
-from stardag.tracking.spool import read_header, writer_lives
-from stardag.tracking.tls import TlsError
-from stardag.tracking.uplink import Progress, Server, SpoolGapError, publish
-from stardag.tracking.verdict import Fault, Verdict, judge
-from stardag.tracking.window import AckError
+from stardag.tracking.connection.backoff import Backoff
+from stardag.tracking.connection.credential import CredentialError
+from stardag.tracking.connection.rpc import RpcFailure
+from stardag.tracking.connection.tls import TlsError
+from stardag.tracking.connection.verdict import Fault, Verdict, judge
+from stardag.tracking.sender.asset_delivery import deliver_assets
+from stardag.tracking.sender.closing import close_if_orphaned, written_here
+from stardag.tracking.sender.uplink import Progress, Server, SpoolGapError, publish
+from stardag.tracking.sender.window import AckError
+from stardag.tracking.spool.delivery import Delivery, read_delivery, write_cancel, write_delivery
+from stardag.tracking.spool.reader import SpoolReader
+from stardag.tracking.spool.streams import read_header, writer_lives
 
 if TYPE_CHECKING:
     from collections.abc import Callable

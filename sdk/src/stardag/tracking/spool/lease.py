@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
-from stardag.tracking.stream import boot_id
+from stardag.tracking.spool.streams import boot_id
 
 Role = Literal["sender", "sync"]
 
@@ -86,3 +86,19 @@ def _is_sender(pid: int) -> bool:
     if not Path("/proc/self").exists():
         return True
     return _SENDER in Path(f"/proc/{pid}/cmdline").read_bytes()
+
+
+def sender_runs(spool: Path) -> bool:
+    """Return whether the spool has a sender, or one that is just starting."""
+    try:
+        lock = os.open(spool / "sender.lock", os.O_RDWR | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    else:
+        return False
+    finally:
+        os.close(lock)

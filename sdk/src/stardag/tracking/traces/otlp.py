@@ -14,7 +14,7 @@ from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode,
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from stardag.tracking.spans import Span
+    from stardag.tracking.traces.spans import Span
 
 
 class OtlpExporter:

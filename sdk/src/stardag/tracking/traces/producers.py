@@ -8,16 +8,16 @@ from uuid import UUID
 
 import grpc.aio
 
-from stardag.tracking import rpc
-from stardag.tracking.credential import CredentialError
-from stardag.tracking.tls import TlsError
+from stardag.tracking.connection import rpc
+from stardag.tracking.connection.credential import CredentialError
+from stardag.tracking.connection.tls import TlsError
 from stardag.v1.registry_service_pb2 import FindProducersRequest
 from stardag.v1.registry_service_pb2_grpc import RegistryServiceStub
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
-    from stardag.tracking.uplink import Server
+    from stardag.tracking.sender.uplink import Server
 
 _log = logging.getLogger(__name__)
 

@@ -9,13 +9,13 @@ import grpc
 import grpc.aio
 from google.rpc import error_details_pb2, status_pb2
 
-from stardag.tracking.tls import meaning
+from stardag.tracking.connection.tls import meaning
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from stardag.tracking.address import Address
-    from stardag.tracking.tls import TlsFiles
+    from stardag.tracking.connection.address import Address
+    from stardag.tracking.connection.tls import TlsFiles
 
 _DOMAIN = "stardag.dev"
 _DETAILS = "grpc-status-details-bin"

@@ -9,17 +9,18 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 import grpc
 import grpc.aio
 
-from stardag.tracking import frames, rpc
-from stardag.tracking.window import Window
+from stardag.tracking.connection import rpc
+from stardag.tracking.sender.window import Window
+from stardag.tracking.spool import frames
 from stardag.v1 import event_service_pb2
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from stardag.tracking.address import Address
-    from stardag.tracking.credential import Credential
-    from stardag.tracking.reader import SpoolReader
-    from stardag.tracking.spool import StreamHeader
+    from stardag.tracking.connection.address import Address
+    from stardag.tracking.connection.credential import Credential
+    from stardag.tracking.spool.reader import SpoolReader
+    from stardag.tracking.spool.streams import StreamHeader
 
 ANSWER_S = 5.0
 """Longest silence of the server while something is unacknowledged."""

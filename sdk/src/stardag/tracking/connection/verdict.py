@@ -7,9 +7,9 @@ from typing import NamedTuple
 
 import grpc
 
-from stardag.tracking.credential import CredentialError
-from stardag.tracking.rpc import RpcFailure
-from stardag.tracking.tls import TlsError
+from stardag.tracking.connection.credential import CredentialError
+from stardag.tracking.connection.rpc import RpcFailure
+from stardag.tracking.connection.tls import TlsError
 
 
 class Fault(Enum):

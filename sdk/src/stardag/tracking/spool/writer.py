@@ -1,0 +1,122 @@
+"""Appends to a stream's segments.
+
+Whatever `Spool.append` returned for is there after the process is killed; after the machine
+loses power, what was forced to disk is.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from stardag.tracking.spool import frames
+from stardag.tracking.spool.reader import SpoolReader, segment_path
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SEGMENT_BYTES = 4 << 20
+# how a file is forced to disk; macOS has no fdatasync
+force_to_disk = getattr(os, "fdatasync", os.fsync)
+
+
+class SpoolFullError(OSError):
+    """The stream has used up the bytes it may use."""
+
+
+class Spool:
+    """Appends to one stream's segments. Not for use by several threads at once."""
+
+    def __init__(self, directory: Path, lock: int, *, sequence: int, max_bytes: int) -> None:
+        """Go on after `sequence`; use `create_stream` or `adopt_stream` instead."""
+        self.directory = directory
+        self.sequence = sequence
+        """Number of the last frame; 0 at first."""
+        self.used_bytes = 0
+        self._lock = lock
+        self._max_bytes = max_bytes
+        self._ordinary_bytes = max_bytes * 9 // 10
+        self._segment = -1
+        self._size = 0
+        self._intact = True
+
+    def append(self, body: bytes, *, reserve: bool = False) -> None:
+        """Add a frame; when it returns, the death of this process can't lose it.
+
+        The last tenth of the bytes is for those with `reserve`. Raises `SpoolFullError`
+        when there is no room, and `OSError` when the disk refuses; nothing is added then,
+        and a later append may succeed.
+        """
+        if not self._intact:
+            self._repair()
+        if not self.has_room(len(body), reserve=reserve):
+            raise SpoolFullError("the stream's share of the disk is used up")
+        frame = frames.encode(self.sequence + 1, body)
+        size = len(frame)
+        if self._segment < 0 or self._size + size > SEGMENT_BYTES:
+            self._next_segment()
+        # until the next lines have all run, an interrupt may leave file and numbers apart
+        self._intact = False
+        if os.write(self._segment, frame) < size:
+            raise OSError("the disk took only part of the frame")
+        self.sequence += 1
+        self._size += size
+        self.used_bytes += size
+        self._intact = True
+
+    def has_room(self, body_bytes: int, *, reserve: bool) -> bool:
+        """Return whether a body of that size is within the stream's share of the disk."""
+        used = self.used_bytes + frames.HEADER.size + body_bytes
+        return used <= (self._max_bytes if reserve else self._ordinary_bytes)
+
+    def take_share(self, size: int) -> None:
+        """Count bytes that are written beside the segments. Raises `SpoolFullError`."""
+        if self.used_bytes + size > self._ordinary_bytes:
+            raise SpoolFullError("the stream's share of the disk is used up")
+        self.used_bytes += size
+
+    def force(self) -> None:
+        """Force what was appended to disk. Raises `OSError` if the disk refuses."""
+        if self._segment >= 0:
+            force_to_disk(self._segment)
+
+    def duplicate_handle(self) -> int:
+        """Return a file descriptor of its own for what was appended last, to force to disk."""
+        return os.dup(self._segment)
+
+    def finish(self) -> None:
+        """Write the end mark and let go of the stream. Raises `OSError` like `append`."""
+        self.append(b"", reserve=True)
+        self.force()
+        self.release()
+
+    def release(self) -> None:
+        """Close the files, and with them the lock, without an end mark."""
+        self._close_segment()
+        os.close(self._lock)
+
+    def _next_segment(self) -> None:
+        self.force()
+        self._close_segment()
+        path = segment_path(self.directory, self.sequence + 1)
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC
+        try:
+            self._segment = os.open(path, flags | os.O_CREAT | os.O_EXCL, 0o600)
+        except FileExistsError:
+            # whoever wrote here before was stopped before its first frame was whole
+            self._segment = os.open(path, flags | os.O_TRUNC)
+        self._size = 0
+
+    def _close_segment(self) -> None:
+        segment, self._segment = self._segment, -1
+        if segment >= 0:
+            os.close(segment)
+
+    def _repair(self) -> None:
+        """Find out how much of the segment is whole, and cut the rest."""
+        reader = SpoolReader(self.directory, self.sequence)
+        while reader.read():
+            pass
+        os.ftruncate(self._segment, reader.offset)
+        self.sequence, self._size = reader.sequence, reader.offset
+        self._intact = True

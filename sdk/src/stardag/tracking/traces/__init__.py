@@ -1,0 +1,1 @@
+"""The same events as OpenTelemetry spans: made and exported by the sender."""
