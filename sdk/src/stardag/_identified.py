@@ -118,7 +118,10 @@ class Identified(PolymorphicRoot, ABC, metaclass=FrozenModelMeta):  # pyright: i
 
         Raises `IdentityError`, naming the field, if a value has no canonical form.
         """
-        return _identity_of(self)[0]
+        try:  # what is known is read here, as all that follows a task asks for it again and again
+            return _read_slot(self)[0]
+        except AttributeError:
+            return _identity_of(self)[0]
 
     def identity_json(self) -> str:
         """Return the exact text that is hashed into the id."""

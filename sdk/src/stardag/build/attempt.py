@@ -178,7 +178,7 @@ async def _advance(
             return Suspended(yielded[0], flatten_task_struct(yielded[1]))
         if not await is_complete(task):
             raise output_missing(task)
-        if attempt.report is not None:
+        if attempt.report is not None and _has_assets(task):
             from stardag.build.report import show_assets
 
             show_assets(attempt)
@@ -191,6 +191,10 @@ async def _advance(
         if entered is not None:
             telemetry.leave(entered)
     return End.COMPLETED
+
+
+def _has_assets(task: BaseTask) -> bool:
+    return type(task).registry_assets is not BaseTask.registry_assets
 
 
 async def _step(attempt: Attempt) -> tuple[TaskGenerator, TaskStruct] | None:

@@ -8,7 +8,6 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
-from stardag._task import BaseTask
 from stardag.build.attempt import current_attempt
 
 if TYPE_CHECKING:
@@ -67,7 +66,7 @@ def log_asset(asset: Asset) -> None:
 
 def show_assets(attempt: Attempt) -> None:
     """Pass on the assets of a task that is complete. An error of the task's own is logged."""
-    if attempt.report is None or type(attempt.task).registry_assets is BaseTask.registry_assets:
+    if attempt.report is None:
         return
     try:
         for asset in attempt.task.registry_assets():

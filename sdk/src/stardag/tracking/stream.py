@@ -6,6 +6,7 @@ anew in a child after a fork, and anew between builds once it has grown.
 
 from __future__ import annotations
 
+import math
 import os
 import threading
 import time
@@ -57,7 +58,7 @@ class EventStream:
         self._host = host
         self._address = address
         self._max_bytes = max_bytes
-        self._force_every = {"interval": _FSYNC_INTERVAL_S, "never": None, "always": 0.0}[fsync]
+        self._force_every = {"interval": _FSYNC_INTERVAL_S, "never": math.inf, "always": 0.0}[fsync]
         self._builds = 0
         self._begin_process()
         _streams.add(self)
@@ -79,9 +80,10 @@ class EventStream:
                 self._lost[build] = self._lost.get(build, 0) + 1
                 self.failure = error
                 return False
-            due = self._force_is_due()
-        if due:
-            self.force()
+            if (now := time.monotonic()) < self._force_at:
+                return True
+            self._force_at = now + self._force_every
+        self.force()
         return True
 
     def keep_asset(self, draft: bytes, content: bytes) -> None:
@@ -99,7 +101,7 @@ class EventStream:
         Done without the lock, so that a slow disk delays one thread only.
         """
         with self._lock:
-            if self._spool is None or self._force_every is None:
+            if self._spool is None or self._force_every == math.inf:
                 return
             handle = self._spool.duplicate_handle()
         try:
@@ -141,7 +143,7 @@ class EventStream:
         self._lost: dict[bytes, int] = {}
         self._defined: set[bytes] = set()
         self._assets = 0
-        self._forced_at = time.monotonic()
+        self._force_at = time.monotonic() + self._force_every
         self._reopen_at = 0.0
 
     def _open(self) -> Spool:
@@ -165,15 +167,6 @@ class EventStream:
             lost = events.event(build, b"", events.EVENTS_LOST, 0, events.events_lost(count))
             spool.append(lost, reserve=True)
             del self._lost[build]
-
-    def _force_is_due(self) -> bool:
-        if self._force_every is None:
-            return False
-        now = time.monotonic()
-        due = now - self._forced_at >= self._force_every
-        if due:
-            self._forced_at = now
-        return due
 
     def _renew_if_grown(self, spool: Spool) -> None:
         if spool.used_bytes < self._max_bytes // 4:

@@ -140,7 +140,11 @@ class Tracker:
 
     def task_completed(self, task: ObservedTask, attempt: int) -> None:
         """Record that the output is in place, and how large it is."""
-        self._record(task, events.TASK_COMPLETED, attempt, lambda: events.output(task.output_uri()))
+        try:
+            detail = events.output(task.output_uri())
+            self._append(task.id.bytes, events.TASK_COMPLETED, attempt, detail)
+        except Exception as error:  # as in `_record`
+            self.notices.failed(error)
 
     def task_failed(
         self, task: ObservedTask, attempt: int, error: BaseException, will_retry: bool
@@ -212,18 +216,20 @@ class Tracker:
         except Exception as error:  # as in `_never_raises`, written out for speed
             self.notices.failed(error)
 
-    @_never_raises
     def _record_defined(
         self, task: ObservedTask, kind: int, dependencies: Sequence[ObservedTask]
     ) -> None:
-        task_id = task.id.bytes
-        detail = b""
         try:
-            if self._stream.define(task_id):
-                detail = events.definition(task, dependencies)
-        finally:  # whatever is wrong with the definition, the task belongs to the build
-            if not self._append(task_id, kind, 0, detail):
-                self._stream.forget(task_id)
+            task_id = task.id.bytes
+            detail = b""
+            try:
+                if self._stream.define(task_id):
+                    detail = events.definition(task, dependencies)
+            finally:  # whatever is wrong with the definition, the task belongs to the build
+                if not self._append(task_id, kind, 0, detail):
+                    self._stream.forget(task_id)
+        except Exception as error:  # as in `_record`
+            self.notices.failed(error)
 
     def _append(self, task: bytes, kind: int, attempt: int, detail: bytes) -> bool:
         if attempt and self._leased:

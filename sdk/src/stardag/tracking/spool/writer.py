@@ -49,10 +49,10 @@ class Spool:
         """
         if not self._intact:
             self._repair()
-        if not self.has_room(len(body), reserve=reserve):
-            raise SpoolFullError("the stream's share of the disk is used up")
         frame = frames.encode(self.sequence + 1, body)
         size = len(frame)
+        if self.used_bytes + size > (self._max_bytes if reserve else self._ordinary_bytes):
+            raise SpoolFullError("the stream's share of the disk is used up")
         if self._segment < 0 or self._size + size > SEGMENT_BYTES:
             self._next_segment()
         # until the next lines have all run, an interrupt may leave file and numbers apart
