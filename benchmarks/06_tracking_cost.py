@@ -1,5 +1,8 @@
 """What tracking adds to a task, with the server up, down and hung, against appending to a file.
 
+Then what it adds to a whole program that builds ten tasks while the server is down, its end
+included: what a user waits for at the prompt.
+
 The build is of 1,000 no-op tasks in the caller's thread; an untracked build in the same run is
 taken off. Waiting for delivery at the end is no part of it. A task is three events (pending with
 its definition, started, completed); the floor is four appends of 100 bytes.
@@ -115,6 +118,36 @@ def four_appends() -> float:
     return took / N * 1e6
 
 
+PROGRAM = """
+import stardag as sd
+
+@sd.task
+def double(n: int) -> int:
+    return 2 * n
+
+sd.build([double(n=n) for n in range(10)], progress=False)
+"""
+
+
+def program(directory: Path, address: str | None) -> float:
+    """Run a program that builds ten tasks, and return the seconds it takes from start to end."""
+    with tempfile.TemporaryDirectory(dir=directory) as run:
+        environment = {k: v for k, v in os.environ.items() if not k.startswith("STARDAG_")}
+        environment |= {
+            "STARDAG_TARGET_ROOTS__DEFAULT": f"{run}/outputs",
+            "STARDAG_STATE_DIR": f"{directory}/state-of-programs",
+        }
+        if address is not None:
+            environment["STARDAG_SERVER"] = address
+            environment["STARDAG_TOKEN_FILE"] = f"{directory}/token"
+        command = [sys.executable, "-c", PROGRAM]
+        return seconds(
+            lambda: subprocess.run(
+                command, env=environment, check=True, stderr=subprocess.DEVNULL, cwd=run
+            )
+        )
+
+
 def main() -> None:
     with ExitStack() as stack:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory()))
@@ -137,6 +170,11 @@ def main() -> None:
             *builds.values(),
             runs=RUNS,
         )
+        without, with_one_down = interleaved(
+            lambda: program(directory, None),
+            lambda: program(directory, addresses["down"]),
+            runs=RUNS,
+        )
         report(
             [
                 at_most(
@@ -147,6 +185,15 @@ def main() -> None:
                     floor=floor,
                 )
                 for state, value in zip(openers, added, strict=True)
+            ]
+            + [
+                at_most(
+                    "tracking adds to a program of ten tasks, server down",
+                    with_one_down - without,
+                    "s",
+                    0.2,
+                    floor=without,
+                )
             ]
         )
 
