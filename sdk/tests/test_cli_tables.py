@@ -14,6 +14,7 @@ from stardag._readable import one_line
 from stardag.cli import cells, output, tables
 from stardag.cli.build_report import BuildReport
 from stardag.cli.comparison import Comparison
+from stardag.cli.task_report import TaskReport
 from stardag.v1.build_pb2 import BUILD_STATUS_RUNNING, Build, TaskStatusCount
 from stardag.v1.build_service_pb2 import (
     BLOCK_CAUSE_LEASE_HELD,
@@ -23,6 +24,7 @@ from stardag.v1.build_service_pb2 import (
     FailureGroup,
     TaskChange,
 )
+from stardag.v1.registry_service_pb2 import Producer
 from stardag.v1.task_pb2 import TASK_STATUS_RUNNING, Task, TaskFailure, TaskState
 
 
@@ -52,12 +54,16 @@ def test_text_can_not_control_the_terminal() -> None:
     blocked.cause = BLOCK_CAUSE_LEASE_HELD
     change = TaskChange(kind=TASK_CHANGE_KIND_ADDED, state=failed)
     compared = CompareBuildsResponse(base_build=build, build=build)
+    made = Producer(build_id=str(UUID(int=1)), task_id=str(UUID(int=2)), attempt=1)
     out = shown(
         tables.builds([build]),
         tables.task_states([failed]),
         tables.tasks([task, Task(task_id=evil, params_json=evil)]),
         tables.history([failed]),
-        BuildReport(build, [group], True, {evil: [blocked]}, [blocked], True, [failed], [], evil),
+        BuildReport(
+            build, [group], True, {evil: [blocked]}, [blocked], True, [failed], [], [made], evil
+        ),
+        TaskReport(task, [failed], True, made, evil),
         Comparison(compared, [change]),
     )
     assert "\x1b" not in out

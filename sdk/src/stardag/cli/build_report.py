@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Any
-from uuid import UUID
 
 from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
 from stardag._readable import one_line
-from stardag.cli import cells, graph, listing, output, tables
+from stardag.cli import cells, graph, listing, output, producers, tables, traces
 from stardag.client import rows
-from stardag.telemetry.ids import attempt_span_id
 from stardag.v1.build_pb2 import BuildStatus
 from stardag.v1.build_service_pb2 import (
     BlockCause,
@@ -22,9 +22,10 @@ from stardag.v1.build_service_pb2 import (
     ListBlockedTasksRequest,
     ListBuildFailuresRequest,
 )
+from stardag.v1.task_pb2 import TaskStatus
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
         FailureGroup,
         ListTaskStatesRequest,
     )
+    from stardag.v1.registry_service_pb2 import Producer
     from stardag.v1.task_pb2 import TaskState
 
 MOST_GROUPS = 5
@@ -67,6 +69,8 @@ class BuildReport:
     """Whether more tasks wait than these."""
     states: Sequence[TaskState]
     edges: Sequence[tuple[int, int]]
+    producers: Sequence[Producer]
+    """What made the outputs that the first of its reused tasks found there."""
     trace_url: str | None
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
@@ -77,7 +81,7 @@ class BuildReport:
         if self.more_failures:
             yield Text(f"more failed than these {len(self.failures)} groups", style="red")
         yield ""
-        yield facts(self.build, self.trace_url)
+        yield facts(self.build, self.trace_url, self.producers)
         yield from self._waits()
         if self.states:
             yield ""
@@ -107,15 +111,12 @@ class BuildReport:
             kept = [_named(task) for task in self.held_up.get(group.fingerprint, ())]
             table.add_row("holds up", _some(kept, group.blocked_task_count))
         if example is not None:
-            table.add_row("trace", self._span(example))
+            place = (example.build_id, example.task_id, example.attempt)
+            table.add_row("trace", cells.line(traces.span_of(*place, self.trace_url)))
         table.add_row("more", cells.line(f"stardag tasks show {group.example_task_id}"))
         yield table
         if traced and group.example.stack_trace:
             yield Panel(cells.block(_end_of(group.example.stack_trace)), border_style="red")
-
-    def _span(self, state: TaskState) -> Text:
-        span = attempt_span_id(UUID(state.build_id), UUID(state.task_id), state.attempt)
-        return cells.line(f"{trace_of(self.build, self.trace_url)}, span {span:016x}")
 
     def _waits(self) -> Iterator[RenderableType]:
         if not self.waiting:
@@ -159,12 +160,13 @@ def read(client: Client, build_id: str, trace_url: str | None) -> BuildReport:
         *(_blocked(client, build_id, listing.PAGE) if running else ((), False)),
         states,
         edges,
+        _reused_from(client, build, islice(states, listing.PAGE)),
         trace_url,
     )
 
 
 def as_json(client: Client, request: ListTaskStatesRequest) -> dict[str, Any]:
-    """Return a build, its failures, and the tasks that are asked for, as a JSON object.
+    """Return a build, its failures, the tasks that are asked for and what made what they reused.
 
     Raises as `read`.
     """
@@ -173,11 +175,12 @@ def as_json(client: Client, request: ListTaskStatesRequest) -> dict[str, Any]:
     failures = ListBuildFailuresRequest(build_id=build_id, page_size=100)
     request.page_size = listing.PAGE
     groups = rows(client.builds.ListBuildFailures, failures, lambda page: page.groups)
-    states = rows(client.builds.ListTaskStates, request, lambda page: page.task_states)
+    states = [*rows(client.builds.ListTaskStates, request, lambda page: page.task_states)]
     return {
         "build": output.as_dict(build),
         "failures": [output.as_dict(group) for group in groups],
         "tasks": [output.as_dict(state) for state in states],
+        "producers": [output.as_dict(each) for each in _reused_from(client, build, states)],
     }
 
 
@@ -189,7 +192,7 @@ def headline(build: Build) -> Text:
     return told
 
 
-def facts(build: Build, trace_url: str | None = None) -> Table:
+def facts(build: Build, trace_url: str | None = None, producers: Sequence[Producer] = ()) -> Table:
     """Return what there is to say of one build; its trace is where `trace_url` says, if it does."""
     table = tables.facts()
     labels = ", ".join(f"{key}={value}" for key, value in sorted(build.labels.items()))
@@ -200,7 +203,8 @@ def facts(build: Build, trace_url: str | None = None) -> Table:
         "started": Text(cells.moment(build.start_time)),
         "took": Text(cells.took(build)),
         "tasks": Text(cells.counts(build.task_counts)),
-        "trace": cells.line(trace_of(build, trace_url)),
+        "reused from": cells.line(_origins(producers)),
+        "trace": cells.line(traces.trace_of(build.build_id, trace_url)),
         "host": cells.line(build.host),
         "runtime": cells.line(build.runtime),
         "command": cells.line(build.command),
@@ -212,11 +216,6 @@ def facts(build: Build, trace_url: str | None = None) -> Table:
         if fact.plain:
             table.add_row(name, fact)
     return table
-
-
-def trace_of(build: Build, trace_url: str | None) -> str:
-    """Return the id of a build's trace, or where it is shown, given that with `{trace_id}`."""
-    return trace_url.replace("{trace_id}", build.trace_id) if trace_url else build.trace_id
 
 
 def _blocked(
@@ -244,6 +243,25 @@ def _some(named: Sequence[str], count: int) -> Text:
     return Text(
         ", ".join([*named, *([f"and {more} more"] if more and named else [])]) or str(count)
     )
+
+
+def _origins(producers: Sequence[Producer]) -> str:
+    """Return which builds made what was reused, those that made most of it first."""
+    made = Counter(producer.build_id for producer in producers).most_common()
+    named = [f"build {build_id} ({cells.plural(count, 'task')})" for build_id, count in made]
+    more = len(named) - _MOST_NAMED
+    return ", ".join(named[:_MOST_NAMED] + [f"and {more} more builds"] * (more > 0))
+
+
+def _reused_from(client: Client, build: Build, states: Iterable[TaskState]) -> list[Producer]:
+    """Return what made the outputs of the tasks that a build reused.
+
+    Left out are those that a later build has made anew, as what was reused is not known then.
+    """
+    reused = [s.task_id for s in states if s.status == TaskStatus.TASK_STATUS_REUSED]
+    found = producers.find(client, reused)
+    # ids of builds are in the order of their starts
+    return [producer for producer in found if producer.build_id < build.build_id]
 
 
 def _cancelled(build: Build) -> str:

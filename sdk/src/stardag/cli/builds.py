@@ -63,7 +63,12 @@ def list_builds(
         filter=wanted,
         order_by=order_by,
     )
-    with connect(get_config()) as client:
+    with (
+        connect(get_config()) as client,
+        filters.told_as_typed(
+            filter, lambda typed: client.builds.ListBuilds(ListBuildsRequest(filter=typed))
+        ),
+    ):
         found, more = listing.first(
             client.builds.ListBuilds, request, lambda page: page.builds, limit
         )

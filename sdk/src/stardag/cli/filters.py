@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import re
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from stardag._errors import ConfigError
+from stardag.client import ServerError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Generator, Iterable
 
 _SPAN = re.compile(r"(\d{1,6})([smhdw])")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
@@ -20,6 +22,20 @@ def both(*filters: str) -> str:
     """Return what all the filters ask for; empty ones ask for nothing."""
     asked = [each for each in filters if each.strip()]
     return asked[0] if len(asked) == 1 else " AND ".join(f"({each})" for each in asked)
+
+
+@contextmanager
+def told_as_typed(typed: str, ask: Callable[[str], object]) -> Generator[None]:
+    """Tell what is wrong in `typed` by the places of it, not of the filter that it is part of.
+
+    Where the whole is refused, `ask` is called with `typed` alone, to be refused for that.
+    """
+    try:
+        yield
+    except ServerError as error:
+        if error.reason == "FILTER_INVALID" and typed:
+            ask(typed)
+        raise
 
 
 def either(field: str, values: Iterable[str]) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from rich.panel import Panel
 from rich.text import Text
 
-from stardag.cli import cells, listing, output, tables
+from stardag.cli import cells, listing, output, producers, tables, traces
 from stardag.v1.registry_service_pb2 import GetTaskHistoryRequest
 from stardag.v1.task_pb2 import TaskStatus
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderResult
 
     from stardag.client import Client
+    from stardag.v1.registry_service_pb2 import Producer
     from stardag.v1.task_pb2 import Task, TaskState
 
 _MOST_DEPENDENCIES = 5
@@ -31,8 +32,11 @@ class TaskReport:
     task: Task
     history: Sequence[TaskState]
     """Its states in the builds that had it, the build heard of last first."""
-    more: bool = False
+    more: bool
     """Whether more builds had it."""
+    producer: Producer | None
+    """The latest attempt that completed it, if one did."""
+    trace_url: str | None
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """Draw the task, why it failed last if it did, its parameters and its history."""
@@ -55,6 +59,8 @@ class TaskReport:
             "depends on": cells.block(
                 "\n".join([*dependencies, *[f"and {more} more"] * (more > 0)])
             ),
+            "made by": cells.line(self._made_by()),
+            "trace": cells.line(self._trace()),
             "known since": Text(cells.moment(task.create_time)),
             "parameters": cells.block(_indented(task.params_json)),
         }
@@ -66,16 +72,30 @@ class TaskReport:
             yield ""
             yield tables.history(self.history, wide=options.max_width >= output.WIDE)
 
+    def _made_by(self) -> str:
+        if (made := self.producer) is None:
+            return ""
+        return f"build {made.build_id}, attempt {made.attempt}"
+
+    def _trace(self) -> str:
+        """Return where the latest attempt is: that of the latest build, or else what made it."""
+        state = self.task.latest_state
+        latest = state if state.attempt else self.producer
+        if latest is None:
+            return ""
+        return traces.span_of(latest.build_id, latest.task_id, latest.attempt, self.trace_url)
+
     def as_json(self) -> dict[str, Any]:
         """Return the same as a JSON object."""
         return {
             "task": output.as_dict(self.task),
             "history": [output.as_dict(state) for state in self.history],
+            "producers": [output.as_dict(self.producer)] if self.producer is not None else [],
         }
 
 
-def read(client: Client, task_id: str, limit: int) -> TaskReport:
-    """Read a task and its latest states, at most `limit`.
+def read(client: Client, task_id: str, limit: int, trace_url: str | None) -> TaskReport:
+    """Read a task and its latest states, at most `limit`; its trace is where `trace_url` says.
 
     Raises `NotFoundError`, and `ServerError` otherwise.
     """
@@ -84,7 +104,8 @@ def read(client: Client, task_id: str, limit: int) -> TaskReport:
     history = listing.first(
         client.registry.GetTaskHistory, request, lambda page: page.task_states, limit
     )
-    return TaskReport(task, *history)
+    made = producers.find(client, [task_id])
+    return TaskReport(task, *history, made[0] if made else None, trace_url)
 
 
 def _indented(params_json: str) -> str:

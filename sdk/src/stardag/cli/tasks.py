@@ -63,7 +63,12 @@ def list_tasks(
         *map(filters.parametrized, param),
     )
     request = ListTasksRequest(filter=wanted, order_by=order_by)
-    with connect(get_config()) as client:
+    with (
+        connect(get_config()) as client,
+        filters.told_as_typed(
+            filter, lambda typed: client.registry.ListTasks(ListTasksRequest(filter=typed))
+        ),
+    ):
         found, more = listing.first(
             client.registry.ListTasks, request, lambda page: page.tasks, limit
         )
@@ -91,8 +96,11 @@ def show(task: TaskRef, /, *, limit: Limit = 10, json: Json = False) -> None:
     from stardag.client import connect
     from stardag.config import get_config
 
-    with connect(get_config()) as client:
-        found = task_report.read(client, ids.task_id(client, task), limit)
+    config = get_config()
+    with connect(config) as client:
+        found = task_report.read(
+            client, ids.task_id(client, task), limit, config.tracking.trace_url
+        )
     if json:
         output.print_json(found.as_json())
     else:
