@@ -11,6 +11,9 @@ from cyclopts.validators import Number
 from stardag.cli.options import Json, Limit, Repeated, Switch
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from stardag._task import BaseTask
     from stardag.build import BuildSummary
 
 Workers = Annotated[int | None, Parameter(validator=Number(gte=1))]
@@ -37,7 +40,8 @@ def build(
         A parameter of the task type, as `name=value`; once for each. A value that is no text
         or number is JSON.
     dry_run
-        Run nothing: show what would run, what would be reused, and why.
+        Run nothing: show what would run, what would be reused, and why, with what the service
+        knows of it if one is configured.
     max_workers
         Most tasks to run at once.
     limit
@@ -55,7 +59,7 @@ def build(
 
     with redirect_stdout(sys.stderr if json else sys.stdout):
         tasks = find_tasks(reference, split_pairs(param or (), "--param"))
-        planned = look_ahead(tasks) if dry_run else None
+        planned = look_ahead(tasks, _recall) if dry_run else None
         summary = build_tasks(tasks, max_workers=max_workers) if planned is None else None
     if planned is not None:
         print_plan(planned, limit=limit, json=json)
@@ -66,6 +70,25 @@ def build(
     else:
         _tell(summary)
     return 0 if summary.ok else 1
+
+
+def _recall(tasks: Sequence[BaseTask]) -> dict[str, str]:
+    """Return what the service knows of tasks; nothing, and a word on stderr, if it can't tell."""
+    from stardag.cli import output
+    from stardag.config import get_config
+
+    config = get_config()
+    if not config.server.address:
+        return {}
+    from stardag.cli.past import read_past
+    from stardag.client import ServerError, connect
+
+    try:
+        with connect(config) as client:
+            return read_past(client, tasks)
+    except ServerError as error:
+        output.note(f"what was built before is not known: {error}")
+        return {}
 
 
 def _tell(summary: BuildSummary) -> None:

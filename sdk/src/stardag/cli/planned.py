@@ -10,7 +10,7 @@ from stardag._task import Task
 from stardag.build.graph import Graph
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from stardag._task import BaseTask
     from stardag.build.graph import Found
@@ -32,18 +32,25 @@ class PlannedTask:
     """Whether it finds out what else it needs while it runs, so that more may run than is told."""
 
 
-def look_ahead(tasks: Sequence[BaseTask]) -> list[PlannedTask]:
+def look_ahead(
+    tasks: Sequence[BaseTask], recall: Callable[[Sequence[BaseTask]], dict[str, str]]
+) -> list[PlannedTask]:
     """Return what a build of `tasks` would do, each after what it needs.
 
-    As in a build, what complete tasks are made from is not looked at. Raises what
-    `Graph.discover` raises.
+    As in a build, what complete tasks are made from is not looked at. `recall` returns what
+    is known of the past of tasks, by their ids. Raises what `Graph.discover` raises.
     """
     found = Graph(in_threads=True).discover(tasks)
     needed_by: dict[str, list[str]] = {}
     for each in found:
         for required in each.requires or ():
             needed_by.setdefault(required, []).append(str(each.task.id))
-    return [_planned(each, needed_by.get(str(each.task.id), [])) for each in found]
+    past = recall([each.task for each in found])
+    return [
+        _planned(each, needed_by.get(task_id, []), past.get(task_id))
+        for each in found
+        for task_id in [str(each.task.id)]
+    ]
 
 
 def print_plan(planned: Sequence[PlannedTask], *, limit: int, json: bool) -> None:
@@ -74,14 +81,14 @@ def print_plan(planned: Sequence[PlannedTask], *, limit: int, json: bool) -> Non
         console.print("Some of them yield what else they need, which may be more to run.")
 
 
-def _planned(found: Found, needed_by: list[str]) -> PlannedTask:
+def _planned(found: Found, needed_by: list[str], past: str | None) -> PlannedTask:
     task, is_complete = found.task, found.requires is None
     uri = task.output_uri()
     return PlannedTask(
         str(task.id),
         repr(task),
         "reuse" if is_complete else "run",
-        _reason(task, uri, is_complete=is_complete),
+        _reason(task, uri, is_complete=is_complete) + (f"; {past}" if past else ""),
         uri,
         needed_by,
         not is_complete and _is_generator(task),
