@@ -11,10 +11,11 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from rich.console import Console
 
 from stardag._readable import one_line
-from stardag.cli import cells, output, tables
-from stardag.cli.build_report import BuildReport
-from stardag.cli.comparison import Comparison
-from stardag.cli.task_report import TaskReport
+from stardag.cli import output
+from stardag.cli.builds.comparison import Comparison
+from stardag.cli.builds.report import BuildReport
+from stardag.cli.tasks.report import TaskReport
+from stardag.cli.views import cells, tables
 from stardag.v1.build_pb2 import BUILD_STATUS_RUNNING, Build, TaskStatusCount
 from stardag.v1.build_service_pb2 import (
     BLOCK_CAUSE_LEASE_HELD,

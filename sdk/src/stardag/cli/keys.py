@@ -136,7 +136,8 @@ def scope_words(scopes: Sequence[Scope.ValueType]) -> str:
 def _print_table(found: Sequence[Key]) -> None:
     from rich.table import Table
 
-    from stardag.cli import cells, output
+    from stardag.cli import output
+    from stardag.cli.views import cells
 
     table = Table("KEY", "SCOPES", "NAME", box=None, pad_edge=False, header_style="bold")
     for column in ("MADE", "USED", "ENDS", "REVOKED"):
