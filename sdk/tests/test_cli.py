@@ -123,16 +123,46 @@ def test_the_profile_is_shown_and_so_are_variables_that_set_nothing(
         (["builds", "show", "latest"], "no server is configured"),
         (["sync"], "no server is configured"),
         (["builds", "list", "--limit", "0"], "Must be >= 1"),
-        (["nonsense"], "nonsense"),
+        (["builds", "list", "--limit", "9" * 20], "Must be <= 2147483647"),
+        (
+            ["builds", "list", "--limt", "3"],
+            "Did you mean --limit? (see",
+        ),
+        (["builds", "show"], "BUILD is missing (see `stardag builds show --help`)"),
+        (
+            ["builds", "show", "a", "b"],
+            "there is no use for 'b' (see",
+        ),
+        (["bulds"], "there is no command 'bulds'; did you mean 'builds'? (see `stardag --help`)"),
+        (["builds", "start"], "there is no command 'start'; there are list, show, watch, compare"),
+        (["keys", "create", "ci"], "--scope is missing"),
+        (["keys", "create", "ci", "--scope", "read", "--days", "9" * 11], "Must be <= 36500"),
+        (["targets", "gc", "--older-than", "5"], "'5' is no span such as 90s, 30m, 6h, 7d or 2w"),
+        (["targets", "gc", "--older-than", f"{'9' * 11}d"], "is no span"),
+        (["workspaces", "update", "--min-builds", "9" * 11], "Must be <= 2147483647"),
+        (["workspaces", "update", "--max-streams", "9" * 20], "Must be <= 9223372036854775807"),
         (["tasks", "lineage", "latest", "--depth", "-1"], "Must be >= 0"),
         (["builds", "list", "--name", os.fsdecode(b"\xff")], "is not UTF-8"),
     ],
 )
-def test_a_mistake_is_told_without_a_traceback(arguments: list[str], message: str) -> None:
+def test_a_mistake_is_told_in_one_line(arguments: list[str], message: str) -> None:
     done = stardag(*arguments)
     assert done.returncode == 2
-    assert message in done.stdout + done.stderr
-    assert "Traceback" not in done.stderr
+    assert message in done.stderr
+    assert (done.stderr.count("\n"), done.stdout) == (1, "")
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["config", "show"], ["config", "show", "--json"]]
+)
+def test_a_reader_that_has_seen_enough_is_no_failure(arguments: list[str]) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing) as closed:
+        done = subprocess.run(
+            [STARDAG, *arguments], stdout=closed, stderr=subprocess.PIPE, check=False
+        )
+    assert (done.returncode, done.stderr) == (0, b"")
 
 
 def test_a_server_that_is_not_installed_is_told_with_the_way_to_install_it() -> None:

@@ -27,7 +27,7 @@ def create(
     /,
     *,
     scope: Scopes,
-    days: Annotated[int, Parameter(validator=Number(gte=0))] = 0,
+    days: Annotated[int, Parameter(validator=Number(gte=0, lte=36_500))] = 0,
     workspace: str = "",
     json: Json = False,
 ) -> None:

@@ -8,7 +8,9 @@ from typing import Annotated
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
-Limit = Annotated[int, Parameter(validator=Number(gte=1))]
+MOST = 2**31 - 1
+"""The greatest number that the contract has room for, in most places."""
+Limit = Annotated[int, Parameter(validator=Number(gte=1, lte=MOST))]
 Json = Annotated[bool, Parameter(name="--json", negative="")]
 Switch = Annotated[bool, Parameter(negative="")]
 Repeated = Annotated[list[str] | None, Parameter(negative="")]

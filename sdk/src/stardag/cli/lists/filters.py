@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import json
-import re
 from contextlib import contextmanager
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from stardag._errors import ConfigError
+from stardag.cli.spans import read_span
 from stardag.client import ServerError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable
-
-_SPAN = re.compile(r"(\d{1,6})([smhdw])")
-_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
 def both(*filters: str) -> str:
@@ -83,10 +80,8 @@ def since(field: str, text: str | None, now: datetime) -> str:
     if text is None:
         return ""
     try:
-        if span := _SPAN.fullmatch(text):
-            moment = now - timedelta(**{_UNITS[span[2]]: int(span[1])})
-        else:
-            moment = datetime.fromisoformat(text)
+        span = read_span(text)
+        moment = datetime.fromisoformat(text) if span is None else now - span
         return f'{field} >= "{moment.astimezone().isoformat()}"'
     except (ValueError, OverflowError):
         raise ConfigError(

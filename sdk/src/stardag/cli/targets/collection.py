@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from rich.filesize import decimal
 
-from stardag._errors import ConfigError, StardagError
+from stardag._errors import StardagError
 from stardag.cli import output
 from stardag.cli.targets.garbage import Deletion, delete, read_kept, sort_out
 from stardag.cli.targets.object_table import object_table
@@ -54,10 +54,8 @@ class Look:
 def look(client: Client, config: Config, roots: Sequence[Root], older_than: timedelta) -> Look:
     """Find out what is garbage below the roots. What is written while this goes on is not.
 
-    Raises `ConfigError` for a negative age, `ServerError`, and what `objects_below` raises.
+    Raises `ServerError`, and what `objects_below` raises.
     """
-    if older_than.total_seconds() < 0:
-        raise ConfigError("--older-than must not be negative")
     written_before = time.time() - older_than.total_seconds()
     workspace = client.auth.GetCaller(GetCallerRequest()).workspace
     # in this order: a task that is registered in between is known, and so kept

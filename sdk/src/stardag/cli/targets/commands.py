@@ -8,6 +8,7 @@ from typing import Annotated
 from cyclopts import App, Parameter
 
 from stardag.cli.options import Json, Limit, Repeated, Switch
+from stardag.cli.spans import Span
 
 _IN_DAYS = Parameter(show_default=lambda default: f"{default.days}d")
 
@@ -47,7 +48,7 @@ def list_targets(*, root: Repeated = None, limit: Limit = 50, json: Json = False
 def gc(
     *,
     root: Repeated = None,
-    older_than: Annotated[timedelta, _IN_DAYS] = timedelta(days=7),
+    older_than: Annotated[Span, _IN_DAYS] = timedelta(days=7),
     delete: Switch = False,
     yes: Switch = False,
     limit: Limit = 50,

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
-from stardag.cli.options import Repeated
+from stardag.cli.options import MOST, Repeated
+from stardag.cli.spans import Span
 
 if TYPE_CHECKING:
     from stardag.v1.workspace_pb2 import Workspace
 
 Roots = Annotated[Repeated, Parameter(help="Where outputs are, as `name=URI`; once for each.")]
-Kept = Annotated[timedelta | None, Parameter(help="Such as `90d`; `0d` keeps them for ever.")]
+Kept = Annotated[Span | None, Parameter(help="Such as `90d`; `0d` keeps them for ever.")]
 Limit = Annotated[
     int | None,
-    Parameter(validator=Number(gte=0), help="0 for the server's default; wants OPERATOR."),
+    Parameter(
+        validator=Number(gte=0, lte=2**63 - 1), help="0 for the server's default; wants OPERATOR."
+    ),
 ]
 
 _TEXTS = ("display_name", "description")
@@ -44,7 +46,9 @@ class WorkspaceContent:
     keep_asset_revisions: Kept = None
     min_builds: Annotated[
         int | None,
-        Parameter(validator=Number(gte=0), help="Builds of each name kept whatever their age."),
+        Parameter(
+            validator=Number(gte=0, lte=MOST), help="Builds of each name kept whatever their age."
+        ),
     ] = None
     max_events_per_second: Limit = None
     max_calls_per_second: Limit = None
