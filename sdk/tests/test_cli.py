@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pty
 import shlex
 import subprocess
 import sys
@@ -99,6 +100,17 @@ def test_settings_are_shown_with_their_sources(
     for done in (stardag("config", "show"), stardag("config", "show", "--json")):
         assert "s3cret" not in done.stdout
         assert "server.token" in done.stdout
+
+
+def test_nothing_is_cut_from_settings_in_a_narrow_terminal(isolated: Path) -> None:
+    leader, follower = pty.openpty()
+    os.set_blocking(leader, False)
+    environment = {**os.environ, "COLUMNS": "60"}
+    with os.fdopen(leader, "rb") as terminal, os.fdopen(follower, "wb") as shown:
+        subprocess.run([STARDAG, "config", "show"], stdout=shown, env=environment, check=True)
+        text = terminal.read().decode()
+    assert "tracking.trace_url" in text
+    assert "…" not in text
 
 
 def test_the_profile_is_shown_and_so_are_variables_that_set_nothing(

@@ -55,10 +55,9 @@ def look_ahead(
 
 def print_plan(planned: Sequence[PlannedTask], *, limit: int, json: bool) -> None:
     """Print what a build would do: as JSON, or as a table of the first `limit` tasks."""
-    from rich.table import Table
-
     from stardag.cli import output
-    from stardag.cli.views import cells
+    from stardag.cli.lists import listing
+    from stardag.cli.views import cells, tables
 
     running = [each for each in planned if each.action == "run"]
     reused = [each for each in planned if each.action == "reuse"]
@@ -67,19 +66,20 @@ def print_plan(planned: Sequence[PlannedTask], *, limit: int, json: bool) -> Non
         output.print_json({"counts": counts, "tasks": [asdict(each) for each in planned]})
         return
     console = output.console()
-    table = Table(box=None, pad_edge=False, header_style="bold")
+    table = tables.rows()
+    length = cells.id_lengths([each.task_id for each in planned], wide=output.is_wide())
     table.add_column("WOULD", no_wrap=True)
     table.add_column("TASK", overflow="fold")
     table.add_column("ID", no_wrap=True)
     table.add_column("WHY", overflow="fold")
     for each in (*running, *reused)[:limit]:
-        table.add_row(each.action, cells.line(each.task), each.task_id, cells.line(each.reason))
+        task, reason = cells.line(each.task), cells.line(each.reason)
+        table.add_row(each.action, task, each.task_id[:length], reason)
     console.print(table)
-    if len(planned) > limit:
-        console.print(f"{len(planned) - limit} more tasks: --limit {len(planned)}")
     console.print(f"{len(running)} would run, {len(reused)} would be reused")
     if any(each.may_need_more for each in running):
         console.print("Some of them yield what else they need, which may be more to run.")
+    listing.tell_cut(limit, len(planned) > limit)
 
 
 def _planned(found: Found, needed_by: list[str], past: str | None) -> PlannedTask:

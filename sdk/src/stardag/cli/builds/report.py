@@ -14,7 +14,7 @@ from rich.text import Text
 from stardag._readable import one_line
 from stardag.cli import output
 from stardag.cli.lists import listing, producers
-from stardag.cli.views import cells, graph, tables, traces
+from stardag.cli.views import cells, colours, graph, tables, traces
 from stardag.client import rows
 from stardag.v1.build_pb2 import BuildStatus
 from stardag.v1.build_service_pb2 import (
@@ -81,7 +81,7 @@ class BuildReport:
         for number, group in enumerate(self.failures):
             yield from self._failure(group, traced=number == 0)
         if self.more_failures:
-            yield Text(f"more failed than these {len(self.failures)} groups", style="red")
+            yield Text(f"more failed than these {len(self.failures)} groups", style=colours.RED)
         yield ""
         yield facts(self.build, self.trace_url, self.producers)
         yield from self._waits()
@@ -101,9 +101,8 @@ class BuildReport:
     def _failure(self, group: FailureGroup, *, traced: bool) -> Iterator[RenderableType]:
         yield ""
         count = cells.plural(group.failed_task_count, "task")
-        why = Text(f"{count} failed: {cells.reason(group.example)}", style="bold red")
-        why.truncate(_LONGEST_REASON, overflow="ellipsis")
-        yield why
+        what = f"{count} failed: {cells.reason(group.example)}"
+        yield _shortened(Text(what, style=colours.FAILURE))
         by_id = {state.task_id: state for state in self.states}
         example = by_id.get(group.example_task_id)
         told = [_named(by_id[i]) for i in group.failed_task_ids[:_MOST_NAMED] if i in by_id]
@@ -118,7 +117,7 @@ class BuildReport:
         table.add_row("more", cells.line(f"stardag tasks show {group.example_task_id}"))
         yield table
         if traced and group.example.stack_trace:
-            yield Panel(cells.block(_end_of(group.example.stack_trace)), border_style="red")
+            yield Panel(cells.block(_end_of(group.example.stack_trace)), border_style=colours.RED)
 
     def _waits(self) -> Iterator[RenderableType]:
         if not self.waiting:
@@ -135,7 +134,7 @@ class BuildReport:
                 yield Text(f"{cells.plural(len(tasks), 'task')} waiting {why}{by}")
                 yield table
         if self.more_waiting:
-            yield Text(f"of the first {len(self.waiting)} that wait; more do", style="dim")
+            yield Text(f"of the first {len(self.waiting)} that wait; more do", style=colours.MUTED)
 
 
 def read(client: Client, build_id: str, trace_url: str | None) -> BuildReport:
@@ -200,7 +199,7 @@ def facts(build: Build, trace_url: str | None = None, producers: Sequence[Produc
     labels = ", ".join(f"{key}={value}" for key, value in sorted(build.labels.items()))
     told = {
         "description": cells.block(build.description),
-        "reason": cells.block(build.reason),
+        "reason": _shortened(cells.block(build.reason)),
         "cancelled": cells.line(_cancelled(build)),
         "started": Text(cells.moment(build.start_time)),
         "took": Text(cells.took(build)),
@@ -227,6 +226,11 @@ def _blocked(
     request = ListBlockedTasksRequest(build_id=build_id, root_cause_task_id=cause, page_size=most)
     page = client.builds.ListBlockedTasks(request)
     return page.tasks, bool(page.next_page_token)
+
+
+def _shortened(reason: Text) -> Text:
+    reason.truncate(_LONGEST_REASON, overflow="ellipsis")
+    return reason
 
 
 def _end_of(trace: str) -> str:

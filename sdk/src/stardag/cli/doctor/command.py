@@ -41,8 +41,9 @@ def _print(check: Check) -> None:
 
     from stardag._readable import one_line
     from stardag.cli import output
+    from stardag.cli.views import colours
 
-    word = Text("ok     ", "green") if check.ok else Text("problem", "bold red")
+    word = Text("ok     ", colours.GREEN) if check.ok else Text("problem", colours.FAILURE)
     line = Text.assemble(word, f"  {check.name:14}  {one_line(check.detail)}")
     output.console().print(line, soft_wrap=True)
     if check.action:

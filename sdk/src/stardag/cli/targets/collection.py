@@ -12,6 +12,7 @@ from rich.filesize import decimal
 
 from stardag._errors import StardagError
 from stardag.cli import output
+from stardag.cli.lists import listing
 from stardag.cli.targets.garbage import Deletion, delete, read_kept, sort_out
 from stardag.cli.targets.object_table import object_table
 from stardag.cli.targets.roots import objects_below
@@ -73,11 +74,10 @@ def show(seen: Look, *, limit: int, json: bool) -> None:
     console, garbage = output.console(), seen.found.garbage
     if garbage:
         console.print(object_table(garbage[:limit]))
-    if len(garbage) > limit:
-        console.print(f"{len(garbage) - limit} more objects: --limit {len(garbage)}")
     console.print(str(seen))
+    listing.tell_cut(limit, len(garbage) > limit)
     if garbage:
-        print(seen.obstacle or "Nothing was deleted: --delete does that.", file=sys.stderr)
+        output.note(seen.obstacle or "nothing was deleted; --delete does that")
 
 
 def collect(client: Client, seen: Look, *, confirmed: bool, json: bool) -> int:

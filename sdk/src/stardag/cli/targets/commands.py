@@ -31,6 +31,7 @@ def list_targets(*, root: Repeated = None, limit: Limit = 50, json: Json = False
     from itertools import islice
 
     from stardag.cli import output
+    from stardag.cli.lists import listing
     from stardag.cli.targets.object_table import object_table
     from stardag.cli.targets.roots import configured_roots, objects_below
 
@@ -39,9 +40,11 @@ def list_targets(*, root: Repeated = None, limit: Limit = 50, json: Json = False
         output.print_json([each.as_dict() for each in found])
         return
     shown = list(islice(found, limit + 1))
-    output.console().print(object_table(shown[:limit]) if shown else "There is nothing yet.")
-    if len(shown) > limit:
-        output.console().print(f"There are more: --limit {limit * 5}")
+    if shown:
+        output.console().print(object_table(shown[:limit]))
+    else:
+        output.note("there is nothing yet")
+    listing.tell_cut(limit, len(shown) > limit)
 
 
 @targets.command

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from rich.filesize import decimal
 from rich.table import Table
 
-from stardag.cli.views import cells
+from stardag.cli.views import cells, tables
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 def object_table(objects: Sequence[RootObject]) -> Table:
     """Return objects as a table, one a line."""
-    table = Table(box=None, pad_edge=False, header_style="bold")
+    table = tables.rows()
     table.add_column("SIZE", no_wrap=True, justify="right")
     table.add_column("WRITTEN", no_wrap=True)
     table.add_column("URI", overflow="fold")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 from stardag._errors import StardagError
 from stardag._readable import one_line
 from stardag.cli import output
-from stardag.cli.lists import ids
+from stardag.cli.lists import ids, listing
 from stardag.cli.views import cells
 from stardag.client import rows
 from stardag.target import DirectoryTarget, exists_many, get_directory_target, get_target
@@ -97,14 +97,13 @@ def print_verification(verified: Verified, *, limit: int, json: bool) -> None:
         lost = f" (lost: {', '.join(each.missing)})" if each.missing else ""
         line = f"{each.problem}: {each.output_uri}{lost}, of {each.task} {each.task_id}"
         print(one_line(line))
-    if len(verified.problems) > limit:
-        print(f"{len(verified.problems) - limit} more problems: --limit {len(verified.problems)}")
     missing = sum(each.problem == "missing" for each in verified.problems)
     print(
         f"{verified.whole} outputs are whole, {missing} are missing, "
         f"{len(verified.problems) - missing} are incomplete; "
         f"of {verified.without_uri} tasks no place is recorded"
     )
+    listing.tell_cut(limit, len(verified.problems) > limit)
 
 
 def _verify_batch(states: list[TaskState], verified: Verified) -> None:

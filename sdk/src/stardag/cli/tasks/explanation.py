@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from stardag.cli.views import cells, tables
+from stardag.cli.views import cells, colours, tables
 from stardag.v1.registry_service_pb2 import RunCause
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from stardag.v1.registry_service_pb2 import ExplainTaskResponse
+    from stardag.v1.registry_service_pb2 import ExplainTaskResponse, IngredientDifference
     from stardag.v1.task_pb2 import TaskState
 
+_LONGEST = 240
+"""Characters of a value that are shown; JSON has all of it."""
+_CONTEXT = 40
+"""Characters that are shown before those that differ."""
 _WHY = {
     RunCause.RUN_CAUSE_NOT_RUN: "It did not run: no build did more than find it, wait for it or "
     "reuse it.",
@@ -46,7 +51,7 @@ def drawn(task_id: str, found: ExplainTaskResponse) -> RenderableType:
         )
         parts += ["", _differences(found)]
         if found.truncated:
-            parts.append(Text("… and in more", style="dim"))
+            parts.append(Text("… and in more", style=colours.MUTED))
     elif found.HasField("earlier_state"):
         parts.append(cells.line(f"Before, it {_ran(found.earlier_state)}."))
     return Group(*parts)
@@ -59,6 +64,28 @@ def _ran(state: TaskState) -> str:
     )
 
 
+def _values(difference: IngredientDifference) -> tuple[str, str]:
+    """Return both values; of long ones, what is near the first place at which they differ."""
+    earlier, now = map(_readable_json, (difference.earlier_json, difference.json))
+    start = max(0, cells.common_length(earlier, now) - _CONTEXT)
+    return _part(earlier, start), _part(now, start)
+
+
+def _readable_json(text: str) -> str:
+    """Return a JSON value with its characters as they are, not as escapes."""
+    try:
+        return json.dumps(json.loads(text), ensure_ascii=False) if text else "(none)"
+    except (ValueError, RecursionError):
+        return text
+
+
+def _part(text: str, start: int) -> str:
+    if len(text) <= _LONGEST:
+        return text
+    end = start + _LONGEST
+    return f"{'…' * (start > 0)}{text[start:end]}{'…' * (end < len(text))}"
+
+
 def _differences(found: ExplainTaskResponse) -> Table:
     table = tables.rows()
     for column in ("INGREDIENT", "BEFORE", "NOW"):
@@ -66,7 +93,6 @@ def _differences(found: ExplainTaskResponse) -> Table:
     for difference in found.differences:
         table.add_row(
             cells.line(difference.path),
-            cells.line(difference.earlier_json or "(none)"),
-            cells.line(difference.json or "(none)"),
+            *map(cells.line, _values(difference)),
         )
     return table

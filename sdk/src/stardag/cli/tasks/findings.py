@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
 
-from stardag.cli.views import cells, tables
+from stardag.cli import output
+from stardag.cli.views import cells, colours, tables
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderResult
@@ -48,26 +49,28 @@ class Check:
             f"for, {cells.plural(self.ids, 'id')} made anew"
         )
         for note in self.notes:
-            yield cells.line(note, "dim")
+            yield cells.line(note, colours.MUTED)
         if not self.findings:
-            yield Text("all of it holds", style="green")
+            yield Text("all of it holds", style=colours.GREEN)
             return
-        yield Text(f"{len(self.findings)} do not hold:", style="bold red")
+        yield Text(f"{len(self.findings)} do not hold:", style=colours.FAILURE)
         table = tables.rows()
         for column in ("PROBLEM", "TASK", "ID"):
             table.add_column(column, no_wrap=column != "TASK")
         table.add_column("WHAT", overflow="fold")
-        length = cells.id_lengths([f.task_id for f in self.findings], wide=False)
+        ids = [found.task_id for found in self.findings]
+        length = cells.id_lengths(ids, wide=options.max_width >= output.WIDE)
         for found in self.findings[:_SHOWN]:
             table.add_row(
-                Text(found.problem, style="red"),
+                Text(found.problem, style=colours.RED),
                 cells.cut(found.name),
                 cells.line(found.task_id[:length]),
                 cells.line(found.message),
             )
         yield table
         if len(self.findings) > _SHOWN:
-            yield Text(f"… and {len(self.findings) - _SHOWN} more; --json has all", style="dim")
+            more = len(self.findings) - _SHOWN
+            yield Text(f"… and {more} more; --json has all", style=colours.MUTED)
 
     def as_json(self) -> dict[str, Any]:
         """Return the same as a JSON object."""

@@ -15,6 +15,7 @@ from rich.text import Text
 
 from stardag import _readable
 from stardag._identity import referred
+from stardag.cli.views import colours
 from stardag.v1.build_pb2 import Build, BuildStatus
 from stardag.v1.task_pb2 import TaskState, TaskStatus
 
@@ -27,19 +28,6 @@ if TYPE_CHECKING:
     from stardag.v1.build_pb2 import TaskStatusCount
     from stardag.v1.task_pb2 import Task, TaskFailure
 
-_COLOURS = {
-    "PENDING": "dim",
-    "RUNNING": "cyan",
-    "SUSPENDED": "cyan",
-    "BLOCKED": "yellow",
-    "COMPLETED": "green",
-    "REUSED": "blue",
-    "FAILED": "bold red",
-    "SKIPPED": "yellow",
-    "CANCELLED": "yellow",
-    "EXITED_EARLY": "yellow",
-    "ABANDONED": "red",
-}
 _RUNNING: dict[type, int] = {
     Build: BuildStatus.BUILD_STATUS_RUNNING,
     TaskState: TaskStatus.TASK_STATUS_RUNNING,
@@ -88,7 +76,7 @@ def coloured(status: str) -> Text:
 
 def colour(status: str) -> str:
     """Return the style in which a status is shown."""
-    return _COLOURS.get(status, "")
+    return colours.OF_STATUS.get(status, "")
 
 
 def line(text: str, style: str = "") -> Text:
@@ -191,9 +179,11 @@ def id_lengths(ids: Sequence[str], *, wide: bool) -> int:
         return 36
     alike = sorted({*ids})
     pairs = pairwise(alike)
-    common = max((_common_length(a, b) for a, b in pairs), default=0)
+    common = max((common_length(a, b) for a, b in pairs), default=0)
     return max(_SHORTEST_ID, common + 1)
 
 
-def _common_length(a: str, b: str) -> int:
-    return next((n for n, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), len(a))
+def common_length(a: str, b: str) -> int:
+    """Return how many characters two texts begin with alike."""
+    shorter = min(len(a), len(b))
+    return next((n for n in range(shorter) if a[n] != b[n]), shorter)

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from stardag.cli.views import cells
+from stardag.cli import output
+from stardag.cli.views import cells, colours
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -88,7 +89,8 @@ def drawn(
     The last says how many nodes are not drawn, if any; `known` nodes need not be.
     """
     deepest = max(1, (width - _LABEL) // _STEP)
-    length = cells.id_lengths([n.task_id for n in nodes if n.task_id], wide=False)
+    ids = [node.task_id for node in nodes if node.task_id]
+    length = cells.id_lengths(ids, wide=width >= output.WIDE)
     seen: set[int] = set()
     stack = [(root, "", "") for root in reversed(_sorted(nodes, roots))]
     for _ in range(MOST_LINES):
@@ -105,7 +107,7 @@ def drawn(
         for child, bend in zip(reversed(below), reversed(bends), strict=False):
             stack.append((child, indent + bend, indent + ("│  " if bend == "├─ " else "   ")))
     if (missing := len(nodes) - known - len(seen)) > 0:
-        yield Text(f"… {missing} more are not drawn", style="dim")
+        yield Text(f"… {missing} more are not drawn", style=colours.MUTED)
 
 
 def _sorted(nodes: Sequence[Node], numbers: Iterable[int]) -> list[int]:
@@ -119,13 +121,13 @@ def _line(node: Node, branch: str, again: bool, length: int, width: int) -> Text
     else:
         status = next(iter(node.statuses), "")
         rest = Text("  ").append_text(cells.coloured(status))
-        rest.append("  ").append_text(cells.line(node.task_id[:length], "dim"))
+        rest.append("  ").append_text(cells.line(node.task_id[:length], colours.MUTED))
         rest.append(f"  {node.took}".rstrip())
     if again:
-        rest.append("  (above)", style="dim")
+        rest.append("  (above)", style=colours.MUTED)
     name = Text(node.name)
     name.truncate(max(8, width - len(branch) - rest.cell_len), overflow="ellipsis")
-    line = Text.assemble((branch, "dim")).append_text(name).append_text(rest)
+    line = Text.assemble((branch, colours.MUTED)).append_text(name).append_text(rest)
     line.truncate(width, overflow="ellipsis")
     return line
 

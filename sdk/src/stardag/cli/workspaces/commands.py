@@ -46,10 +46,8 @@ def list_workspaces(*, json: Json = False) -> None:
     json
         Print a JSON array.
     """
-    from rich.table import Table
-
     from stardag.cli import output
-    from stardag.cli.views import cells
+    from stardag.cli.views import cells, tables
     from stardag.client import connect, rows
     from stardag.config import get_config
     from stardag.v1.workspace_service_pb2 import ListWorkspacesRequest
@@ -61,7 +59,9 @@ def list_workspaces(*, json: Json = False) -> None:
     if json:
         output.print_json([output.as_dict(workspace) for workspace in found])
         return
-    table = Table("WORKSPACE", "NAME", "MADE", box=None, pad_edge=False, header_style="bold")
+    table = tables.rows()
+    for column in ("WORKSPACE", "NAME", "MADE"):
+        table.add_column(column, overflow="fold", no_wrap=column == "MADE")
     for each in found:
         table.add_row(each.name, cells.line(each.display_name), cells.moment(each.create_time))
     output.console().print(table)
@@ -133,10 +133,8 @@ def update(
 
 
 def _print(workspace: Workspace, *, json: bool) -> None:
-    from rich.table import Table
-
     from stardag.cli import output
-    from stardag.cli.views import cells
+    from stardag.cli.views import cells, tables
 
     if json:
         output.print_json(output.as_dict(workspace))
@@ -154,10 +152,10 @@ def _print(workspace: Workspace, *, json: bool) -> None:
         "keeps of each name": f"the latest {retention.min_builds} builds",
         **{field.name.replace("_", " "): str(value) for field, value in limits.ListFields()},
     }
-    table = Table.grid(padding=(0, 2))
+    table = tables.facts()
     for name, fact in facts.items():
         if fact:
-            table.add_row(cells.line(name, "dim"), cells.line(fact))
+            table.add_row(cells.line(name), cells.line(fact))
     output.console().print(table)
 
 
