@@ -126,6 +126,14 @@ def test_a_build_is_meant_by_the_beginning_of_its_id(history: History) -> None:
     assert "4 or more characters" in history.refuses(2, "builds", "show", "abc")
 
 
+def test_a_shell_completes_ids_from_what_the_service_has(history: History) -> None:
+    build, task = history.small.id, history.task("failing")
+    for beginning in (build[:20], ""):
+        assert f"{build}\tCOMPLETED " in history.says("__complete", "builds", "watch", beginning)
+    assert f"{task}\tFAILED failing" in history.says("__complete", "tasks", "why", task[:2])
+    assert build not in history.says("__complete", "builds", "show", history.broken.id)
+
+
 def test_a_failed_build_is_shown_with_its_failure_first(history: History) -> None:
     text = history.says("builds", "show", "latest")
     told = [

@@ -85,6 +85,13 @@ printf '%s\n' "${{COMPREPLY[@]}}"
     assert done.stdout.split() == completed
 
 
+@pytest.mark.parametrize("server", ["", "127.0.0.1:1"])
+def test_without_a_server_no_id_is_suggested(server: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STARDAG_SERVER", server)
+    done = stardag("__complete", "builds", "show", "")
+    assert (done.returncode, done.stdout.strip(), done.stderr) == (0, "\x1fbegin", "")
+
+
 def test_settings_are_shown_with_their_sources(
     isolated: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -48,6 +48,18 @@ def task_id(client: Client, text: str) -> str:
     return _resolved("task", text, found)
 
 
+def beginning(kind: str, text: str) -> str:
+    """Return the filter for the builds, or the tasks, with an id that begins so.
+
+    None, for all, if no id does: a text that is empty, too long or not of hexadecimal digits.
+    """
+    digits = text.replace("-", "").lower()
+    if not re.fullmatch("[0-9a-f]{1,32}", digits):
+        return ""
+    least, most = UUID(f"{digits:0<32}"), UUID(f"{digits:f<32}")
+    return f'{kind}_id >= "{least}" AND {kind}_id <= "{most}"'
+
+
 def _resolved(kind: str, text: str, found: Callable[[str], Sequence[str]]) -> str:
     if text == _LATEST:
         newest = found("")
@@ -62,8 +74,7 @@ def _resolved(kind: str, text: str, found: Callable[[str], Sequence[str]]) -> st
         )
     if len(digits) == 32:
         return str(UUID(digits))
-    least, most = UUID(f"{digits:0<32}"), UUID(f"{digits:f<32}")
-    alike = found(f'{kind}_id >= "{least}" AND {kind}_id <= "{most}"')
+    alike = found(beginning(kind, digits))
     if not alike:
         raise StardagError(f"no {kind} has an id that begins with {text}")
     if len(alike) > 1:
