@@ -1,4 +1,7 @@
-"""Processes with a fault that the checks must see: if they don't, they check nothing."""
+"""Processes that are not as they should be: most have a fault that the checks must see.
+
+If they don't see it, they check nothing. One only spares a test the time that it takes elsewhere.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Double:
-    """What stands for a process that gets one thing wrong."""
+    """What stands for a process that does one thing differently."""
 
     process: Literal["builder", "sender", "server"]
     wrong: dict[str, Callable[[Any], Any]]
@@ -85,12 +88,25 @@ def _say_nothing(_: Any) -> Any:
     return record_losses
 
 
+def _instead(value: Any) -> Callable[[Any], Any]:
+    """Have another number there."""
+    return lambda _: value
+
+
 DOUBLES = {
     "builder_that_hides_what_it_lost": Double(
         "builder", {"stardag.tracking.stream:EventStream._record_losses": _say_nothing}
     ),
     "server_that_acknowledges_too_early": Double(
         "server", {"stardag_server.ingest:Ingest.submit": _acknowledge_early}
+    ),
+    "server_of_little_patience": Double(
+        "server",
+        {
+            "stardag_server.domain.silence:SILENCE_US": _instead(3_000_000),
+            "stardag_server.publishing:HEARTBEAT_INTERVAL": _instead(1),
+            "stardag_server.sweep:_INTERVAL": _instead(0.5),
+        },
     ),
     "server_that_takes_events_again": Double(
         "server",
