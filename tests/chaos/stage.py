@@ -6,6 +6,8 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Generator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
@@ -26,6 +28,7 @@ _PLANTED = _HERE / "planted"
 _BUILD_S = 120.0
 _DELIVERY_S = 90.0
 _STARTS = 10
+_BEGUN = 30  # events of a few hundred
 _RETENTION = "[tracking]\nretention_s = 5.0\n"
 
 
@@ -187,6 +190,15 @@ class Stage:
         builder = Builder(self, kind, name, tracked=True, pace_s=pace_s)
         self.builders.append(builder)
         return builder
+
+    @contextmanager
+    def begun(self, kind: str) -> Generator[Builder]:
+        """Start a builder, and have it stand still in the middle of its build for the block."""
+        builder = self.start_builder(kind)
+        until(lambda: len(builder.journal()) > _BEGUN, "the builder to have begun")
+        builder.process.send_signal(signal.SIGSTOP)
+        yield builder
+        builder.process.send_signal(signal.SIGCONT)
 
     def untracked(self, kind: str) -> Outcome:
         """Return what comes of such a builder when nobody is told of it."""

@@ -53,9 +53,8 @@ def test_what_a_full_disk_took_is_said(
     if disk is None:
         pytest.skip("this user may not mount a disk that is small")
     with Stage(tmp_path, postgres) as stage:
-        builder = stage.start_builder("whole", pace_s=0.1)
-        until(lambda: len(builder.journal()) > 30, "the builder to have begun")
-        disk.fill()
+        with stage.begun("whole") as builder:
+            disk.fill()
         until(builder.lost, "the disk to be full")
         disk.free()
         stage.settle()

@@ -9,6 +9,7 @@ import asyncio
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
+from fail_points import is_first
 from planting import wrap
 
 if TYPE_CHECKING:
@@ -30,17 +31,16 @@ class Double:
 
 
 def _acknowledge_early(submit: Any) -> Any:
-    """Acknowledge a batch when it is taken in, and commit it a while later."""
+    """Acknowledge a batch when it is taken in, and commit it when the stream's next one comes."""
     from stardag_server.domain.batch import Committed
 
-    later: set[asyncio.Task[Any]] = set()
+    held: dict[Any, Any] = {}
 
     async def submitted(self: Any, batch: Any) -> asyncio.Future[Any]:
-        async def commit() -> None:
-            await asyncio.sleep(1.0)
-            await submit(self, batch)
-
-        later.add(asyncio.create_task(commit()))
+        earlier = held.pop(batch.stream.uuid, None)
+        held[batch.stream.uuid] = batch
+        if earlier is not None:
+            await submit(self, earlier)
         outcome: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         outcome.set_result(Committed(batch.last_committed(batch.stream.committed_sequence)))
         return outcome
@@ -66,17 +66,18 @@ def _ask_for_all(open_stream: Any) -> Any:
     return opened
 
 
-def _forget_on_send(send_batch: Any) -> Any:
-    """Take for acknowledged what was sent."""
+def _forget_on_send(write: Any) -> Any:
+    """Take for acknowledged what was sent; of all that is, the first batch is lost on its way."""
 
-    async def sent(self: Any, reader: Any) -> bool:
-        if not await send_batch(self, reader):
-            return False
-        self.window.acked = self.window.sent
-        self._tell()
-        return True
+    async def written(self: Any, request: bytes) -> None:
+        is_batch = self.window.unacked
+        if is_batch:
+            self.window.acked = self.window.sent
+            self._tell()
+        if not is_batch or not is_first():
+            await write(self, request)
 
-    return sent
+    return written
 
 
 def _say_nothing(_: Any) -> Any:
@@ -116,6 +117,6 @@ DOUBLES = {
         },
     ),
     "sender_that_forgets_on_send": Double(
-        "sender", {"stardag.tracking.sender.uplink:_Session._send_batch": _forget_on_send}
+        "sender", {"stardag.tracking.sender.uplink:_Session._write": _forget_on_send}
     ),
 }
