@@ -20,8 +20,7 @@ def test_the_checks_see_a_server_that_acknowledges_too_early(
     tmp_path: Path, postgres: OwnPostgres
 ) -> None:
     with Stage(tmp_path, postgres, plant="server_that_acknowledges_too_early") as stage:
-        stage.start_builder("small")
-        until(lambda: any_acknowledged(stage), "an acknowledgement")
+        stage.start_builder("small").collect()
         until(lambda: not stream_directories(stage.spool), "all to be acknowledged")
         stage.server.kill()
         stage.start_server()
