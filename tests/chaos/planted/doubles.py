@@ -1,6 +1,7 @@
 """Processes that are not as they should be: most have a fault that the checks must see.
 
-If they don't see it, they check nothing. One only spares a test the time that it takes elsewhere.
+If they don't see it, they check nothing. Those with a jumping clock must do as well as any, and
+one of little patience only spares a test the time that this takes elsewhere.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from fail_points import is_first
+from jumping_clock import JUMPING_CLOCK
 from planting import wrap
 
 if TYPE_CHECKING:
@@ -116,6 +118,9 @@ DOUBLES = {
             "stardag_server.store.store:Store.open_stream": _ask_for_all,
         },
     ),
+    "builder_of_jumping_clock": Double("builder", JUMPING_CLOCK),
+    "sender_of_jumping_clock": Double("sender", JUMPING_CLOCK),
+    "server_of_jumping_clock": Double("server", JUMPING_CLOCK),
     "sender_that_forgets_on_send": Double(
         "sender", {"stardag.tracking.sender.uplink:_Session._write": _forget_on_send}
     ),
