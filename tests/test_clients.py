@@ -33,10 +33,10 @@ NO_TOOL = 77
 
 
 def languages() -> list[Any]:
-    """Return the languages that have a client; all but Python have to be compiled."""
+    """Return the languages that have a client; Java and Rust take minutes to be made first."""
     found = [program.parent.name for program in sorted(CLIENTS.glob("*/run"))]
-    compiled = (pytest.mark.slow, pytest.mark.timeout(1200))
-    return [pytest.param(name, marks=() if name == "python" else compiled) for name in found]
+    slow = (pytest.mark.slow, pytest.mark.timeout(1200))
+    return [pytest.param(name, marks=slow if name in ("java", "rust") else ()) for name in found]
 
 
 def pipeline(*arguments: str, workplace: Workplace | None = None) -> str:
