@@ -25,6 +25,9 @@ export function retryDelayMs(error: unknown): number | undefined {
       return told ?? DEFAULT_DELAY_MS;
     case Code.ResourceExhausted:
       return told;
+    case Code.Aborted:
+      // So Connect calls a connection that broke: with a cause of this side, not the server's.
+      return failure.cause === undefined ? undefined : DEFAULT_DELAY_MS;
     default:
       return undefined;
   }
