@@ -30,7 +30,7 @@ from .chaos.proxy import Proxy
 from .conftest import Workplace
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Generator, Iterator
 
     from stardag.v1.event_pb2 import Event
 
@@ -90,6 +90,12 @@ def outcome(state: Any) -> tuple[str, int, str, str]:
 def log_of(client: Client, build_id: str) -> list[Event]:
     responses = client.watch_build(build_id, WATCH_MODE_EVENTS)
     return [event for response in responses for event in response.events]
+
+
+@pytest.fixture(scope="module")
+def shared_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
+    with ServerProcess(tmp_path_factory.mktemp("server")) as server:
+        yield server
 
 
 @pytest.fixture(scope="module")
@@ -215,6 +221,16 @@ def test_a_client_refuses_an_address_that_it_should_not_call(
         _, error = process.communicate(timeout=60)
     assert process.returncode == 1
     assert told in error.splitlines()[-1], error
+
+
+@pytest.mark.parametrize("language", languages())
+def test_a_client_tells_why_it_was_refused(language: str, shared_server: ServerProcess) -> None:
+    settings = {"STARDAG_SERVER": shared_server.address, "STARDAG_TOKEN": "of-somebody-else"}
+    with started(language, CASES, settings) as process:
+        _, error = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert "CREDENTIAL_INVALID" in error.splitlines()[-1], error
+    assert "of-somebody-else" not in error
 
 
 def has_begun(client: Client, build_id: str) -> bool:

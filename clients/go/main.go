@@ -36,7 +36,7 @@ type summary struct {
 
 func main() {
 	if err := run(os.Args[1:]); err != nil {
-		fmt.Fprintln(os.Stderr, "run:", err)
+		fmt.Fprintln(os.Stderr, "run:", text(err))
 		os.Exit(1)
 	}
 }

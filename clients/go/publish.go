@@ -33,7 +33,7 @@ func (p producer) publish(ctx context.Context) (uint64, error) {
 		if !again {
 			return committed, err
 		}
-		log.Println("the stream broke, and is opened anew:", err)
+		log.Println("the stream broke, and is opened anew:", text(err))
 		if err := pause(ctx, delay); err != nil {
 			return committed, err
 		}

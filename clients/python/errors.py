@@ -30,8 +30,8 @@ def retry_delay_s(error: grpc.RpcError) -> float | None:
 
 def text(error: grpc.RpcError) -> str:
     """Return what a person should know of a failed call."""
-    call = cast("Any", error)
-    return f"{call.code().name} {reason(error)}: {call.details()}".replace(" :", ":")
+    call, why = cast("Any", error), reason(error)
+    return f"{call.code().name}{f' ({why})' if why else ''}: {call.details()}"
 
 
 def _unpack(error: grpc.RpcError, detail: Message) -> bool:

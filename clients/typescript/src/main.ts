@@ -15,7 +15,7 @@ import { EventService } from "../gen/stardag/v1/event_service_pb.js";
 import { TaskStatus } from "../gen/stardag/v1/task_pb.js";
 import { readCases, type BuildCase } from "./cases.ts";
 import { connect } from "./connection.ts";
-import { reason } from "./errors.ts";
+import { reason, text } from "./errors.ts";
 import { perform } from "./events.ts";
 import { taskId } from "./identity.ts";
 import { Outbox } from "./outbox.ts";
@@ -109,6 +109,6 @@ async function readBack(
 try {
   await main(process.argv[2]);
 } catch (error) {
-  console.error("run:", error instanceof Error ? error.message : error);
+  console.error("run:", text(error));
   process.exitCode = 1;
 }

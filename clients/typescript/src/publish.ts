@@ -3,7 +3,7 @@ import { setTimeout } from "node:timers/promises";
 
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { durationMs } from "@bufbuild/protobuf/wkt";
-import { ConnectError, type Client } from "@connectrpc/connect";
+import type { Client } from "@connectrpc/connect";
 
 import type {
   CancelNotice,
@@ -14,7 +14,7 @@ import type {
   PublishEventsResponse,
 } from "../gen/stardag/v1/event_service_pb.js";
 import { firstBatch } from "./batch.ts";
-import { retryDelayMs } from "./errors.ts";
+import { retryDelayMs, text } from "./errors.ts";
 import { CLIENT_NAME } from "./events.ts";
 import type { Outbox } from "./outbox.ts";
 
@@ -52,7 +52,7 @@ export class Producer {
       } catch (error) {
         const delay = retryDelayMs(error);
         if (delay === undefined) throw error;
-        console.error("the stream broke, and is opened anew:", ConnectError.from(error).message);
+        console.error("the stream broke, and is opened anew:", text(error));
         await setTimeout(delay, undefined, { signal });
       }
     }

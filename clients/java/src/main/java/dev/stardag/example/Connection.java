@@ -37,11 +37,16 @@ final class Connection implements AutoCloseable {
                   "name", List.of(Map.of()),
                   "retryPolicy",
                       Map.of(
-                          "maxAttempts", 5.0,
-                          "initialBackoff", "0.2s",
-                          "maxBackoff", "3s",
-                          "backoffMultiplier", 2.0,
-                          "retryableStatusCodes", List.of("UNAVAILABLE")))));
+                          "maxAttempts",
+                          5.0,
+                          "initialBackoff",
+                          "0.2s",
+                          "maxBackoff",
+                          "3s",
+                          "backoffMultiplier",
+                          2.0,
+                          "retryableStatusCodes",
+                          List.of("UNAVAILABLE")))));
 
   /**
    * Connects to a server. With TLS, it is trusted by the authorities in a file, or those of Java

@@ -65,7 +65,8 @@ final class Main {
     ExecutorService executor = Executors.newFixedThreadPool(3);
     try {
       Future<Long> acked = executor.submit(publisher::publish);
-      Future<Map<String, String>> statuses = executor.submit(new Watch(stub, build.id())::taskStatuses);
+      Future<Map<String, String>> statuses =
+          executor.submit(new Watch(stub, build.id())::taskStatuses);
       executor.submit(() -> new Events(build, outbox).perform(stop));
       return Map.of("events_acked", result(acked), "watched_statuses", result(statuses));
     } finally {
