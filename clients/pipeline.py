@@ -12,11 +12,23 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import stardag as sd
+from stardag.tracking.connection.address import parse_address
 
 sd.namespace("shop", __name__)
 
 DESCRIPTION = "Prices of a day, as every client publishes them"
 LABELS = {"team": "search", "purpose": "clients"}
+TASK_DURATION_S = 0.25
+ADDRESSES = (
+    "localhost",
+    "127.8.9.1:1234",
+    "[::1]:1234",
+    "stardag.example.com",
+    "127.example.com:1234",
+    "http://localhost:1234",
+    "https://localhost",
+    "https://stardag.example.com:1234/",
+)
 
 
 @sd.task
@@ -75,6 +87,7 @@ def cases() -> dict[str, Any]:
             *(_vector(texts[name], vectors["expected"][name]["id"]) for name in texts),
             *(_vector(task.identity_json(), str(task.id)) for task in tasks()),
         ],
+        "addresses": [_address(text) for text in ADDRESSES],
     }
 
 
@@ -90,6 +103,7 @@ def _case(task: sd.AutoTask[Any]) -> dict[str, Any]:
         "task_id": str(task.id),
         "dependency_ids": [str(one.id) for one in sd.flatten_task_struct(task.requires())],
         "output_uri": task.output().uri,
+        "duration_s": TASK_DURATION_S,
         "outcome": "failed" if failed else "completed",
     }
     if failed:
@@ -104,6 +118,11 @@ def _case(task: sd.AutoTask[Any]) -> dict[str, Any]:
 
 def _vector(identity_json: str, task_id: str) -> dict[str, str]:
     return {"identity_json": identity_json, "task_id": task_id}
+
+
+def _address(text: str) -> dict[str, Any]:
+    address = parse_address(text)
+    return {"text": text, "host_and_port": address.target, "tls": address.tls}
 
 
 if __name__ == "__main__":

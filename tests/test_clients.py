@@ -6,24 +6,32 @@ import json
 import os
 import subprocess
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import pytest
+from certificates import Authority
 from server_process import ServerProcess
+from support.relay import BATCH_EVENTS, Relay
+from support.waiting import until
 
-from stardag.client import Client
+from stardag.client import Client, NotFoundError
 from stardag.tracking.connection.address import parse_address
 from stardag.tracking.connection.credential import Credential
-from stardag.v1.build_service_pb2 import GetBuildRequest
+from stardag.v1.build_service_pb2 import CancelBuildRequest, GetBuildRequest
+from stardag.v1.event_pb2 import EVENT_TYPE_BUILD_CANCELLED
 from stardag.v1.event_service_pb2 import WATCH_MODE_EVENTS
 from stardag.v1.registry_service_pb2 import BatchGetTasksRequest
 from stardag.v1.task_pb2 import TaskStatus
 
+from .chaos.proxy import Proxy
 from .conftest import Workplace
 
 if TYPE_CHECKING:
+    from collections.abc import Generator, Iterator
+
     from stardag.v1.event_pb2 import Event
 
 CLIENTS = Path(__file__).parent.parent / "clients"
@@ -33,10 +41,10 @@ NO_TOOL = 77
 
 
 def languages() -> list[Any]:
-    """Return the languages that have a client; all but Python have to be compiled."""
+    """Return the languages that have a client; Java and Rust take minutes to be made first."""
     found = [program.parent.name for program in sorted(CLIENTS.glob("*/run"))]
-    compiled = (pytest.mark.slow, pytest.mark.timeout(1200))
-    return [pytest.param(name, marks=() if name == "python" else compiled) for name in found]
+    slow = (pytest.mark.slow, pytest.mark.timeout(1200))
+    return [pytest.param(name, marks=slow if name in ("java", "rust") else ()) for name in found]
 
 
 def pipeline(*arguments: str, workplace: Workplace | None = None) -> str:
@@ -85,6 +93,12 @@ def log_of(client: Client, build_id: str) -> list[Event]:
 
 
 @pytest.fixture(scope="module")
+def shared_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
+    with ServerProcess(tmp_path_factory.mktemp("server")) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
 def outputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("python")
 
@@ -107,8 +121,12 @@ def cases(outputs: Path, tmp_path: Path) -> dict[str, Any]:
     text = CASES.read_text().replace('"/roots/d/', f'"{outputs}/targets/')
     table = json.loads(text)
     table["build"] |= {"id": str(uuid4()), "stream_id": str(uuid4())}
-    (tmp_path / "cases.json").write_text(json.dumps(table, ensure_ascii=False))
+    write(table, tmp_path)
     return table
+
+
+def write(table: dict[str, Any], folder: Path) -> None:
+    (folder / "cases.json").write_text(json.dumps(table, ensure_ascii=False))
 
 
 def test_the_table_of_cases_is_the_build_that_the_python_sdk_makes() -> None:
@@ -120,37 +138,131 @@ def test_a_build_is_the_same_whichever_language_published_it(
     language: str, cases: dict[str, Any], of_the_sdk: dict[str, Any], tmp_path: Path
 ) -> None:
     build = cases["build"]
-    with ServerProcess(tmp_path / "server") as server, client_of(server) as client:
-        report = run(language, tmp_path / "cases.json", server)
+    authority = Authority.make(tmp_path / "ca")
+    with (
+        ServerProcess(tmp_path / "server") as server,
+        client_of(server) as client,
+        Relay(server.address, *authority.issue("relay")) as relay,
+        Proxy() as network,
+    ):
+        relay.refused_once = {"/stardag.v1.BuildService/ListBuilds"}
+        network.upstream_port = relay.port
+        settings = {
+            "STARDAG_SERVER": f"https://{network.address}",
+            "STARDAG_TOKEN": server.token,
+            "STARDAG_CA_FILE": str(authority.file),
+        }
+        with started(language, tmp_path / "cases.json", settings) as process:
+            break_twice(network, relay, client, build["id"])
+            report = report_of(process)
         found = stored(client, build["id"])
         log = log_of(client, build["id"])
     assert found == of_the_sdk
     assert [(e.stream_id, e.sequence) for e in log] == [
         (build["stream_id"], n) for n in range(1, len(log) + 1)
     ]
-    ids = [task["task_id"] for task in build["tasks"]]
     assert report == {
         "language": language,
         "identity_ok": True,
         "events_acked": len(log),
         "watched_statuses": {t["task_id"]: t["outcome"].upper() for t in build["tasks"]},
         "listed_builds": [build["id"]],
-        "paged_task_ids": ids,
+        "paged_task_ids": [task["task_id"] for task in build["tasks"]],
         "error_reason": "BUILD_NOT_FOUND",
     }
+    assert not relay.refused_once
+    for connection in relay.connections:
+        assert connection.batches == [] or connection.batches[0][0] == connection.committed + 1
+        assert all(count <= BATCH_EVENTS for _, count in connection.batches)
+    assert sum(connection.heartbeats for connection in relay.connections) > 0
 
 
-def run(language: str, cases: Path, server: ServerProcess) -> dict[str, Any]:
-    """Run a client, and return the JSON object in its last line."""
-    settings = {"STARDAG_SERVER": server.address, "STARDAG_TOKEN": server.token}
-    done = subprocess.run(
-        [CLIENTS / language / "run", cases],
-        env=os.environ | settings,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode == NO_TOOL and os.environ.get("CI") != "true":
-        pytest.skip(done.stderr.strip())
-    assert done.returncode == 0, done.stdout + done.stderr
-    return json.loads(done.stdout.splitlines()[-1])
+def break_twice(network: Proxy, relay: Relay, client: Client, build_id: str) -> None:
+    """Break a client's connections: once it has begun, and once it is done and does not know."""
+    until(lambda: has_begun(client, build_id), "the first event of the build")
+    network.reset()
+    until(lambda: len(relay.connections) > 1 and relay.connections[-1].batches, "a new connection")
+    network.weather.loses_answers = True
+    log_of(client, build_id)
+    network.clear()
+
+
+@pytest.mark.parametrize("language", languages())
+def test_a_client_ends_a_build_that_is_asked_to_stop(
+    language: str, cases: dict[str, Any], tmp_path: Path
+) -> None:
+    build = cases["build"]
+    for task in build["tasks"]:
+        task["duration_s"] = 600
+    write(cases, tmp_path)
+    with ServerProcess(tmp_path / "server") as server, client_of(server) as client:
+        settings = {"STARDAG_SERVER": f"http://{server.address}", "STARDAG_TOKEN": server.token}
+        with started(language, tmp_path / "cases.json", settings) as process:
+            until(lambda: has_begun(client, build["id"]), "the first event of the build")
+            reason = "the data of today are wrong"
+            client.builds.CancelBuild(CancelBuildRequest(build_id=build["id"], reason=reason))
+            report = report_of(process)
+        last = log_of(client, build["id"])[-1]
+    assert (last.type, last.build_end.reason) == (EVENT_TYPE_BUILD_CANCELLED, reason)
+    running, *waiting = (report["watched_statuses"][task["task_id"]] for task in build["tasks"])
+    assert running == "CANCELLED" and "COMPLETED" not in waiting
+
+
+@pytest.mark.parametrize("language", languages())
+@pytest.mark.parametrize(
+    ("server", "told"),
+    [("http://192.0.2.1:7465", "unencrypted"), ("ftp://127.0.0.1", "ftp")],
+    ids=["a token in plain text", "another scheme"],
+)
+def test_a_client_refuses_an_address_that_it_should_not_call(
+    language: str, server: str, told: str
+) -> None:
+    with started(language, CASES, {"STARDAG_SERVER": server, "STARDAG_TOKEN": "t"}) as process:
+        _, error = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert told in error.splitlines()[-1], error
+
+
+@pytest.mark.parametrize("language", languages())
+def test_a_client_tells_why_it_was_refused(language: str, shared_server: ServerProcess) -> None:
+    settings = {"STARDAG_SERVER": shared_server.address, "STARDAG_TOKEN": "of-somebody-else"}
+    with started(language, CASES, settings) as process:
+        _, error = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert "CREDENTIAL_INVALID" in error.splitlines()[-1], error
+    assert "of-somebody-else" not in error
+
+
+def has_begun(client: Client, build_id: str) -> bool:
+    try:
+        client.builds.GetBuild(GetBuildRequest(build_id=build_id))
+    except NotFoundError:
+        return False
+    return True
+
+
+@contextmanager
+def started(
+    language: str, cases: Path, settings: dict[str, str]
+) -> Generator[subprocess.Popen[str]]:
+    """Make a client where that is to be done, and start it; end it with the block."""
+    program = CLIENTS / language / "run"
+    made = subprocess.run([program, "--make"], capture_output=True, text=True, check=False)
+    if made.returncode == NO_TOOL and os.environ.get("CI") != "true":
+        pytest.skip(made.stderr.strip())
+    assert made.returncode == 0, made.stdout + made.stderr
+    pipes: Any = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen([program, cases], env=os.environ | settings, **pipes) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+            if process.stderr and not process.stderr.closed:
+                print(process.stderr.read())  # shown where the test failed
+
+
+def report_of(process: subprocess.Popen[str]) -> dict[str, Any]:
+    """Return the JSON object in a client's last line, once it has ended well."""
+    out, error = process.communicate(timeout=60)
+    assert process.returncode == 0, out + error
+    return json.loads(out.splitlines()[-1])

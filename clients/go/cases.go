@@ -4,14 +4,23 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"time"
 
 	"github.com/google/uuid"
 )
 
-// cases is what the program is given: a build to publish, and ids to check.
+// cases is what the program is given: a build to publish, and ids to check. Its tests also read
+// addresses from there.
 type cases struct {
 	Build           build            `json:"build"`
 	IdentityVectors []identityVector `json:"identity_vectors"`
+	Addresses       []addressCase    `json:"addresses"`
+}
+
+type addressCase struct {
+	Text        string `json:"text"`
+	HostAndPort string `json:"host_and_port"`
+	TLS         bool   `json:"tls"`
 }
 
 type identityVector struct {
@@ -37,6 +46,7 @@ type task struct {
 	ParamsJSON    string    `json:"params_json"`
 	DependencyIDs []string  `json:"dependency_ids"`
 	OutputURI     string    `json:"output_uri"`
+	DurationS     float64   `json:"duration_s"`
 	// Failure is nil for a task that completed.
 	Failure *failure `json:"failure"`
 }
@@ -57,6 +67,10 @@ func readCases(path string) (cases, error) {
 		return read, fmt.Errorf("%s: %w", path, err)
 	}
 	return read, nil
+}
+
+func (t task) duration() time.Duration {
+	return time.Duration(t.DurationS * float64(time.Second))
 }
 
 // rootTaskIDs returns the tasks that the build was asked for: those no other depends on.

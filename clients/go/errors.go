@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
@@ -31,6 +32,19 @@ func reason(err error) string {
 		return info.GetReason()
 	}
 	return ""
+}
+
+// text returns what a person should know of a failure, in one line.
+func text(err error) string {
+	failed, isStatus := status.FromError(err)
+	switch why := reason(err); {
+	case !isStatus:
+		return err.Error()
+	case why != "":
+		return fmt.Sprintf("%s (%s): %s", failed.Code(), why, failed.Message())
+	default:
+		return fmt.Sprintf("%s: %s", failed.Code(), failed.Message())
+	}
 }
 
 // retryDelay returns after how long a failed call is worth trying again, if it is at all.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"time"
 
 	stardagv1 "stardag.dev/clients/go/gen/stardag/v1"
@@ -11,20 +12,32 @@ const clientName = "stardag-example-go/1"
 // The contract gives a meaning only to differences between the monotonic times of a stream.
 var startOfProgram = time.Now()
 
-// eventsOf returns what the producer of a build reports, in order: that it started, what each task
-// is, what became of each, and how the build ended. A program that runs tasks makes each event at
-// the moment it happens, for its times are those of its making.
-func eventsOf(build build) []*stardagv1.NewEvent {
-	events := []*stardagv1.NewEvent{started(build)}
+// perform stands in for a program that runs the tasks of a build: it takes the time that they would,
+// and reports what happens when it does. Asked to stop, it ends the build early.
+func perform(ctx context.Context, build build, report func(*stardagv1.NewEvent), stop <-chan string) error {
+	report(started(build))
 	for _, task := range build.Tasks {
-		events = append(events, defined(build, task))
+		report(defined(build, task))
 	}
 	for _, task := range build.Tasks {
-		start := taskEvent(build, task, stardagv1.EventType_EVENT_TYPE_TASK_STARTED)
-		start.Attempt = 1
-		events = append(events, start, finished(build, task))
+		report(attempt(build, task, stardagv1.EventType_EVENT_TYPE_TASK_STARTED))
+		select {
+		case <-time.After(task.duration()):
+			report(finished(build, task))
+		case reason := <-stop:
+			report(attempt(build, task, stardagv1.EventType_EVENT_TYPE_TASK_CANCELLED))
+			report(ended(build, stardagv1.EventType_EVENT_TYPE_BUILD_CANCELLED, reason))
+			return nil
+		case <-ctx.Done():
+			return ctx.Err()
+		}
 	}
-	return append(events, ended(build))
+	if build.failed() {
+		report(ended(build, stardagv1.EventType_EVENT_TYPE_BUILD_FAILED, "a task failed"))
+	} else {
+		report(buildEvent(build, stardagv1.EventType_EVENT_TYPE_BUILD_COMPLETED))
+	}
+	return nil
 }
 
 func started(build build) *stardagv1.NewEvent {
@@ -39,12 +52,9 @@ func started(build build) *stardagv1.NewEvent {
 	return event
 }
 
-func ended(build build) *stardagv1.NewEvent {
-	if !build.failed() {
-		return buildEvent(build, stardagv1.EventType_EVENT_TYPE_BUILD_COMPLETED)
-	}
-	event := buildEvent(build, stardagv1.EventType_EVENT_TYPE_BUILD_FAILED)
-	event.Detail = &stardagv1.NewEvent_BuildEnd{BuildEnd: &stardagv1.BuildEnd{Reason: "a task failed"}}
+func ended(build build, how stardagv1.EventType, reason string) *stardagv1.NewEvent {
+	event := buildEvent(build, how)
+	event.Detail = &stardagv1.NewEvent_BuildEnd{BuildEnd: &stardagv1.BuildEnd{Reason: reason}}
 	return event
 }
 
@@ -64,8 +74,7 @@ func defined(build build, task task) *stardagv1.NewEvent {
 }
 
 func finished(build build, task task) *stardagv1.NewEvent {
-	event := taskEvent(build, task, stardagv1.EventType_EVENT_TYPE_TASK_COMPLETED)
-	event.Attempt = 1
+	event := attempt(build, task, stardagv1.EventType_EVENT_TYPE_TASK_COMPLETED)
 	if task.Failure != nil {
 		event.Type = stardagv1.EventType_EVENT_TYPE_TASK_FAILED
 		event.Detail = &stardagv1.NewEvent_Failure{Failure: &stardagv1.TaskFailure{
@@ -74,6 +83,13 @@ func finished(build build, task task) *stardagv1.NewEvent {
 			StackTrace: task.Failure.StackTrace,
 		}}
 	}
+	return event
+}
+
+// attempt says what became of the only attempt at a task.
+func attempt(build build, task task, kind stardagv1.EventType) *stardagv1.NewEvent {
+	event := taskEvent(build, task, kind)
+	event.Attempt = 1
 	return event
 }
 

@@ -1,8 +1,9 @@
 // Command run publishes a build to Stardag's tracking service, watches it live, and reads it back.
 //
 // It knows nothing of Stardag but the contract in proto/. It takes the service's address and a
-// credential from STARDAG_SERVER (host:port) and STARDAG_TOKEN, and the build from a file. Its
-// last line is a JSON object that says what it saw.
+// credential from STARDAG_SERVER and STARDAG_TOKEN, the authorities that it trusts from
+// STARDAG_CA_FILE if that is set, and the build from a file. Its last line is a JSON object that
+// says what it saw.
 package main
 
 import (
@@ -12,7 +13,6 @@ import (
 	"fmt"
 	"os"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/google/uuid"
@@ -36,7 +36,7 @@ type summary struct {
 
 func main() {
 	if err := run(os.Args[1:]); err != nil {
-		fmt.Fprintln(os.Stderr, "run:", err)
+		fmt.Fprintln(os.Stderr, "run:", text(err))
 		os.Exit(1)
 	}
 }
@@ -44,13 +44,13 @@ func main() {
 func run(args []string) error {
 	server, token := os.Getenv("STARDAG_SERVER"), os.Getenv("STARDAG_TOKEN")
 	if len(args) != 1 || server == "" || token == "" {
-		return errors.New("usage: STARDAG_SERVER=host:port STARDAG_TOKEN=token run CASES_JSON")
+		return errors.New("usage: STARDAG_SERVER=address STARDAG_TOKEN=token run CASES_JSON")
 	}
 	cases, err := readCases(args[0])
 	if err != nil {
 		return err
 	}
-	conn, err := connect(server, token)
+	conn, err := connect(server, token, os.Getenv("STARDAG_CA_FILE"))
 	if err != nil {
 		return err
 	}
@@ -68,36 +68,37 @@ func run(args []string) error {
 	return json.NewEncoder(os.Stdout).Encode(sum)
 }
 
-// publishWatched publishes the build over two connections, while another call watches it. The first
-// connection breaks half-way, as soon as the watch shows that something arrived.
+// publishWatched performs the build and publishes what happens, while another call watches it.
 func publishWatched(ctx context.Context, client stardagv1.EventServiceClient, build build, sum *summary) error {
-	events := eventsOf(build)
-	producer := producer{client, build.StreamID}
-	arrived := make(chan struct{})
+	outbox := newOutbox()
+	stop := make(chan string, 1)
+	cancelled := func(notice *stardagv1.CancelNotice) {
+		select {
+		case stop <- notice.Reason:
+		default: // It is told again after each reconnect.
+		}
+	}
 	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error {
+		defer outbox.close()
+		return perform(ctx, build, outbox.add, stop)
+	})
 	group.Go(func() (err error) {
-		seen := sync.OnceFunc(func() { close(arrived) })
-		sum.WatchedStatuses, err = watchStatuses(ctx, client, build.ID.String(), seen)
+		sum.EventsAcked, err = producer{client, build.StreamID, outbox, cancelled}.publish(ctx)
 		return err
 	})
 	group.Go(func() (err error) {
-		if err = producer.sendAndBreak(ctx, events[:len(events)/2], arrived); err != nil {
-			return err
-		}
-		sum.EventsAcked, err = producer.publish(ctx, events)
+		sum.WatchedStatuses, err = watchStatuses(ctx, client, build.ID.String())
 		return err
 	})
 	return group.Wait()
 }
 
 // watchStatuses prints each change of a build until it has ended, and returns where its tasks
-// stand. It calls seen with each.
-func watchStatuses(
-	ctx context.Context, client stardagv1.EventServiceClient, buildID string, seen func(),
-) (map[string]string, error) {
+// stand.
+func watchStatuses(ctx context.Context, client stardagv1.EventServiceClient, buildID string) (map[string]string, error) {
 	statuses := make(map[string]string)
 	err := watchBuild(ctx, client, buildID, func(response *stardagv1.WatchBuildResponse) {
-		seen()
 		if response.Build != nil {
 			fmt.Println("build", response.Build.BuildId, response.Build.Status)
 		}

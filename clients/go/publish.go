@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"log"
+	"time"
 
 	"github.com/google/uuid"
 	"golang.org/x/sync/errgroup"
@@ -17,64 +18,42 @@ import (
 type producer struct {
 	client   stardagv1.EventServiceClient
 	streamID uuid.UUID
+	outbox   *outbox
+	// cancelled is called when somebody asks a build of the stream to stop, perhaps repeatedly.
+	cancelled func(*stardagv1.CancelNotice)
 }
 
-// publish delivers the events of the stream, which are numbered from 1, and returns how many are
-// committed. What the server has already is not sent again. After a failure that is worth it, the
-// stream is opened anew, and goes on after what was committed.
-func (p producer) publish(ctx context.Context, events []*stardagv1.NewEvent) (uint64, error) {
-	halfClose := func(_ context.Context, stream *eventStream) error { return stream.call.CloseSend() }
+// publish delivers the events of the outbox until that is closed, and returns how many are committed.
+// What the server has already is not sent again. After a failure that is worth it, the stream is
+// opened anew, and goes on after what was committed.
+func (p producer) publish(ctx context.Context) (uint64, error) {
 	for {
-		committed, err := p.connect(ctx, events, halfClose)
+		committed, err := p.connect(ctx)
 		delay, again := retryDelay(err)
 		if !again {
 			return committed, err
 		}
+		log.Println("the stream broke, and is opened anew:", text(err))
 		if err := pause(ctx, delay); err != nil {
 			return committed, err
 		}
 	}
 }
 
-// sendAndBreak sends events, and breaks the connection when arrived is closed, whatever was
-// acknowledged.
-func (p producer) sendAndBreak(ctx context.Context, events []*stardagv1.NewEvent, arrived <-chan struct{}) error {
-	broken := errors.New("broken on purpose")
-	_, err := p.connect(ctx, events, func(ctx context.Context, _ *eventStream) error {
-		select {
-		case <-arrived:
-			return broken
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	})
-	if errors.Is(err, broken) {
-		return nil
-	}
-	return err
-}
-
-// connect opens a connection, sends the events over it, and does last, whose error breaks the
-// connection. It returns how much is committed when the server has nothing more to say.
+// connect opens a connection, sends the events over it, and returns how much is committed when the
+// server has nothing more to say.
 //
 // Sending and receiving go on at the same time: acknowledgements that nobody reads would in the end
 // keep the server from reading events.
-func (p producer) connect(
-	ctx context.Context, events []*stardagv1.NewEvent, last func(context.Context, *eventStream) error,
-) (committed uint64, err error) {
+func (p producer) connect(ctx context.Context) (committed uint64, err error) {
 	group, ctx := errgroup.WithContext(ctx)
 	stream, err := p.open(ctx)
 	if err != nil {
 		return 0, err
 	}
-	group.Go(func() error {
-		if err := stream.send(ctx, events); err != nil {
-			return err
-		}
-		return last(ctx, stream)
-	})
+	group.Go(func() error { return stream.send(ctx, p.outbox) })
 	group.Go(func() (err error) {
-		committed, err = stream.receive()
+		committed, err = stream.receive(p.cancelled)
 		return err
 	})
 	err = group.Wait()
@@ -112,28 +91,46 @@ type eventStream struct {
 	window *semaphore.Weighted
 }
 
-// send sends those of all the stream's events that were not committed when it was opened.
-func (s *eventStream) send(ctx context.Context, events []*stardagv1.NewEvent) error {
-	sent := min(s.opened.CommittedSequence, uint64(len(events)))
-	for sent < uint64(len(events)) {
-		batch := firstBatch(events[sent:], s.opened)
-		if err := s.window.Acquire(ctx, int64(len(batch))); err != nil {
+// send sends those events that were not committed when the stream was opened, and those that come,
+// until the outbox is closed; a heartbeat where none come, by which the server knows that the
+// producer lives.
+func (s *eventStream) send(ctx context.Context, outbox *outbox) error {
+	interval := s.opened.HeartbeatInterval.AsDuration() / 2
+	sent := s.opened.CommittedSequence
+	for {
+		events, last, changed := outbox.after(sent)
+		if len(events) == 0 && last {
+			return s.call.CloseSend()
+		}
+		request := &stardagv1.PublishEventsRequest{}
+		if len(events) > 0 {
+			request.FirstSequence = sent + 1
+			request.Events = firstBatch(events, s.opened)
+		} else {
+			select {
+			case <-changed:
+				continue
+			case <-time.After(interval):
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		}
+		if err := s.window.Acquire(ctx, int64(len(request.Events))); err != nil {
 			return err
 		}
-		err := s.call.Send(&stardagv1.PublishEventsRequest{FirstSequence: sent + 1, Events: batch})
+		err := s.call.Send(request)
 		if errors.Is(err, io.EOF) {
 			return nil // The server ended the call; receive returns why.
 		} else if err != nil {
 			return err
 		}
-		sent += uint64(len(batch))
+		sent += uint64(len(request.Events))
 	}
-	return nil
 }
 
 // receive reads acknowledgements until the server has nothing more to say, and returns how much is
 // committed then. Kinds of messages that it does not know it ignores, as the contract asks.
-func (s *eventStream) receive() (committed uint64, err error) {
+func (s *eventStream) receive(cancelled func(*stardagv1.CancelNotice)) (committed uint64, err error) {
 	committed = s.opened.CommittedSequence
 	for {
 		response, err := s.call.Recv()
@@ -141,6 +138,9 @@ func (s *eventStream) receive() (committed uint64, err error) {
 			return committed, nil
 		} else if err != nil {
 			return committed, err
+		}
+		if notice := response.GetCancel(); notice != nil {
+			cancelled(notice)
 		}
 		ack := response.GetAck()
 		for _, rejection := range ack.GetRejections() {

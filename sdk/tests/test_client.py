@@ -35,7 +35,7 @@ from stardag.tracking.connection.address import parse_address
 from stardag.tracking.connection.credential import Credential
 from stardag.tracking.connection.rpc import RpcFailure
 from stardag.tracking.spool import frames
-from stardag.v1 import build_service_pb2, event_service_pb2, registry_service_pb2
+from stardag.v1 import build_service_pb2, event_service_pb2
 from stardag.v1.asset_pb2 import ASSET_KIND_MARKDOWN
 from stardag.v1.asset_service_pb2 import AssetDraft, UploadAssetRequest
 from stardag.v1.build_pb2 import BUILD_STATUS_COMPLETED, BUILD_STATUS_RUNNING
@@ -137,17 +137,26 @@ def test_builds_and_their_tasks_are_read_over_any_number_of_pages(shared_server:
         assert len(list(client.list_task_states(large, [TASK_STATUS_COMPLETED]))) == 1203
 
 
+def test_asyncio_has_every_method_that_threads_have() -> None:
+    def public(kind: type) -> set[str]:
+        return {name for name in dir(kind) if not name.startswith("_")}
+
+    assert public(AsyncClient) == public(Client)
+
+
 async def test_asyncio_reads_the_same(shared_server: Server) -> None:
     with connect(shared_server.config) as client:
         build = publish_build(client, 3)
         expected = [one.build_id for one in client.list_builds()]
     async with connect_aio(shared_server.config) as aio:
         assert [one.build_id async for one in aio.list_builds()] == expected
-        assert len([state async for state in aio.list_task_states(build)]) == 3
+        states = [state async for state in aio.list_task_states(build)]
+        assert len(states) == 3
+        assert (await aio.get_task(states[0].task_id)).task_id == states[0].task_id
         watched = [response async for response in aio.watch_build(build)]
         assert watched[-1].build.status == BUILD_STATUS_COMPLETED
         with pytest.raises(NotFoundError):
-            await aio.registry.GetTask(registry_service_pb2.GetTaskRequest(task_id=UNKNOWN))
+            await aio.get_task(UNKNOWN)
         with pytest.raises(NotFoundError):
             async for _ in aio.watch_build(UNKNOWN):
                 pass

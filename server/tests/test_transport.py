@@ -167,6 +167,22 @@ async def test_reflection_wants_a_credential_and_is_off_by_default(
         assert caught.value.code() == grpc.StatusCode.UNIMPLEMENTED
 
 
+@pytest.mark.parametrize("version", ["v1", "v1alpha"])
+async def test_reflection_tells_of_itself_in_each_version(one: Client, version: str):
+    name = f"grpc.reflection.{version}.ServerReflection"
+    ask = one.channel.stream_stream(
+        f"/{name}/ServerReflectionInfo",
+        request_serializer=reflection_pb2.ServerReflectionRequest.SerializeToString,
+        response_deserializer=reflection_pb2.ServerReflectionResponse.FromString,
+    )
+    request = reflection_pb2.ServerReflectionRequest(file_containing_symbol=name)
+    [response] = [r async for r in ask(iter([request]), metadata=one.metadata)]
+    [file] = response.file_descriptor_response.file_descriptor_proto
+    described = FileDescriptorProto.FromString(file)
+    assert described.package == f"grpc.reflection.{version}"
+    assert described.service[0].method[0].input_type.startswith(f".{described.package}.")
+
+
 @pytest.mark.parametrize(
     ("symbol", "file"),
     [

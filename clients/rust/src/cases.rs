@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 use std::fs::File;
 use std::io::BufReader;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use serde::Deserialize;
@@ -12,6 +13,16 @@ use uuid::Uuid;
 pub struct Cases {
     pub build: Build,
     pub identity_vectors: Vec<IdentityVector>,
+    #[cfg(test)]
+    pub addresses: Vec<Address>,
+}
+
+#[cfg(test)]
+#[derive(Deserialize)]
+pub struct Address {
+    pub text: String,
+    pub host_and_port: String,
+    pub tls: bool,
 }
 
 #[derive(Deserialize)]
@@ -40,6 +51,7 @@ pub struct Task {
     pub task_id: Uuid,
     pub dependency_ids: Vec<Uuid>,
     pub output_uri: String,
+    pub duration_s: f64,
     #[serde(flatten)]
     pub outcome: Outcome,
 }
@@ -62,6 +74,12 @@ impl Cases {
     pub fn read(path: &str) -> anyhow::Result<Self> {
         let file = File::open(path).with_context(|| path.to_owned())?;
         serde_json::from_reader(BufReader::new(file)).with_context(|| path.to_owned())
+    }
+}
+
+impl Task {
+    pub fn duration(&self) -> Duration {
+        Duration::from_secs_f64(self.duration_s)
     }
 }
 

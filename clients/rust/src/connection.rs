@@ -1,13 +1,13 @@
 //! The way to the server, and the credential that each call has.
 
-use std::net::IpAddr;
-
 use anyhow::Context as _;
 use tonic::metadata::{Ascii, MetadataValue};
 use tonic::service::Interceptor;
 use tonic::service::interceptor::InterceptedService;
-use tonic::transport::{Channel, ClientTlsConfig, Endpoint};
+use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint};
 use tonic::{Request, Status};
+
+use crate::address::{self, Address};
 
 /// What every service's stub is made of; cheap to clone.
 pub type Connection = InterceptedService<Channel, Credential>;
@@ -23,40 +23,30 @@ impl Interceptor for Credential {
     }
 }
 
-/// Connects to `host:port`: by TLS, unless it is this machine itself, so that
-/// no token goes over a network in plain text.
-pub async fn connect(server: &str, token: &str) -> anyhow::Result<Connection> {
+/// Connects to a server. With TLS, it is trusted by the authorities in the file
+/// `authorities`, or those of the system if there is none.
+pub async fn connect(
+    server: &str,
+    token: &str,
+    authorities: Option<&str>,
+) -> anyhow::Result<Connection> {
     let mut bearer: MetadataValue<_> = format!("Bearer {token}").parse()?;
     bearer.set_sensitive(true); // never shown by Debug
-    let endpoint = if is_loopback(server) {
-        Endpoint::from_shared(format!("http://{server}"))?
+    let Address { host_and_port, tls } = address::parse(server)?;
+    let endpoint = if tls {
+        Endpoint::from_shared(format!("https://{host_and_port}"))?
+            .tls_config(trust(authorities)?)?
     } else {
-        let tls = ClientTlsConfig::new().with_native_roots();
-        Endpoint::from_shared(format!("https://{server}"))?.tls_config(tls)?
+        Endpoint::from_shared(format!("http://{host_and_port}"))?
     };
     let channel = endpoint.connect().await.with_context(|| format!("connecting to {server}"))?;
     Ok(InterceptedService::new(channel, Credential(bearer)))
 }
 
-fn is_loopback(server: &str) -> bool {
-    let host = server.rsplit_once(':').map_or(server, |(host, _port)| host);
-    let address = host.trim_matches(['[', ']']).parse::<IpAddr>();
-    host == "localhost" || address.is_ok_and(|address| address.is_loopback())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_token_goes_in_plain_text_to_this_machine_alone() {
-        assert!(
-            ["localhost:1", "127.0.0.1:1", "127.8.9.1:1", "[::1]:1"].into_iter().all(is_loopback)
-        );
-        assert!(
-            !["10.0.0.1:1", "127.example.org:1", "localhost.org:1", "[::2]:1"]
-                .into_iter()
-                .any(is_loopback)
-        );
-    }
+fn trust(authorities: Option<&str>) -> anyhow::Result<ClientTlsConfig> {
+    let Some(file) = authorities else {
+        return Ok(ClientTlsConfig::new().with_native_roots());
+    };
+    let pem = std::fs::read(file).with_context(|| format!("STARDAG_CA_FILE: {file}"))?;
+    Ok(ClientTlsConfig::new().ca_certificate(Certificate::from_pem(pem)))
 }

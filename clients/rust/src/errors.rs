@@ -27,3 +27,14 @@ pub fn retry_delay(status: &Status) -> Option<Duration> {
         _ => None,
     }
 }
+
+/// Returns what a person should know of a failure, in one line.
+pub fn text(error: &anyhow::Error) -> String {
+    match error.downcast_ref::<Status>() {
+        Some(status) => {
+            let reason = reason(status).map(|reason| format!(" ({reason})")).unwrap_or_default();
+            format!("{:?}{reason}: {}", status.code(), status.message())
+        }
+        None => format!("{error:#}"),
+    }
+}

@@ -1,7 +1,10 @@
-//! What a producer reports about a build, in order.
+//! What a producer reports about a build, as it happens.
 
 use std::sync::LazyLock;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use tokio::sync::{mpsc, watch};
+use tokio::time::timeout;
 
 use crate::cases::{Build, Outcome, Task};
 use crate::v1::new_event::Detail;
@@ -9,30 +12,40 @@ use crate::v1::{BuildEnd, BuildStart, EventType, NewEvent, TaskDefinition, TaskF
 
 const CLIENT: &str = concat!("stardag-example-rust/", env!("CARGO_PKG_VERSION"));
 
-/// Returns the events of a build: that it started, what each task is, what
-/// became of each, and how the build ended.
+/// Adds the events of a build to its outbox, in the time that its tasks take.
 ///
-/// A program that runs tasks makes each event when it happens, as the times are
-/// those of its making.
-pub fn of(build: &Build) -> Vec<NewEvent> {
-    let mut events =
-        vec![of_build(build, EventType::BuildStarted, Some(Detail::BuildStart(start(build))))];
+/// It stands in for a program that really runs them. When a reason to stop
+/// comes, it ends the build early. Dropping the outbox says that no more come.
+pub async fn perform(
+    build: &Build,
+    outbox: watch::Sender<Vec<NewEvent>>,
+    mut stop: mpsc::UnboundedReceiver<String>,
+) {
+    let report = |event| outbox.send_modify(|events| events.push(event));
+    report(of_build(build, EventType::BuildStarted, Some(Detail::BuildStart(start(build)))));
     for task in &build.tasks {
         let definition = Detail::Definition(definition(task));
-        events.push(of_task(build, task, EventType::TaskPending, 0, Some(definition)));
+        report(of_task(build, task, EventType::TaskPending, 0, Some(definition)));
     }
     for task in &build.tasks {
+        report(of_task(build, task, EventType::TaskStarted, 1, None));
+        if let Ok(Some(reason)) = timeout(task.duration(), stop.recv()).await {
+            report(of_task(build, task, EventType::TaskCancelled, 1, None));
+            report(ended(build, EventType::BuildCancelled, reason));
+            return;
+        }
         let (end, detail) = outcome(task);
-        events.push(of_task(build, task, EventType::TaskStarted, 1, None));
-        events.push(of_task(build, task, end, 1, detail));
+        report(of_task(build, task, end, 1, detail));
     }
-    events.push(if build.failed() {
-        let reason = "a task failed".into();
-        of_build(build, EventType::BuildFailed, Some(Detail::BuildEnd(BuildEnd { reason })))
+    report(if build.failed() {
+        ended(build, EventType::BuildFailed, "a task failed".into())
     } else {
         of_build(build, EventType::BuildCompleted, None)
     });
-    events
+}
+
+fn ended(build: &Build, how: EventType, reason: String) -> NewEvent {
+    of_build(build, how, Some(Detail::BuildEnd(BuildEnd { reason })))
 }
 
 fn of_build(build: &Build, kind: EventType, detail: Option<Detail>) -> NewEvent {

@@ -1,9 +1,10 @@
 import { readFile } from "node:fs/promises";
 
-/** What the program is given: a build to publish, and ids to check. */
+/** What the program is given: a build to publish, and ids to check. Its tests also read addresses. */
 export interface Cases {
   build: BuildCase;
   identity_vectors: { identity_json: string; task_id: string }[];
+  addresses: { text: string; host_and_port: string; tls: boolean }[];
 }
 
 export interface BuildCase {
@@ -24,6 +25,7 @@ export interface TaskCase {
   params_json: string;
   dependency_ids: string[];
   output_uri: string;
+  duration_s: number;
   outcome: "completed" | "failed";
   /** There if the task failed. */
   failure?: { kind: string; message: string; stack_trace: string };

@@ -15,6 +15,15 @@ export function reason(error: unknown): string | undefined {
   return info?.domain === DOMAIN ? info.reason : undefined;
 }
 
+/** Returns what a person should know of a failure, in one line. */
+export function text(error: unknown): string {
+  if (!(error instanceof ConnectError)) {
+    return error instanceof Error ? error.message : String(error);
+  }
+  const why = reason(error);
+  return `${Code[error.code]}${why ? ` (${why})` : ""}: ${error.rawMessage}`;
+}
+
 /** Returns after how long a failed call is worth trying again; undefined if it is not at all. */
 export function retryDelayMs(error: unknown): number | undefined {
   const failure = ConnectError.from(error);
@@ -25,6 +34,9 @@ export function retryDelayMs(error: unknown): number | undefined {
       return told ?? DEFAULT_DELAY_MS;
     case Code.ResourceExhausted:
       return told;
+    case Code.Aborted:
+      // So Connect calls a connection that broke: with a cause of this side, not the server's.
+      return failure.cause === undefined ? undefined : DEFAULT_DELAY_MS;
     default:
       return undefined;
   }

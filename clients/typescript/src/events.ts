@@ -1,3 +1,5 @@
+import { setTimeout } from "node:timers/promises";
+
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { parse } from "uuid";
 
@@ -9,22 +11,32 @@ type Detail = MessageInitShape<typeof NewEventSchema>["detail"];
 export const CLIENT_NAME = "stardag-example-typescript/1";
 
 /**
- * Returns what the producer of a build reports, in order: that it started, what each task is, what
- * became of each, and how the build ended. A program that runs tasks makes each event at the moment
- * it happens, for its times are those of its making.
+ * Stands in for a program that runs the tasks of a build: takes the time that they would, and yields
+ * each event when it happens. Asked to stop, with the reason for it as that of the signal, it ends the
+ * build early.
  */
-export function eventsOf(build: BuildCase): NewEvent[] {
-  return [
-    buildEvent(build, EventType.BUILD_STARTED, buildStart(build)),
-    ...build.tasks.map((task) =>
-      taskEvent(build, task, EventType.TASK_PENDING, 0, definition(task)),
-    ),
-    ...build.tasks.flatMap((task) => [
-      taskEvent(build, task, EventType.TASK_STARTED, 1),
-      finished(build, task),
-    ]),
-    ended(build),
-  ];
+export async function* perform(build: BuildCase, stop: AbortSignal): AsyncGenerator<NewEvent> {
+  yield buildEvent(build, EventType.BUILD_STARTED, buildStart(build));
+  for (const task of build.tasks) {
+    yield taskEvent(build, task, EventType.TASK_PENDING, 0, definition(task));
+  }
+  for (const task of build.tasks) {
+    yield taskEvent(build, task, EventType.TASK_STARTED, 1);
+    if (await isStopped(task.duration_s, stop)) {
+      yield taskEvent(build, task, EventType.TASK_CANCELLED, 1);
+      yield ended(build, EventType.BUILD_CANCELLED, String(stop.reason));
+      return;
+    }
+    yield finished(build, task);
+  }
+  yield build.tasks.every((task) => task.outcome === "completed")
+    ? buildEvent(build, EventType.BUILD_COMPLETED)
+    : ended(build, EventType.BUILD_FAILED, "a task failed");
+}
+
+/** Waits, and returns whether the signal came before. */
+async function isStopped(seconds: number, stop: AbortSignal): Promise<boolean> {
+  return await setTimeout(seconds * 1000, false, { signal: stop }).catch(() => true);
 }
 
 function buildStart(build: BuildCase): Detail {
@@ -64,12 +76,8 @@ function finished(build: BuildCase, task: TaskCase): NewEvent {
   return taskEvent(build, task, EventType.TASK_FAILED, 1, detail);
 }
 
-function ended(build: BuildCase): NewEvent {
-  if (build.tasks.every((task) => task.outcome === "completed")) {
-    return buildEvent(build, EventType.BUILD_COMPLETED);
-  }
-  const detail: Detail = { case: "buildEnd", value: { reason: "a task failed" } };
-  return buildEvent(build, EventType.BUILD_FAILED, detail);
+function ended(build: BuildCase, how: EventType, reason: string): NewEvent {
+  return buildEvent(build, how, { case: "buildEnd", value: { reason } });
 }
 
 function taskEvent(

@@ -152,6 +152,10 @@ class AsyncClient:
         self.registry = RegistryServiceStub(self._channel)
         self.workspaces = WorkspaceServiceStub(self._channel)
 
+    async def get_task(self, task_id: str) -> Task:
+        """Return as `Client.get_task`."""
+        return (await self.registry.GetTask(GetTaskRequest(task_id=task_id))).task
+
     def list_builds(self, statuses: Sequence[BuildStatus.ValueType] = ()) -> AsyncIterator[Build]:
         """Yield as `Client.list_builds`."""
         request = ListBuildsRequest(statuses=statuses)

@@ -95,6 +95,7 @@ _METHODS: Mapping[str, Mapping[str, Access]] = {
         "CreateWorkspace": Access.OPERATOR,
     },
     "grpc.health.v1.Health": {"Check": Access.PUBLIC, "Watch": Access.PUBLIC},
+    "grpc.reflection.v1.ServerReflection": {"ServerReflectionInfo": Access.CREDENTIAL},
     "grpc.reflection.v1alpha.ServerReflection": {"ServerReflectionInfo": Access.CREDENTIAL},
 }
 

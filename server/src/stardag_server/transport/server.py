@@ -5,14 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable
-from typing import Any, cast
 
 import grpc
 from google.protobuf.descriptor import ServiceDescriptor
 from grpc_health.v1 import health_pb2
 from grpc_health.v1.health import aio as health
 from grpc_health.v1.health_pb2_grpc import add_HealthServicer_to_server
-from grpc_reflection.v1alpha import reflection
 
 from stardag_server.auth.authenticator import Authenticator
 from stardag_server.auth.credentials import Credentials
@@ -24,7 +22,7 @@ from stardag_server.metrics import Metrics
 from stardag_server.transport.boundary import Boundary
 from stardag_server.transport.handlers import service_handler
 from stardag_server.transport.open_calls import OpenCalls
-from stardag_server.transport.symbols import Symbols
+from stardag_server.transport.reflection import reflection_handlers
 from stardag_server.transport.tls import TlsFiles
 
 OPEN_METHODS = frozenset(
@@ -96,8 +94,7 @@ class GrpcServer:
         if reflect:
             described = [health_pb2.DESCRIPTOR.services_by_name["Health"], *services]
             names = [descriptor.full_name for descriptor in described]
-            names.append(reflection.SERVICE_NAME)
-            reflection.enable_server_reflection(names, self._server, cast("Any", Symbols()))
+            self._server.add_generic_rpc_handlers(reflection_handlers(names))
         self._names = ["", *(descriptor.full_name for descriptor in services)]
 
     async def start(self, host: str, port: int, tls: TlsFiles | None) -> int:

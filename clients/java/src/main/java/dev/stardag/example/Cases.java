@@ -7,6 +7,7 @@ import java.io.IOException;
 import java.io.Reader;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -14,9 +15,12 @@ import java.util.UUID;
 import java.util.stream.Collectors;
 
 /** The build to publish, and the ids to check: the file that the program is given. */
-record Cases(Build build, List<IdentityVector> identityVectors) {
+record Cases(Build build, List<IdentityVector> identityVectors, List<AddressCase> addresses) {
 
   record IdentityVector(String identityJson, UUID taskId) {}
+
+  /** An address as it is written, and what it means; for the tests alone. */
+  record AddressCase(String text, String hostAndPort, boolean tls) {}
 
   /** Whether the ids are what this program makes of the texts. */
   boolean identitiesHold() {
@@ -54,8 +58,13 @@ record Cases(Build build, List<IdentityVector> identityVectors) {
       UUID taskId,
       List<UUID> dependencyIds,
       String outputUri,
+      double durationS,
       String outcome,
       Failure failure) {
+
+    Duration duration() {
+      return Duration.ofMillis(Math.round(durationS * 1000));
+    }
 
     boolean failed() {
       return outcome.equals("failed");

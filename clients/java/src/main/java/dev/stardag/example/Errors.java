@@ -38,6 +38,13 @@ final class Errors {
     };
   }
 
+  /** Returns what a person should know of a failed call, in one line. */
+  static String text(StatusException error) {
+    String reason = reason(error).map(known -> " (" + known + ")").orElse("");
+    String said = Optional.ofNullable(error.getStatus().getDescription()).orElse("no more is told");
+    return error.getStatus().getCode() + reason + ": " + said;
+  }
+
   private static <T extends Message> Optional<T> detail(StatusException error, Class<T> kind) {
     for (Any detail : StatusProto.fromThrowable(error).getDetailsList()) {
       if (detail.is(kind)) {

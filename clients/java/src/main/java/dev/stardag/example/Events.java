@@ -9,39 +9,49 @@ import dev.stardag.v1.TaskDefinition;
 import dev.stardag.v1.TaskFailure;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.UUID;
+import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.TimeUnit;
 
-/** What a producer reports about a build, in order. */
+/** What a producer reports about a build, as it happens. */
 final class Events {
   private static final String CLIENT = "stardag-example-java/0.0.0";
 
   private final Cases.Build build;
+  private final Outbox outbox;
 
-  private Events(Cases.Build build) {
+  Events(Cases.Build build, Outbox outbox) {
     this.build = build;
+    this.outbox = outbox;
   }
 
   /**
-   * Returns the events of a build: that it started, what each task is, what became of each, and how
-   * the build ended.
+   * Puts the events of the build into the outbox, in the time that its tasks take, and closes that.
    *
-   * <p>A program that runs tasks makes each event when it happens, as the times are those of its
-   * making.
+   * <p>It stands in for a program that really runs them. When a reason to stop comes, it ends the
+   * build early. Returns nothing.
    */
-  static List<NewEvent> of(Cases.Build build) {
-    var made = new Events(build);
-    var events = new ArrayList<NewEvent>();
-    events.add(made.started());
-    build.tasks().forEach(task -> events.add(made.pending(task)));
-    for (Cases.Task task : build.tasks()) {
-      events.add(made.attempt(task, EventType.EVENT_TYPE_TASK_STARTED).build());
-      events.add(task.failed() ? made.failed(task) : made.completed(task));
+  Void perform(BlockingQueue<String> stop) throws InterruptedException {
+    try (outbox) {
+      outbox.add(started());
+      build.tasks().forEach(task -> outbox.add(pending(task)));
+      for (Cases.Task task : build.tasks()) {
+        outbox.add(attempt(task, EventType.EVENT_TYPE_TASK_STARTED).build());
+        String reason = stop.poll(task.duration().toMillis(), TimeUnit.MILLISECONDS);
+        if (reason != null) {
+          outbox.add(attempt(task, EventType.EVENT_TYPE_TASK_CANCELLED).build());
+          outbox.add(ended(EventType.EVENT_TYPE_BUILD_CANCELLED, reason));
+          return null;
+        }
+        outbox.add(task.failed() ? failed(task) : completed(task));
+      }
+      outbox.add(
+          build.failed()
+              ? ended(EventType.EVENT_TYPE_BUILD_FAILED, "a task failed")
+              : event(EventType.EVENT_TYPE_BUILD_COMPLETED).build());
+      return null;
     }
-    events.add(made.ended());
-    return events;
   }
 
   private NewEvent started() {
@@ -84,12 +94,8 @@ final class Events {
     return attempt(task, EventType.EVENT_TYPE_TASK_FAILED).setFailure(failure).build();
   }
 
-  private NewEvent ended() {
-    return build.failed()
-        ? event(EventType.EVENT_TYPE_BUILD_FAILED)
-            .setBuildEnd(BuildEnd.newBuilder().setReason("a task failed"))
-            .build()
-        : event(EventType.EVENT_TYPE_BUILD_COMPLETED).build();
+  private NewEvent ended(EventType how, String reason) {
+    return event(how).setBuildEnd(BuildEnd.newBuilder().setReason(reason)).build();
   }
 
   private NewEvent.Builder attempt(Cases.Task task, EventType type) {
