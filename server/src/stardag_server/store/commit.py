@@ -19,11 +19,11 @@ from stardag_server.domain.build_state import OPEN
 from stardag_server.domain.event_check import DEFINING_TYPES, Rejection
 from stardag_server.domain.refusals import BuildNotFound, Refusal
 from stardag_server.domain.silence import inferred_death
+from stardag_server.store.answering_stream import answering_stream
 from stardag_server.store.build_rows import BuildRows
 from stardag_server.store.bulk import Append, Bulk, Change, LogCommit, Row, Write
 from stardag_server.store.database import clock_of
 from stardag_server.store.fencing import newest_tokens
-from stardag_server.store.producers import answering_stream
 from stardag_server.store.schema import Build, Event, StrayEvent, Stream, plain
 from stardag_server.store.task_keys import TaskKeys
 

@@ -7,8 +7,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from stardag.v1.build_pb2 import BUILD_STATUS_RUNNING
 from stardag_server.domain.silence import SILENCE_US
+from stardag_server.store.answering_stream import answering_stream
 from stardag_server.store.database import clock
-from stardag_server.store.producers import answering_stream
 from stardag_server.store.schema import Build, Stream
 
 _AT_ONCE = 100
