@@ -8,6 +8,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 
+def error_text(error: BaseException) -> str:
+    """Return what an error says, or, of one whose own code fails at that, what that failed with."""
+    try:
+        return str(error)
+    except (Exception, SystemExit) as fault:
+        return f"<its text can't be had: {type(fault).__name__}>"
+
+
 def printable(text: str) -> str:
     """Return text with what could control a terminal shown instead; lines and tabs stay."""
     shown = (

@@ -515,3 +515,35 @@ def test_none_is_no_task(build: Build) -> None:
     with pytest.raises(TypeError, match="None was given"):
         build(None)
     assert build([]).ok
+
+
+class MuteError(Exception):
+    def __str__(self) -> str:
+        raise RuntimeError("no words")
+
+
+@sd.task
+def fails_without_words() -> int:
+    raise MuteError
+
+
+def test_an_error_that_can_not_tell_its_text_is_a_failure_like_any_other() -> None:
+    summary = sd.build(fails_without_words())
+    assert summary.status == "failed"
+    assert "MuteError: <its text can't be had: RuntimeError>" in str(summary)
+
+
+@pytest.mark.parametrize(
+    ("labels", "error", "message"),
+    [
+        ({"tries": 3}, TypeError, "'tries': 3 is none"),
+        ({"k" * 64: "v"}, ValueError, "a name has at most 63 characters"),
+        ({"k": "v" * 256}, ValueError, "a value 255"),
+        ({str(n): "v" for n in range(33)}, ValueError, "at most 32 labels, not 33"),
+    ],
+)
+def test_labels_that_can_not_be_recorded_are_refused(
+    labels: dict[str, Any], error: type[Exception], message: str
+) -> None:
+    with pytest.raises(error, match=message):
+        sd.build(leaf(n=1), labels=labels)

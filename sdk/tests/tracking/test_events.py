@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from stardag.build.observer import BuildInfo
 from stardag.tracking import events, wire
 from stardag.tracking.program import Program
+from stardag.tracking.redaction import MASK
 from stardag.tracking.source import SourceRevision
 from stardag.tracking.spool import frames
 from stardag.v1 import event_pb2, event_service_pb2
@@ -89,6 +90,16 @@ def test_how_a_build_started_reads_back_within_the_limits(
     assert len(start.description.encode()) <= 4096
     assert len(start.labels) <= 32
     assert all(len(key) <= 63 and len(value) <= 255 for key, value in start.labels.items())
+
+
+def test_a_label_is_recorded_unless_its_name_says_that_it_is_secret() -> None:
+    labels = {"team": "search", "author": "eve", "api_key": "k-1", "DB_PASSWORD": "pw", "auth": "a"}
+    info = BuildInfo(uuid.uuid4(), [Step(1)], "", labels)
+    nobody = Program("me/1", "here", "", "")
+    detail = events.build_start(info, SourceRevision("", "", dirty=False), nobody)
+    start = read(events.event(BUILD, b"", events.BUILD_STARTED, 0, detail)).build_start
+    assert (start.labels["team"], start.labels["author"]) == ("search", "eve")
+    assert {start.labels[name] for name in ("api_key", "DB_PASSWORD", "auth")} == {MASK}
 
 
 def test_a_definition_reads_back_and_hashes_to_the_task_id() -> None:

@@ -184,6 +184,17 @@ def test_the_lock_tells_whether_the_writer_lives(tmp_path: Path) -> None:
     assert not writer_lives(tmp_path / stream_id)
 
 
+def test_nobody_else_reads_in_a_state_directory_that_was_made_for_it(tmp_path: Path) -> None:
+    before = os.umask(0)
+    try:
+        create_stream(tmp_path / "a" / "state" / "spool" / "server", header(), max_bytes=1 << 20)
+    finally:
+        os.umask(before)
+    state = tmp_path / "a" / "state"
+    for directory in (state, state / "spool", state / "spool" / "server"):
+        assert directory.stat().st_mode & 0o777 == 0o700, directory
+
+
 def test_a_stream_is_private_and_says_who_writes_it(tmp_path: Path) -> None:
     who = header()
     stream = create_stream(tmp_path / "spool", who, max_bytes=1 << 20)

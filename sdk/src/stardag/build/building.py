@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 RESUMES = "resumes"
 """Label of a build that goes on with another: that one's id."""
 
+_LABELS, _LABEL_KEY, _LABEL_VALUE = 32, 63, 255  # as the contract has them
+
 
 class Building:
     """A build with its executors and its observers."""
@@ -82,7 +84,7 @@ class Building:
             lock=lock,
             exit_early=exit_early,
             description=description,
-            labels={**(labels or {}), **({RESUMES: str(resume)} if resume else {})},
+            labels=_checked({**(labels or {}), **({RESUMES: str(resume)} if resume else {})}),
         )
         self._driver = Driver(self._run, self._observer.stop_requested)
 
@@ -131,6 +133,24 @@ class Building:
         from stardag.config import get_config
 
         return get_config().tracking.flush_timeout
+
+
+def _checked(labels: Mapping[str, str]) -> Mapping[str, str]:
+    """Return labels that the contract has room for.
+
+    Raises `TypeError` for what is no text, and `ValueError` for what is too much.
+    """
+    for key, value in labels.items():
+        if not (isinstance(key, str) and isinstance(value, str)):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise TypeError(f"labels are texts by name, and {key!r}: {value!r} is none")
+        if len(key) > _LABEL_KEY or len(value) > _LABEL_VALUE:
+            raise ValueError(
+                f"label {key[:_LABEL_KEY]!r}: a name has at most {_LABEL_KEY} characters, and a "
+                f"value {_LABEL_VALUE}"
+            )
+    if len(labels) > _LABELS:
+        raise ValueError(f"a build has at most {_LABELS} labels, not {len(labels)}")
+    return labels
 
 
 def _with_progress(observer: BuildObserver, progress: bool | None) -> BuildObserver:

@@ -8,6 +8,7 @@ from enum import Enum, StrEnum
 from typing import TYPE_CHECKING
 
 from stardag._errors import BuildFailedError
+from stardag._readable import error_text
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -48,7 +49,7 @@ class TaskFailure:
         return "".join(traceback.format_exception(self.error))
 
     def __str__(self) -> str:
-        return f"{self.task!r}: {type(self.error).__name__}: {self.error}"
+        return f"{self.task!r}: {type(self.error).__name__}: {error_text(self.error)}"
 
 
 @dataclass(frozen=True)

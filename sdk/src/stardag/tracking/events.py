@@ -13,8 +13,9 @@ import time
 import traceback
 from typing import TYPE_CHECKING
 
+from stardag._readable import error_text
 from stardag.tracking import wire
-from stardag.tracking.redaction import cut, presentable, redact, redact_text, redact_uri
+from stardag.tracking.redaction import cut, presentable, redact, redact_uri, redact_value
 from stardag.tracking.spool import frames
 
 if TYPE_CHECKING:
@@ -97,7 +98,9 @@ def build_start(build: BuildInfo, source: SourceRevision, program: Program) -> b
         wire.text(3, presentable(build.description, _DESCRIPTION)),
         *(
             wire.message(
-                4, wire.text(1, key[:_LABEL_KEY]) + wire.text(2, redact_text(value)[:_LABEL_VALUE])
+                4,
+                wire.text(1, key[:_LABEL_KEY])
+                + wire.text(2, redact_value(key, value)[:_LABEL_VALUE]),
             )
             for key, value in labels
         ),
@@ -190,7 +193,7 @@ def failure(error: BaseException, *, will_retry: bool) -> bytes:
     trace = "".join(traceback.format_exception(error))
     body = [
         wire.text(1, cut(kind, _NAME)),
-        wire.text(2, presentable(_message(error), _MESSAGE)),
+        wire.text(2, presentable(error_text(error), _MESSAGE)),
         wire.text(3, presentable(trace, _STACK_TRACE)),
         wire.number(4, int(will_retry)),
     ]
@@ -240,10 +243,3 @@ def block(lease_name: str) -> bytes:
 def events_lost(count: int) -> bytes:
     """Return the detail of EVENTS_LOST."""
     return wire.message(17, wire.number(1, count))
-
-
-def _message(error: BaseException) -> str:
-    try:
-        return str(error)
-    except Exception as fault:  # a user's __str__, which must not take the event with it
-        return f"<its text can't be had: {type(fault).__name__}>"

@@ -13,6 +13,7 @@ import stardag
 from stardag.tracking.connection.credential import TOKEN_VARIABLE
 from stardag.tracking.spool.delivery import read_status
 from stardag.tracking.spool.lease import sender_runs
+from stardag.tracking.spool.streams import make_spool
 
 if TYPE_CHECKING:
     from stardag.tracking.connection.address import Address
@@ -84,7 +85,7 @@ class Launcher:
         if not sys.executable:
             raise OSError("this Python does not know its own path, so the sender can't be started")
         spool = self._arguments.spool
-        spool.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_spool(spool)
         (spool / "sender.json").unlink(missing_ok=True)  # what another one said is not news
         log = str(spool / "sender.log")
         files = [

@@ -153,6 +153,12 @@ def _apply(rules: list[_Rule], text: str) -> str:
 
 
 _SECRET_OPTION = re.compile(rf"--?[\w-]*(?:{_NAME}|{_BROAD_NAME})", re.I)
+_SECRET_NAME = re.compile(rf".*(?:{_NAME}|{_BROAD_NAME})", re.I | re.S)
+
+
+def redact_value(name: str, value: str) -> str:
+    """Return a named value redacted as a text; `MASK` if its name says that it is secret."""
+    return MASK if _SECRET_NAME.fullmatch(name) else redact_text(value)
 
 
 def redact_command(arguments: Sequence[str]) -> str:

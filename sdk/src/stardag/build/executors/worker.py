@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 from stardag._dag_json import bodies_of, tasks_from_bodies
 from stardag._errors import TaskCancelledError
 from stardag._identified import id_text
+from stardag._readable import error_text
 from stardag.build.attempt import (
     Attempt,
     Failed,
@@ -205,7 +206,7 @@ def _raised(error: BaseException) -> Raised:
         pickle.loads(pickled)
     except Exception:  # whatever a class's own pickling does
         pickled = None
-    return Raised(pickled, type(error).__qualname__, str(error), trace)
+    return Raised(pickled, type(error).__qualname__, error_text(error), trace)
 
 
 def _raise_cancelled(*_: object) -> None:

@@ -37,13 +37,23 @@ class StreamHeader:
     """Version of what is in the directory."""
 
 
+def make_spool(spool: Path) -> None:
+    """Make the directory of a spool, and those it is in, where they are missing.
+
+    Nobody else may read in any of them, down from the state directory. Raises `OSError`.
+    """
+    # a directory at a time: `mode` is not for the parents that are made on the way
+    for directory in (spool.parent.parent, spool.parent, spool):
+        directory.mkdir(mode=_PRIVATE, parents=True, exist_ok=True)
+
+
 def create_stream(spool: Path, header: StreamHeader, *, max_bytes: int) -> Spool:
     """Start the stream `header.stream_id` in the directory `spool`, made if needed.
 
     Raises `OSError` if that can't be done.
     """
     partial = spool / f".{header.stream_id}"
-    spool.mkdir(mode=_PRIVATE, parents=True, exist_ok=True)
+    make_spool(spool)
     try:
         partial.mkdir(mode=_PRIVATE)
     except FileNotFoundError:  # a sender took the spool, which was empty, for one not used any more
