@@ -14,6 +14,7 @@ from uuid import uuid4
 import pytest
 from certificates import Authority
 from server_process import ServerProcess
+from support.go import path_with_go
 from support.relay import BATCH_EVENTS, Relay
 from support.waiting import until
 
@@ -247,12 +248,16 @@ def started(
 ) -> Generator[subprocess.Popen[str]]:
     """Make a client where that is to be done, and start it; end it with the block."""
     program = CLIENTS / language / "run"
-    made = subprocess.run([program, "--make"], capture_output=True, text=True, check=False)
+    path = path_with_go() if language == "go" else None
+    environment = os.environ | ({"PATH": path} if path else {})
+    made = subprocess.run(
+        [program, "--make"], env=environment, capture_output=True, text=True, check=False
+    )
     if made.returncode == NO_TOOL and os.environ.get("CI") != "true":
         pytest.skip(made.stderr.strip())
     assert made.returncode == 0, made.stdout + made.stderr
     pipes: Any = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    with subprocess.Popen([program, cases], env=os.environ | settings, **pipes) as process:
+    with subprocess.Popen([program, cases], env=environment | settings, **pipes) as process:
         try:
             yield process
         finally:
