@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import runpy
 import subprocess
 import sys
 from contextlib import contextmanager
@@ -132,6 +133,13 @@ def write(table: dict[str, Any], folder: Path) -> None:
 
 def test_the_table_of_cases_is_the_build_that_the_python_sdk_makes() -> None:
     assert json.loads(pipeline("--cases")) == json.loads(CASES.read_text())
+
+
+def test_the_client_in_python_reads_addresses_as_the_sdk_does() -> None:
+    # those in other languages have tests of their own, which `run --make` runs
+    parse_address = runpy.run_path(str(CLIENTS / "python" / "connection.py"))["parse_address"]
+    for case in json.loads(CASES.read_text())["addresses"]:
+        assert parse_address(case["text"]) == (case["host_and_port"], case["tls"])
 
 
 @pytest.mark.parametrize("language", languages())
