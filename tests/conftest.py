@@ -15,6 +15,10 @@ import pytest
 from server_process import ServerProcess
 from support.senders import end_senders, senders
 
+from stardag.client import Client
+from stardag.tracking.connection.address import parse_address
+from stardag.tracking.connection.credential import Credential
+
 PIPELINES = Path(__file__).with_name("pipelines.py")
 STARDAG = Path(sys.executable).with_name("stardag")
 
@@ -43,6 +47,7 @@ class Workplace:
         }
 
     def start_build(self, name: str) -> subprocess.Popen[str]:
+        """Start a builder that leads a process group of its own."""
         return subprocess.Popen(
             [sys.executable, str(PIPELINES), name, str(self.gate)],
             env=self.settings(),
@@ -50,7 +55,13 @@ class Workplace:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            start_new_session=True,
         )
+
+    def client(self) -> Client:
+        """Return a client of the server, which the caller closes."""
+        credential = Credential(None, self.server.data_dir / "token")
+        return Client(parse_address(self.server.address), credential)
 
     def build(self, name: str) -> Built:
         return finished(self.start_build(name))

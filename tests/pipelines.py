@@ -6,6 +6,7 @@ import asyncio
 import sys
 import time
 from collections.abc import Generator
+from multiprocessing import get_context
 from pathlib import Path
 
 import stardag as sd
@@ -38,6 +39,15 @@ def gated(n: int, gate: str) -> int:
     while not Path(gate).exists() and time.monotonic() < deadline:
         time.sleep(0.01)
     return n
+
+
+@sd.task
+def forking(gate: str) -> int:
+    """Fork a process that goes on until the file `gate` exists, and wait for it."""
+    forked = get_context("fork").Process(target=gated.call, args=(0, gate))
+    forked.start()
+    forked.join()
+    return 0
 
 
 @sd.task
@@ -133,6 +143,10 @@ def instrumented() -> sd.TaskStruct:
     return [plain(n=1), in_loop(n=2)]
 
 
+def forked() -> sd.TaskStruct:
+    return total(values=[number(n=1), forking(gate=sys.argv[2])])
+
+
 def shown() -> sd.TaskStruct:
     return Shows(rows=20_000)
 
@@ -152,15 +166,17 @@ PIPELINES = {
     "varied": varied,
     "onward": onward,
     "instrumented": instrumented,
+    "forked": forked,
     "shown": shown,
     "stopped": stopped,
 }
 
 if __name__ == "__main__":
     name, *how = sys.argv[1].split("-")
-    executor = sd.ProcessExecutor(2) if how == ["processes"] else None
+    executors = {"inline": sd.InlineExecutor, "processes": lambda: sd.ProcessExecutor(2)}
     locks = {"locked": lambda: sd.FileLocks("locks"), "leased": sd.ServiceLocks}
-    lock = locks[how[0]]() if how and how[0] in locks else None
+    executor = next((executors[word]() for word in how if word in executors), None)
+    lock = next((locks[word]() for word in how if word in locks), None)
     summary = sd.build(
         PIPELINES[name](), executor=executor, lock=lock, fail_mode=sd.FailMode.CONTINUE
     )

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from stardag.cli.server_checks import clock_check
+from stardag.cli.doctor.server_checks import clock_check
 
 from .conftest import Workplace
 

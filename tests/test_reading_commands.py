@@ -13,15 +13,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 from unittest.mock import patch
+from uuid import UUID
 
 import pytest
 from support.waiting import until
 
 from stardag.cli import output, run
 from stardag.config import get_config
+from stardag.telemetry.ids import attempt_span_id
 from stardag.v1.build_pb2 import Build
 from stardag.v1.build_service_pb2 import FailureGroup, TaskChange, TaskChangeCount
-from stardag.v1.registry_service_pb2 import ExplainTaskResponse, LineageNode
+from stardag.v1.registry_service_pb2 import ExplainTaskResponse, LineageNode, Producer
 from stardag.v1.task_pb2 import Task, TaskState
 
 from .conftest import STARDAG, Built, Workplace, finished
@@ -124,6 +126,14 @@ def test_a_build_is_meant_by_the_beginning_of_its_id(history: History) -> None:
     assert "4 or more characters" in history.refuses(2, "builds", "show", "abc")
 
 
+def test_a_shell_completes_ids_from_what_the_service_has(history: History) -> None:
+    build, task = history.small.id, history.task("failing")
+    for beginning in (build[:20], ""):
+        assert f"{build}\tCOMPLETED " in history.says("__complete", "builds", "watch", beginning)
+    assert f"{task}\tFAILED failing" in history.says("__complete", "tasks", "why", task[:2])
+    assert build not in history.says("__complete", "builds", "show", history.broken.id)
+
+
 def test_a_failed_build_is_shown_with_its_failure_first(history: History) -> None:
     text = history.says("builds", "show", "latest")
     told = [
@@ -190,6 +200,33 @@ def test_a_task_is_shown_with_its_history(history: History) -> None:
     read = history.reads("tasks", "show", task)
     assert [state["build_id"] for state in read["history"]] == [history.broken.id]
     assert history.reads("tasks", "show", "latest")["task"]["task_id"]
+
+
+def test_what_was_reused_is_told_with_what_made_it(history: History) -> None:
+    task, small = history.task("number"), history.small.id
+    again = history.place.build("small")
+    shown = history.says("builds", "show", again.id)
+    assert f"reused from  build {small} (1 task)" in shown
+    read = history.reads("builds", "show", again.id)
+    assert [(made["build_id"], made["attempt"]) for made in read["producers"]] == [(small, 1)]
+    assert f"made by      build {small}, attempt 1" in history.says("tasks", "show", task)
+
+
+def test_a_task_is_shown_with_the_span_of_its_latest_attempt(
+    history: History, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(history.place.extra, "STARDAG_TRACE_URL", "http://jaeger/trace/{trace_id}")
+    task, build = UUID(history.task("failing")), UUID(history.broken.id)
+    span = attempt_span_id(build, task, 1)
+    assert f"trace        http://jaeger/trace/{build.hex}, span {span:016x}" in history.says(
+        "tasks", "show", str(task)
+    )
+
+
+def test_a_filter_is_refused_at_the_place_where_it_was_written_wrong(history: History) -> None:
+    for options in ((), ("--since", "1h"), ("--name", "total", "--label", "a=b")):
+        refused = history.refuses(2, "builds", "list", "--filter", 'name ~ "a" AND odd', *options)
+        assert "filter, at 18:" in refused
 
 
 def test_why_a_task_ran_is_told_by_what_sets_it_apart(history: History) -> None:
@@ -286,7 +323,12 @@ def test_a_mistake_is_told_with_what_to_do(
 
 SHAPES: dict[str, Any] = {
     "builds list": [Build],
-    "builds show BUILD": {"build": Build, "failures": [FailureGroup], "tasks": [TaskState]},
+    "builds show BUILD": {
+        "build": Build,
+        "failures": [FailureGroup],
+        "tasks": [TaskState],
+        "producers": [Producer],
+    },
     "builds compare BASE BUILD": {
         "base_build": Build,
         "build": Build,
@@ -295,7 +337,7 @@ SHAPES: dict[str, Any] = {
     },
     "builds cancel BUILD": Build,
     "tasks list": [Task],
-    "tasks show TASK": {"task": Task, "history": [TaskState]},
+    "tasks show TASK": {"task": Task, "history": [TaskState], "producers": [Producer]},
     "tasks why TASK": ExplainTaskResponse,
     "tasks lineage TASK": {
         "nodes": [LineageNode],

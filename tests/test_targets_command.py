@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from s3_server import S3Server, request, running
 
-from stardag.cli.garbage import delete
-from stardag.cli.roots import configured_roots, objects_below
+from stardag.cli.targets.garbage import delete
+from stardag.cli.targets.roots import configured_roots, objects_below
 from stardag.target import TargetFactory, target_factory_provider
 from stardag.v1.admin_service_pb2 import PurgeBuildsRequest
 

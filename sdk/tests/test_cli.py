@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pty
 import shlex
 import subprocess
 import sys
@@ -84,6 +85,13 @@ printf '%s\n' "${{COMPREPLY[@]}}"
     assert done.stdout.split() == completed
 
 
+@pytest.mark.parametrize("server", ["", "127.0.0.1:1"])
+def test_without_a_server_no_id_is_suggested(server: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STARDAG_SERVER", server)
+    done = stardag("__complete", "builds", "show", "")
+    assert (done.returncode, done.stdout.strip(), done.stderr) == (0, "\x1fbegin", "")
+
+
 def test_settings_are_shown_with_their_sources(
     isolated: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -99,6 +107,17 @@ def test_settings_are_shown_with_their_sources(
     for done in (stardag("config", "show"), stardag("config", "show", "--json")):
         assert "s3cret" not in done.stdout
         assert "server.token" in done.stdout
+
+
+def test_nothing_is_cut_from_settings_in_a_narrow_terminal(isolated: Path) -> None:
+    leader, follower = pty.openpty()
+    os.set_blocking(leader, False)
+    environment = {**os.environ, "COLUMNS": "60"}
+    with os.fdopen(leader, "rb") as terminal, os.fdopen(follower, "wb") as shown:
+        subprocess.run([STARDAG, "config", "show"], stdout=shown, env=environment, check=True)
+        text = terminal.read().decode()
+    assert "tracking.trace_url" in text
+    assert "…" not in text
 
 
 def test_the_profile_is_shown_and_so_are_variables_that_set_nothing(
@@ -123,16 +142,46 @@ def test_the_profile_is_shown_and_so_are_variables_that_set_nothing(
         (["builds", "show", "latest"], "no server is configured"),
         (["sync"], "no server is configured"),
         (["builds", "list", "--limit", "0"], "Must be >= 1"),
-        (["nonsense"], "nonsense"),
+        (["builds", "list", "--limit", "9" * 20], "Must be <= 2147483647"),
+        (
+            ["builds", "list", "--limt", "3"],
+            "Did you mean --limit? (see",
+        ),
+        (["builds", "show"], "BUILD is missing (see `stardag builds show --help`)"),
+        (
+            ["builds", "show", "a", "b"],
+            "there is no use for 'b' (see",
+        ),
+        (["bulds"], "there is no command 'bulds'; did you mean 'builds'? (see `stardag --help`)"),
+        (["builds", "start"], "there is no command 'start'; there are list, show, watch, compare"),
+        (["keys", "create", "ci"], "--scope is missing"),
+        (["keys", "create", "ci", "--scope", "read", "--days", "9" * 11], "Must be <= 36500"),
+        (["targets", "gc", "--older-than", "5"], "'5' is no span such as 90s, 30m, 6h, 7d or 2w"),
+        (["targets", "gc", "--older-than", f"{'9' * 11}d"], "is no span"),
+        (["workspaces", "update", "--min-builds", "9" * 11], "Must be <= 2147483647"),
+        (["workspaces", "update", "--max-streams", "9" * 20], "Must be <= 9223372036854775807"),
         (["tasks", "lineage", "latest", "--depth", "-1"], "Must be >= 0"),
         (["builds", "list", "--name", os.fsdecode(b"\xff")], "is not UTF-8"),
     ],
 )
-def test_a_mistake_is_told_without_a_traceback(arguments: list[str], message: str) -> None:
+def test_a_mistake_is_told_in_one_line(arguments: list[str], message: str) -> None:
     done = stardag(*arguments)
     assert done.returncode == 2
-    assert message in done.stdout + done.stderr
-    assert "Traceback" not in done.stderr
+    assert message in done.stderr
+    assert (done.stderr.count("\n"), done.stdout) == (1, "")
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["config", "show"], ["config", "show", "--json"]]
+)
+def test_a_reader_that_has_seen_enough_is_no_failure(arguments: list[str]) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing) as closed:
+        done = subprocess.run(
+            [STARDAG, *arguments], stdout=closed, stderr=subprocess.PIPE, check=False
+        )
+    assert (done.returncode, done.stderr) == (0, b"")
 
 
 def test_a_server_that_is_not_installed_is_told_with_the_way_to_install_it() -> None:

@@ -14,8 +14,8 @@ import pytest
 
 import stardag as sd
 from stardag._errors import ConfigError
-from stardag.cli.parameters import make_task, split_pairs
-from stardag.cli.reference import find_tasks
+from stardag.cli.build.parameters import make_task, split_pairs
+from stardag.cli.build.reference import find_tasks
 
 STARDAG = Path(sys.executable).with_name("stardag")
 

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from stardag import ConfigError
-from stardag.cli import filters
+from stardag.cli.lists import filters
 from stardag_server.domain.filter_fields import BUILD_FIELDS, TASK_FIELDS
 from stardag_server.domain.filters import parse
 

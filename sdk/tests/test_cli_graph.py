@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import pytest
 
-from stardag.cli import graph
+from stardag.cli.views import graph
 
 
 def drawing(

@@ -8,12 +8,17 @@ from uuid import UUID
 
 import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
+from rich.color import Color
 from rich.console import Console
+from rich.style import Style
 
 from stardag._readable import one_line
-from stardag.cli import cells, output, tables
-from stardag.cli.build_report import BuildReport
-from stardag.cli.comparison import Comparison
+from stardag.cli import output
+from stardag.cli.builds.comparison import Comparison
+from stardag.cli.builds.report import BuildReport
+from stardag.cli.tasks import explanation
+from stardag.cli.tasks.report import TaskReport
+from stardag.cli.views import cells, colours, graph, tables
 from stardag.v1.build_pb2 import BUILD_STATUS_RUNNING, Build, TaskStatusCount
 from stardag.v1.build_service_pb2 import (
     BLOCK_CAUSE_LEASE_HELD,
@@ -22,6 +27,12 @@ from stardag.v1.build_service_pb2 import (
     CompareBuildsResponse,
     FailureGroup,
     TaskChange,
+)
+from stardag.v1.registry_service_pb2 import (
+    ExplainTaskResponse,
+    IngredientDifference,
+    Producer,
+    RunCause,
 )
 from stardag.v1.task_pb2 import TASK_STATUS_RUNNING, Task, TaskFailure, TaskState
 
@@ -52,12 +63,16 @@ def test_text_can_not_control_the_terminal() -> None:
     blocked.cause = BLOCK_CAUSE_LEASE_HELD
     change = TaskChange(kind=TASK_CHANGE_KIND_ADDED, state=failed)
     compared = CompareBuildsResponse(base_build=build, build=build)
+    made = Producer(build_id=str(UUID(int=1)), task_id=str(UUID(int=2)), attempt=1)
     out = shown(
         tables.builds([build]),
         tables.task_states([failed]),
         tables.tasks([task, Task(task_id=evil, params_json=evil)]),
         tables.history([failed]),
-        BuildReport(build, [group], True, {evil: [blocked]}, [blocked], True, [failed], [], evil),
+        BuildReport(
+            build, [group], True, {evil: [blocked]}, [blocked], True, [failed], [], [made], evil
+        ),
+        TaskReport(task, [failed], True, made, evil),
         Comparison(compared, [change]),
     )
     assert "\x1b" not in out
@@ -133,3 +148,40 @@ def test_json_can_not_control_the_terminal_either(capsys: pytest.CaptureFixture[
     assert not {*"\x9b\x7f\u202e\x1b\U000e0001\ud800"} & {*out}
     assert "é" in out
     assert "Ω 🙂" in out
+
+
+def luminance(color: Color) -> float:
+    """Return the relative luminance as WCAG 2 defines it."""
+    parts = [part / 255 for part in color.get_truecolor()]
+    red, green, blue = (p / 12.92 if p <= 0.03928 else ((p + 0.055) / 1.055) ** 2.4 for p in parts)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+@pytest.mark.parametrize("style", sorted({*colours.OF_STATUS.values(), colours.MUTED}))
+def test_every_colour_can_be_read_on_black_and_on_white(style: str) -> None:
+    color = Style.parse(style).color
+    assert color is not None
+    assert color.number is not None
+    assert color.number >= 16, "a theme says what the first sixteen are"
+    light = luminance(color)
+    assert min((light + 0.05) / 0.05, 1.05 / (light + 0.05)) >= 3.8
+
+
+def test_long_values_are_shown_from_where_they_differ_and_in_their_own_characters() -> None:
+    same = "a" * 1000
+    difference = IngredientDifference(
+        path="text", earlier_json=f'"{same} \\u65e9"', json=f'"{same} \\u665a"'
+    )
+    told = ExplainTaskResponse(cause=RunCause.RUN_CAUSE_NEW_ID, differences=[difference])
+    told.nearest_task.task_id = "5b69e7b6"
+    text = shown(explanation.drawn("22721cfd", told))
+    assert "早" in text
+    assert "晚" in text
+    assert text.count("a") < 300
+
+
+@pytest.mark.parametrize(("width", "told"), [(80, "94684761-f65e  "), (160, f"{UUID(int=5)}  ")])
+def test_a_dag_has_whole_ids_where_there_is_room(width: int, told: str) -> None:
+    ids = [told.strip(), "22721cfd-fa25"]
+    nodes = graph.nodes_of([("fit", "FAILED", i, "3 ms") for i in ids], [])
+    assert told in shown(*graph.drawn(nodes, graph.tops(nodes), width))

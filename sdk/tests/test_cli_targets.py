@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from stardag import StardagError
-from stardag.cli.garbage import KeptTasks, sort_out
-from stardag.cli.roots import Root, RootObject, configured_roots, objects_below
-from stardag.cli.verification import verify_outputs
+from stardag.cli.targets.garbage import KeptTasks, sort_out
+from stardag.cli.targets.roots import Root, RootObject, configured_roots, objects_below
+from stardag.cli.targets.verification import verify_outputs
 from stardag.target import TargetFactory, get_directory_target, get_target, target_factory_provider
 from stardag.target.stores.local import LocalStore
 from stardag.v1.task_pb2 import Task, TaskState

@@ -152,3 +152,37 @@ async def test_builds_of_every_workspace_are_given_up(swept: Swept):
     theirs = await swept.store.queries.build(other, make.build)
     assert theirs.status == build_pb2.BUILD_STATUS_ABANDONED
     assert len(announced) == 2
+
+
+@pytest.fixture
+async def startless(swept: Swept) -> Swept:
+    """A build beside one that has ended, of which the start never came."""
+    await swept.send(swept.make.completed())
+    swept.make = Producer()
+    lost = swept.make.event(pb.EVENT_TYPE_EVENTS_LOST, events_lost=pb.EventsLost(count=1))
+    await swept.send(lost, swept.make.event(pb.EVENT_TYPE_TASK_STARTED, "t", 1))
+    return swept
+
+
+async def test_a_build_whose_start_never_came_is_given_up_too(startless: Swept):
+    await startless.pass_time(91)
+    assert list((await startless.give_up()).values()) == [3]
+    row = await startless.store.queries.build(startless.workspace, startless.make.build)
+    assert row.status == build_pb2.BUILD_STATUS_ABANDONED
+    assert row.task_counts[task_pb2.TASK_STATUS_CANCELLED] == 1
+    assert await startless.store.silent_workspaces() == []
+
+
+async def test_a_sign_of_life_keeps_a_build_whose_start_never_came(startless: Swept):
+    await startless.pass_time(91)
+    await startless.send()
+    assert await startless.store.silent_workspaces() == []
+    assert await startless.store.give_up_silent_builds(startless.workspace) == {}
+
+
+async def test_a_later_event_takes_a_build_back_whose_start_never_came(startless: Swept):
+    await startless.pass_time(91)
+    await startless.give_up()
+    outcome = await startless.send(startless.make.event(pb.EVENT_TYPE_TASK_COMPLETED, "t", 1))
+    assert outcome.rejections == []
+    assert await startless.status() == build_pb2.BUILD_STATUS_RUNNING

@@ -6,7 +6,6 @@ Its segments are small, so that it has many. Its tasks take as long as CHAOS_PAC
 from __future__ import annotations
 
 import os
-import random
 import sys
 import time
 from collections.abc import Generator
@@ -14,16 +13,17 @@ from collections.abc import Generator
 import stardag as sd
 
 _SEGMENT_BYTES = 8 << 10
+_RETRIES = 9  # of tasks whose worker is killed
 _PACE_S = float(os.environ["CHAOS_PACE"])
 
 
-@sd.task
+@sd.task(retries=_RETRIES)
 def text(n: int) -> str:
     time.sleep(_PACE_S)
     return f"{n} " * (n % 37)
 
 
-@sd.task
+@sd.task(retries=_RETRIES)
 def joined(texts: list[sd.Depends[str]]) -> str:
     time.sleep(_PACE_S)
     return "".join(texts)
@@ -65,22 +65,9 @@ KINDS = {
     "whole": lambda: whole(60),
     "failing": lambda: failing(50),
     "dynamic": lambda: dynamic(60),
+    "processes": lambda: whole(40),
     "jumping": lambda: whole(40),
 }
-
-
-def jump_clock() -> None:
-    """Have the wall clock of this process jump, days at times, in either direction."""
-    offset_ns, now_ns = 0, time.time_ns
-
-    def jumping_ns() -> int:
-        nonlocal offset_ns
-        if random.random() < 0.05:
-            offset_ns = int(random.uniform(-3, 3) * 86_400e9)
-        return now_ns() + offset_ns
-
-    time.time_ns = jumping_ns
-    time.time = lambda: jumping_ns() / 1e9
 
 
 def main(kind: str, journal: str) -> int:
@@ -92,10 +79,9 @@ def main(kind: str, journal: str) -> int:
 
         writer.SEGMENT_BYTES = _SEGMENT_BYTES
         keep_journal(os.open(journal, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600))
-    if kind == "jumping":
-        jump_clock()
+    executor = sd.ProcessExecutor(2) if kind == "processes" else None
     root = KINDS[kind]()
-    summary = sd.build(root, fail_mode=sd.FailMode.CONTINUE)
+    summary = sd.build(root, executor=executor, fail_mode=sd.FailMode.CONTINUE)
     print(summary.status, summary.counts, sep="\n")
     if isinstance(root, sd.BaseTask):
         print(root.load())  # type: ignore[attr-defined]

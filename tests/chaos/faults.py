@@ -65,6 +65,16 @@ def builders_stand_still(scene: Scene, random: Random) -> Generator[None]:
     yield from _stand_still(b.process.pid for b in scene.stage.builders if b.runs())
 
 
+@fault("builder")
+def workers_are_killed(scene: Scene, random: Random) -> Generator[None]:
+    """One of each builder that has any; who made it has another made."""
+    for builder in scene.stage.builders:
+        with suppress(psutil.NoSuchProcess):
+            if workers := builder.workers():
+                random.choice(workers).kill()
+    yield
+
+
 @fault("sender")
 def the_sender_is_killed(scene: Scene, random: Random) -> Generator[None]:
     _signal(scene.stage.senders(), signal.SIGKILL)
@@ -192,6 +202,14 @@ def the_network_loses_requests(scene: Scene, random: Random) -> Generator[None]:
     scene.stage.proxy.weather.loses_requests = True
     yield
     scene.stage.proxy.clear()
+
+
+@fault("network")
+def the_network_leads_to_another_server(scene: Scene, random: Random) -> Generator[None]:
+    """One of the same database, whatever has become of the first."""
+    scene.stage.proxy.lead_to(scene.stage.replica.port)
+    yield
+    scene.stage.proxy.lead_to(scene.stage.server.port)
 
 
 @fault("disk")

@@ -60,6 +60,11 @@ class Proxy:
         """Reset all connections, to both sides."""
         self._call(self._reset())
 
+    def lead_to(self, port: int) -> None:
+        """Connect to another server from now on, and reset what is connected to this one."""
+        self.upstream_port = port
+        self.reset()
+
     def half_close(self, direction: Direction) -> None:
         """End one direction of each connection, and leave the other open."""
         self._call(self._half_close(direction))

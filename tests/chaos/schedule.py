@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _BUILDERS = 3
-_KINDS = ["small", "whole", "failing", "dynamic", "jumping"]
+_KINDS = ["small", "whole", "failing", "dynamic", "jumping", "processes"]
 _EVERY_S = 0.7
 _SHORT_S, _LONG_S = 1.0, 7.0
 """How long faults last at most; a sender gives up on a silent server in between."""

@@ -6,10 +6,14 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Generator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
+import psutil
+from server_process import ServerProcess
 from support.waiting import until
 
 from stardag.tracking.spool.streams import stream_directories
@@ -26,6 +30,7 @@ _PLANTED = _HERE / "planted"
 _BUILD_S = 120.0
 _DELIVERY_S = 90.0
 _STARTS = 10
+_BEGUN = 30  # events of a few hundred
 _RETENTION = "[tracking]\nretention_s = 5.0\n"
 
 
@@ -54,6 +59,8 @@ class Builder:
             "STARDAG_TARGET_ROOTS__DEFAULT": str(self._targets),
             "CHAOS_PACE": str(pace_s),
         }
+        if kind == "jumping" and tracked:
+            settings["CHAOS_PLANT"] = f"{settings.get('CHAOS_PLANT', '')} builder_of_jumping_clock"
         if not tracked:
             settings = {k: v for k, v in settings.items() if k != "STARDAG_SERVER"}
         self._said = stage.directory / name / "stdout"
@@ -70,6 +77,13 @@ class Builder:
     def runs(self) -> bool:
         """Return whether it has not ended."""
         return self.process.poll() is None
+
+    def workers(self) -> list[psutil.Process]:
+        """Return the processes that run its tasks: what its fork server has made."""
+        if not self.runs():
+            return []
+        started = psutil.Process(self.process.pid).children()
+        return [worker for process in started for worker in process.children()]
 
     def kill(self) -> None:
         """End it without a chance to say good-bye."""
@@ -106,7 +120,7 @@ class Stage:
     """Everything that takes part; runs while it is entered."""
 
     def __init__(self, directory: Path, postgres: OwnPostgres, *, plant: str = "") -> None:
-        """Use a new database of `postgres`; `plant` a fail point or a double in whom it is for."""
+        """Use a new database of `postgres`; `plant` fail points or doubles in whom they are for."""
         self.directory = directory
         self.postgres = postgres
         self.proxy = Proxy()
@@ -118,10 +132,14 @@ class Stage:
         if plant:
             self._environment |= {"CHAOS_PLANT": plant, "CHAOS_MARK": str(self.mark)}
         self.server = self._place.server
+        self.replica = ServerProcess(self.server.data_dir)
+        """Another server of the same database, which runs once `start_replica` was called."""
         self.database = f"chaos_{os.urandom(6).hex()}"
         """Its name."""
         self.server.database_url = postgres.create_database(self.database)
-        self.server.environment = self._environment | {"PYTHONPATH": str(_PLANTED)}
+        self.replica.database_url = self.server.database_url
+        for server in (self.server, self.replica):
+            server.environment = self._environment | {"PYTHONPATH": str(_PLANTED)}
         self._untracked: dict[str, Outcome] = {}
 
     def __enter__(self) -> Self:
@@ -139,6 +157,8 @@ class Stage:
         for pid in self.senders():
             os.kill(pid, signal.SIGKILL)
         self.server.__exit__()
+        if self.replica.port:
+            self.replica.__exit__()
 
     @property
     def spool(self) -> Path:
@@ -167,6 +187,10 @@ class Stage:
                     raise
         self.proxy.upstream_port = self.server.port
 
+    def start_replica(self) -> None:
+        """Start another server of the same database."""
+        self.replica.start()
+
     def senders(self) -> list[int]:
         """Return the ids of the processes that deliver."""
         return self._place.senders()
@@ -187,6 +211,15 @@ class Stage:
         builder = Builder(self, kind, name, tracked=True, pace_s=pace_s)
         self.builders.append(builder)
         return builder
+
+    @contextmanager
+    def begun(self, kind: str) -> Generator[Builder]:
+        """Start a builder, and have it stand still in the middle of its build for the block."""
+        builder = self.start_builder(kind)
+        until(lambda: len(builder.journal()) > _BEGUN, "the builder to have begun")
+        builder.process.send_signal(signal.SIGSTOP)
+        yield builder
+        builder.process.send_signal(signal.SIGCONT)
 
     def untracked(self, kind: str) -> Outcome:
         """Return what comes of such a builder when nobody is told of it."""

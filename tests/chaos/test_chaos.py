@@ -22,6 +22,7 @@ from .stage import Stage
 
 _SHORT_S, _LONG_S = 15.0, 80.0
 _LONG_RUNS = 20
+_CLOCKS = "sender_of_jumping_clock server_of_jumping_clock"
 _FIRST_SEED = int(os.environ.get("CHAOS_SEED") or random.randrange(1 << 32))
 
 
@@ -31,7 +32,8 @@ def endure(
     strikes = plan(seed, seconds, with_disk=disk is not None)
     print(f"CHAOS_SEED={seed}", "(no disk is ever full, as none can be mounted)" * (disk is None))
     print(*strikes, sep="\n")
-    with Stage(directory, postgres) as stage:
+    with Stage(directory, postgres, plant=_CLOCKS) as stage:
+        stage.start_replica()
         run(Scene(stage, disk), strikes, seed, seconds)
         stage.settle()
         killed = sum(builder.killed for builder in stage.builders)
@@ -53,9 +55,8 @@ def test_what_a_full_disk_took_is_said(
     if disk is None:
         pytest.skip("this user may not mount a disk that is small")
     with Stage(tmp_path, postgres) as stage:
-        builder = stage.start_builder("whole", pace_s=0.1)
-        until(lambda: len(builder.journal()) > 30, "the builder to have begun")
-        disk.fill()
+        with stage.begun("whole") as builder:
+            disk.fill()
         until(builder.lost, "the disk to be full")
         disk.free()
         stage.settle()

@@ -20,8 +20,7 @@ def test_the_checks_see_a_server_that_acknowledges_too_early(
     tmp_path: Path, postgres: OwnPostgres
 ) -> None:
     with Stage(tmp_path, postgres, plant="server_that_acknowledges_too_early") as stage:
-        stage.start_builder("small")
-        until(lambda: any_acknowledged(stage), "an acknowledgement")
+        stage.start_builder("small").collect()
         until(lambda: not stream_directories(stage.spool), "all to be acknowledged")
         stage.server.kill()
         stage.start_server()
@@ -33,9 +32,9 @@ def test_the_checks_see_a_server_that_takes_events_again(
     tmp_path: Path, postgres: OwnPostgres
 ) -> None:
     with Stage(tmp_path, postgres, plant="server_that_takes_events_again") as stage:
-        stage.start_builder("whole")
-        until(lambda: any_acknowledged(stage), "an acknowledgement")
-        stage.proxy.reset()
+        with stage.begun("whole"):
+            until(lambda: any_acknowledged(stage), "an acknowledgement")
+            stage.proxy.reset()
         stage.settle()
         assert "stored more than once" in "; ".join(findings(stage))
 
@@ -44,12 +43,10 @@ def test_the_checks_see_a_sender_that_forgets_on_send(
     tmp_path: Path, postgres: OwnPostgres
 ) -> None:
     with Stage(tmp_path, postgres, plant="sender_that_forgets_on_send") as stage:
-        builder = stage.start_builder("whole", pace_s=0.2)
-        until(lambda: any_acknowledged(stage), "what it takes for an acknowledgement")
-        stage.proxy.weather.loses_requests = True
-        builder.collect()
-        until(lambda: not stream_directories(stage.spool), "it to forget")
+        stage.proxy.weather.refuses = True
+        stage.start_builder("small").collect()  # so that all of it will be one batch
         stage.proxy.clear()
+        until(stage.mark.exists, "it to have lost what it forgot")
         stage.settle()
         assert "is not stored" in "; ".join(findings(stage))
 
@@ -60,9 +57,8 @@ def test_the_checks_see_a_builder_that_hides_what_it_lost(
     if disk is None:
         pytest.skip("this user may not mount a disk that is small")
     with Stage(tmp_path, postgres, plant="builder_that_hides_what_it_lost") as stage:
-        builder = stage.start_builder("whole", pace_s=0.1)
-        until(lambda: len(builder.journal()) > 30, "the builder to have begun")
-        disk.fill()
+        with stage.begun("whole") as builder:
+            disk.fill()
         until(builder.lost, "the disk to be full")
         disk.free()
         stage.settle()

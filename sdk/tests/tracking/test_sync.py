@@ -21,7 +21,12 @@ from stardag.tracking.sender.sync import SyncReport, deliver
 from stardag.tracking.spool import frames
 from stardag.tracking.spool.delivery import Delivery, write_delivery
 from stardag.tracking.spool.reader import SpoolReader
-from stardag.tracking.spool.streams import StreamHeader, create_stream, stream_directories
+from stardag.tracking.spool.streams import (
+    StreamHeader,
+    create_stream,
+    lock_if_orphaned,
+    stream_directories,
+)
 from stardag.v1 import event_pb2
 
 from .conftest import MakeConfig, sender_pids
@@ -147,6 +152,20 @@ async def test_a_build_that_died_here_is_closed_and_one_on_another_machine_is_no
     assert report == SyncReport(delivered=3)
     kinds = {name: [event.type for event in events] for name, events in journal.events.items()}
     assert kinds == {here.name: [1, 6], copied.name: [1]}
+
+
+async def test_a_stream_is_closed_though_somebody_else_looks_if_its_writer_lives(
+    server: EventServer, journal: Journal, state_dir: Path
+) -> None:
+    """Who looks has the writer's lock for a moment."""
+    stream = abandoned_stream(state_dir / "spool" / "local", STARTED)
+    lock = lock_if_orphaned(stream)
+    assert lock is not None
+    asyncio.get_running_loop().call_later(0.05, os.close, lock)
+    report = await deliver(state_dir, parse_address(server.address), NONE)
+    assert report == SyncReport(delivered=2)
+    assert journal.types() == ["BUILD_STARTED", "PRODUCER_DIED"]
+    assert not stream.exists()
 
 
 async def test_streams_for_another_server_are_left_alone(

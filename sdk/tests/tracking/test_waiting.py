@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from stardag.cli.spool_checks import spool_checks
+from stardag.cli.doctor.spool_checks import spool_checks
 from stardag.config import Config
 from stardag.tracking.spool.delivery import Delivery, SenderStatus, write_delivery, write_status
 from stardag.tracking.spool.lease import take_lease

@@ -39,7 +39,7 @@ class FailPoint:
             if when != self.when:
                 return
             passed += 1
-            if passed == self.passes and _is_first():
+            if passed == self.passes and is_first():
                 if when == "halfway":
                     file, data = args
                     os.write(file, data[: len(data) // 2])
@@ -71,7 +71,8 @@ def _interposed(function: Any, come_to: Callable[..., None]) -> Any:
     return called
 
 
-def _is_first() -> bool:
+def is_first() -> bool:
+    """Return True to the first who asks, of all processes, and leave the mark."""
     try:
         os.close(os.open(os.environ["CHAOS_MARK"], os.O_CREAT | os.O_EXCL, 0o600))
     except FileExistsError:

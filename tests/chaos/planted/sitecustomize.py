@@ -5,7 +5,7 @@ So the programs are the real ones, started as they always are, and know nothing 
 
 import os
 
-if name := os.environ.get("CHAOS_PLANT"):
+for name in os.environ.get("CHAOS_PLANT", "").split():
     from planting import plant
 
     plant(name)

@@ -6,12 +6,15 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
+from stardag.build.own_descriptors import own_descriptors
+
 
 class FileLocks:
     """Leases of builds that share a directory; no server is needed.
 
     A lease is a lock on a file (`flock`), which the system gives up when its holder dies, however
-    it dies. On NFS it holds between machines as far as NFS's own locks do.
+    it dies, and whatever it has forked. On NFS it holds between machines as far as NFS's own locks
+    do.
     """
 
     def __init__(self, directory: str | os.PathLike[str] | None = None) -> None:
@@ -27,7 +30,9 @@ class FileLocks:
         while True:
             path.parent.mkdir(parents=True, exist_ok=True)
             with suppress(FileNotFoundError):  # the folder was removed meanwhile
-                descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+                with own_descriptors() as own:
+                    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+                    own.add(descriptor)
                 lease = FileLease(path, descriptor)
                 if not lease.lock():
                     return None
@@ -37,7 +42,7 @@ class FileLocks:
 
 
 class FileLease:
-    """A lock on an open file."""
+    """A lock on an open file, which is among this process's `own_descriptors`."""
 
     lasts = True
     """It has no end of its own."""
@@ -77,7 +82,9 @@ class FileLease:
 
     def close(self) -> None:
         """Give the lock up."""
-        os.close(self._descriptor)
+        with own_descriptors() as own:
+            own.discard(self._descriptor)
+            os.close(self._descriptor)
 
 
 def _default_directory() -> Path:

@@ -11,6 +11,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from stardag._errors import ConfigError, LeaseError
+from stardag.build.own_descriptors import own_descriptors
 
 if TYPE_CHECKING:
     import subprocess
@@ -95,8 +96,12 @@ class Keeper:
     def __init__(self, ttl: float, slots: Mapping[str, int]) -> None:
         """Start it. Raises `ConfigError`, or `LeaseError` if it can't be started."""
         self._pid = os.getpid()
-        self._process = _start(ttl, slots)
         # at its end of the pipe it sees this process end, however that ends
+        with own_descriptors() as own:
+            self._process = _start(ttl, slots)
+            assert self._process.stdin is not None
+            self._questions = self._process.stdin
+            own.add(self._questions.fileno())
         atexit.register(self.close)
         self._asked = 0
 
@@ -107,8 +112,8 @@ class Keeper:
 
     def ask(self, question: Mapping[str, Any]) -> dict[str, Any]:
         """Return the answer to one question."""
-        questions, answers = self._process.stdin, self._process.stdout
-        assert questions is not None and answers is not None
+        questions, answers = self._questions, self._process.stdout
+        assert answers is not None
         try:
             self._asked += 1
             questions.write(json.dumps({**question, "number": self._asked}).encode() + b"\n")
@@ -126,7 +131,10 @@ class Keeper:
         """Have it give back what is held, and end; in a fork of its process, do nothing."""
         if self._pid == os.getpid():
             atexit.unregister(self.close)
-            with suppress(OSError), self._process:  # which closes the pipes, and waits
+            with own_descriptors() as own, suppress(OSError):
+                own.discard(self._questions.fileno())
+                self._questions.close()
+            with self._process:  # which waits
                 pass
 
 

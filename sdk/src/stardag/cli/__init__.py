@@ -26,20 +26,33 @@ def run(arguments: Sequence[str]) -> int:
     """Run the command line `arguments` and return the exit code; errors are one line on stderr."""
     # what grpc would print beside, in its own words, is in our error
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
+    from cyclopts import CycloptsError
+
     from stardag.cli.app import app
 
     try:
         _require_text(arguments)
-        return app(arguments, result_action="return_int_as_exit_code_else_zero")
-    except ConfigError as error:
-        return _fail(error, 2)
+        return app(
+            arguments,
+            result_action="return_int_as_exit_code_else_zero",
+            exit_on_error=False,
+            print_error=False,
+        )
+    except CycloptsError as error:
+        from stardag.cli.usage import mistake
+
+        return _fail(mistake(error), 2)
     except StardagError as error:
-        return _fail(error, _exit_code(error))
+        return _fail(str(error), _exit_code(error))
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:  # whoever read our output has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except SystemExit as ended:  # so does Rich, with a code of its own
+        if isinstance(ended.__context__, BrokenPipeError):
+            return 0
+        raise
 
 
 def _require_text(arguments: Sequence[str]) -> None:
@@ -51,6 +64,8 @@ def _require_text(arguments: Sequence[str]) -> None:
 
 
 def _exit_code(error: StardagError) -> int:
+    if isinstance(error, ConfigError):
+        return 2
     from stardag.client import ServerError
 
     if not isinstance(error, ServerError):
@@ -58,6 +73,6 @@ def _exit_code(error: StardagError) -> int:
     return {"NOT_FOUND": 1, "INVALID_ARGUMENT": 2}.get(error.code.name, 3)
 
 
-def _fail(error: StardagError, code: int) -> int:
-    print(f"stardag: {printable(str(error))}", file=sys.stderr)
+def _fail(message: str, code: int) -> int:
+    print(f"stardag: {printable(message)}", file=sys.stderr)
     return code

@@ -10,16 +10,16 @@ from typing import Annotated
 from cyclopts import App, Parameter
 
 from stardag._errors import ConfigError
-from stardag.cli.build import build
-from stardag.cli.builds import builds
+from stardag.cli.build.command import build
+from stardag.cli.builds.commands import builds
 from stardag.cli.completion import completion
 from stardag.cli.config import config
-from stardag.cli.doctor import doctor
+from stardag.cli.doctor.command import doctor
 from stardag.cli.keys import keys
 from stardag.cli.options import Json
-from stardag.cli.targets import targets
-from stardag.cli.tasks import tasks
-from stardag.cli.workspaces import workspaces
+from stardag.cli.targets.commands import targets
+from stardag.cli.tasks.commands import tasks
+from stardag.cli.workspaces.commands import workspaces
 
 app = App(
     name="stardag",

@@ -26,9 +26,10 @@ def show(*, json: Json = False) -> None:
     json
         Print a JSON object of `{name: {"value": ..., "source": ...}}`.
     """
-    from rich.table import Table
+    from rich.text import Text
 
     from stardag.cli import output
+    from stardag.cli.views import tables
     from stardag.config import load_config, unknown_variables
 
     loaded = load_config()
@@ -43,9 +44,11 @@ def show(*, json: Json = False) -> None:
     if json:
         output.print_json({n: {"value": v, "source": sources[n]} for n, v in values.items()})
         return
-    table = Table("SETTING", "VALUE", "SOURCE", box=None, pad_edge=False, header_style="bold")
+    table = tables.rows()
+    for column in ("SETTING", "VALUE", "SOURCE"):
+        table.add_column(column, overflow="fold")
     for name, value in values.items():
-        table.add_row(name, "" if value is None else str(value), sources[name])
+        table.add_row(*map(Text, (name, "" if value is None else str(value), sources[name])))
     output.console().print(table)
 
 

@@ -27,7 +27,7 @@ def create(
     /,
     *,
     scope: Scopes,
-    days: Annotated[int, Parameter(validator=Number(gte=0))] = 0,
+    days: Annotated[int, Parameter(validator=Number(gte=0, lte=36_500))] = 0,
     workspace: str = "",
     json: Json = False,
 ) -> None:
@@ -134,15 +134,20 @@ def scope_words(scopes: Sequence[Scope.ValueType]) -> str:
 
 
 def _print_table(found: Sequence[Key]) -> None:
-    from rich.table import Table
+    from stardag.cli import output
+    from stardag.cli.views import cells, tables
 
-    from stardag.cli import cells, output
-
-    table = Table("KEY", "SCOPES", "NAME", box=None, pad_edge=False, header_style="bold")
+    if not found:
+        output.note("there are no keys")
+        return
+    table = tables.rows()
+    for column in ("KEY", "SCOPES", "NAME"):
+        table.add_column(column, overflow="fold", no_wrap=column == "KEY")
     for column in ("MADE", "USED", "ENDS", "REVOKED"):
         table.add_column(column, no_wrap=True)
     for key in found:
         moments = (key.create_time, key.last_used_time, key.expire_time, key.revoke_time)
+        shown = [cells.moment(moment, short=not output.is_wide()) for moment in moments]
         name = cells.line(key.display_name)
-        table.add_row(key.key_id, scope_words(key.scopes), name, *map(cells.moment, moments))
-    output.console().print(table if found else "There are no keys.")
+        table.add_row(key.key_id, scope_words(key.scopes), name, *shown)
+    output.console().print(table)

@@ -8,12 +8,22 @@ from typing import Annotated
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
-Limit = Annotated[int, Parameter(validator=Number(gte=1))]
+from stardag.cli.lists.suggestions import build_ids, task_ids
+
+MOST = 2**31 - 1
+"""The greatest number that the contract has room for, in most places."""
+Limit = Annotated[int, Parameter(validator=Number(gte=1, lte=MOST))]
 Json = Annotated[bool, Parameter(name="--json", negative="")]
 Switch = Annotated[bool, Parameter(negative="")]
 Repeated = Annotated[list[str] | None, Parameter(negative="")]
-BuildRef = Annotated[str, Parameter(help="Id of a build, the beginning of one, or `latest`.")]
-TaskRef = Annotated[str, Parameter(help="Id of a task, the beginning of one, or `latest`.")]
+BuildRef = Annotated[
+    str,
+    Parameter(help="Id of a build, the beginning of one, or `latest`.", completer=build_ids),
+]
+TaskRef = Annotated[
+    str,
+    Parameter(help="Id of a task, the beginning of one, or `latest`.", completer=task_ids),
+]
 Filter = Annotated[str, Parameter(help="Filter, such as 'name ~ \"^train\"'.")]
 OrderBy = Annotated[str, Parameter(help="Field to order by, with ' desc' for the greatest first.")]
 Since = Annotated[

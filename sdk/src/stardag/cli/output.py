@@ -33,6 +33,11 @@ def is_wide() -> bool:
     return console().width >= WIDE
 
 
+def can_redraw() -> bool:
+    """Return whether what was printed can be drawn over: in a terminal, and one that can."""
+    return sys.stdout.isatty() and not console().is_dumb_terminal
+
+
 def as_dict(message: Message) -> dict[str, Any]:
     """Return a message as its JSON object, with the field names of the contract.
 

@@ -94,8 +94,10 @@ class Notices:
         self._say(f"{events} to be uploaded, which goes on by itself (or: stardag sync)")
 
     def _say(self, line: str) -> None:
-        if not self._quiet:
-            try:
-                print(f"stardag: {line}", file=sys.stderr, flush=True)
-            except (OSError, ValueError):
-                self._quiet = True  # nobody listens: standard error is closed
+        # without a standard error, as in a program with no console, `print` would take the output
+        if self._quiet or sys.stderr is None:
+            return
+        try:
+            print(f"stardag: {line}", file=sys.stderr, flush=True)
+        except Exception:  # it is closed, or the program's own object, which may raise anything
+            self._quiet = True

@@ -6,7 +6,8 @@ second one is refused. The stream that sent BUILD_STARTED owns the build: when
 its producer died the build is ABANDONED, until the owner speaks again after
 all, another stream starts the build anew, or anybody reports its end. Of other
 streams' deaths the build takes no notice; but while it has no owner, as its start
-was lost or is yet to come, of all. To ask a build to stop does not end it.
+was lost or is yet to come, of all, and of everybody who speaks again. To ask a build to
+stop does not end it.
 """
 
 from dataclasses import dataclass, field
@@ -92,8 +93,7 @@ class BuildState:
             self._end(ENDS[kind], event, stream)
             self.end_commit_time = now
         elif kind == pb.EVENT_TYPE_PRODUCER_DIED:
-            concerned = not self.start_stream or stream == self.start_stream
-            if self.status == build_pb2.BUILD_STATUS_RUNNING and concerned:
+            if self.status == build_pb2.BUILD_STATUS_RUNNING and self._is_up_to(stream):
                 self._end(build_pb2.BUILD_STATUS_ABANDONED, event, stream)
         elif kind == pb.EVENT_TYPE_BUILD_CANCEL_REQUESTED:
             if not self.cancel_time:
@@ -104,11 +104,15 @@ class BuildState:
         return None
 
     def hear(self, stream: int) -> None:
-        """Take ABANDONED back when the owner speaks: it is alive after all."""
-        if self.status == build_pb2.BUILD_STATUS_ABANDONED and stream == self.start_stream:
+        """Take ABANDONED back when the owner speaks, or anybody while there is none."""
+        if self.status == build_pb2.BUILD_STATUS_ABANDONED and self._is_up_to(stream):
             self.status = build_pb2.BUILD_STATUS_RUNNING
             self.end_time = self.duration = 0
             self.reason = ""
+
+    def _is_up_to(self, stream: int) -> bool:
+        """Return whether a stream's life is the build's: it owns the build, or nobody does."""
+        return self.start_stream in (0, stream)
 
     def _start(self, event: pb.NewEvent, stream: int) -> None:
         if self.start_stream:

@@ -19,6 +19,7 @@ from stardag_server.domain.build_state import OPEN
 from stardag_server.domain.event_check import DEFINING_TYPES, Rejection
 from stardag_server.domain.refusals import BuildNotFound, Refusal
 from stardag_server.domain.silence import inferred_death
+from stardag_server.store.answering_stream import answering_stream
 from stardag_server.store.build_rows import BuildRows
 from stardag_server.store.bulk import Append, Bulk, Change, LogCommit, Row, Write
 from stardag_server.store.database import clock_of
@@ -90,33 +91,27 @@ class Commit:
     async def give_up(self, silent: sa.Select[*tuple[Any, ...]]) -> None:
         """Give up builds, with the death of their producers as the server's own events.
 
-        `silent` selects the clock, and of each build its id, its owner's key and
-        when that was last heard. What another writer has locked is left out: that
-        is alive, or being given up.
+        `silent` selects the clock, and of each build its id, the key of the stream
+        that answers for it and when that was last heard. What another writer has
+        locked is left out: that is alive, or being given up.
         """
         parts: list[Part] = []
         rows = await self.connection.execute(silent.with_for_update(skip_locked=True))
-        for now, build, owner, last_heard in rows:
+        for now, build, stream, last_heard in rows:
             self.now = now
             death = inferred_death(build.bytes, last_heard)
-            parts.append(Part(owner, 0, [death], [None], Committed(0)))
+            parts.append(Part(stream, 0, [death], [None], Committed(0)))
         if writes := await self._fold_all(parts):
             await self.bulk.write(self.connection, writes)
 
     async def request_cancel(self, build: UUID, reason: str) -> None:
         """Ask a build to stop, by the server's own event; see Store.request_cancel."""
-        opener = (
-            sa.select(Event.stream_id)
-            .where(Event.build_id == Build.id, Event.position == 1)
-            .scalar_subquery()
-        )
         query = (
             sa.select(
                 clock_of(self.connection.dialect.name),
                 Build.status,
                 Build.cancel_time,
-                # One that nobody started has no owner, but somebody named it.
-                sa.case((Build.start_stream_id > 0, Build.start_stream_id), else_=opener),
+                answering_stream(),
             )
             .where(Build.workspace_id == self.workspace, Build.uuid == build)
             .with_for_update(of=Build)

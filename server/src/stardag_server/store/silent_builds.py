@@ -7,6 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from stardag.v1.build_pb2 import BUILD_STATUS_RUNNING
 from stardag_server.domain.silence import SILENCE_US
+from stardag_server.store.answering_stream import answering_stream
 from stardag_server.store.database import clock
 from stardag_server.store.schema import Build, Stream
 
@@ -14,15 +15,14 @@ _AT_ONCE = 100
 
 
 def silent_builds(connection: AsyncConnection, workspace: int) -> sa.Select[*tuple[Any, ...]]:
-    """Select the clock, and some of these builds: id, key of the owner, when that was last heard.
+    """Select the clock, and some of these builds: id, key of the stream, when that was last heard.
 
     A build is one of them when neither an event of any stream nor a sign of life
-    of its owner came for SILENCE_US. One that nobody started has no owner, and
-    is none of them.
+    of the one that answers for it came for SILENCE_US.
     """
     return (
         sa.select(clock(connection), Build.uuid, Stream.id, Stream.last_seen)
-        .join(Stream, Stream.id == Build.start_stream_id)
+        .join(Stream, Stream.id == answering_stream())
         .where(Build.workspace_id == workspace, _is_silent(connection))
         .order_by(Build.id)
         .limit(_AT_ONCE)
@@ -33,7 +33,7 @@ def silent_workspaces(connection: AsyncConnection) -> sa.Select[int]:
     """Select the keys of the workspaces that have such a build."""
     return (
         sa.select(Build.workspace_id)
-        .join(Stream, Stream.id == Build.start_stream_id)
+        .join(Stream, Stream.id == answering_stream())
         .where(_is_silent(connection))
         .distinct()
     )

@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import shutil
 import time
 from typing import TYPE_CHECKING
 
 from stardag.tracking.connection.verdict import Fault, Verdict
+from stardag.tracking.sender.cleaning import clean
 from stardag.tracking.sender.shipment import Shipment
 from stardag.tracking.spool.delivery import SenderState, SenderStatus, write_status
 from stardag.tracking.spool.names import is_for_traces_only
@@ -62,8 +62,7 @@ class Dispatch:
             now = time.monotonic()
             if now - cleaned_at > _CLEAN_S:
                 cleaned_at = now
-                for spool in self._spool.parent.iterdir():
-                    remove_expired(spool, self._retention_s)
+                clean(self._spool.parent, self._retention_s)
             self._take_up()
             if self._carried:
                 busy_at = now
@@ -161,14 +160,3 @@ def put_aside(directory: Path) -> None:
     done.mkdir(mode=0o700, exist_ok=True)
     directory.rename(done / directory.name)
     os.utime(done / directory.name)
-
-
-def remove_expired(spool: Path, retention_s: float) -> None:
-    """Delete what was delivered longer ago than `retention_s`."""
-    try:
-        entries = list(os.scandir(spool / "done"))
-    except (FileNotFoundError, NotADirectoryError):
-        return
-    for entry in entries:
-        if time.time() - entry.stat().st_mtime > retention_s:
-            shutil.rmtree(entry.path, ignore_errors=True)

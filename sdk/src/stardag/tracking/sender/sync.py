@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 _ATTEMPTS, _PAUSE_CAP_S = 3, 2.0
 _FINAL = {Fault.CREDENTIAL, Fault.SUPERSEDED, Fault.STREAM}
 _TAKE_OVER_S, _POLL_S = 10.0, 0.1
+_GLANCES, _GLANCE_S = 5, 0.03
 
 
 @dataclass(slots=True)
@@ -90,7 +91,7 @@ async def _deliver_stream(
             report.elsewhere += 1
             return
         if here and may_send:
-            close_if_orphaned(directory, shipment.header, seen_alive=False)
+            await _close_if_orphaned(shipment)
     except (OSError, ValueError) as error:
         report.problems[directory.name] = str(error)
         return
@@ -110,6 +111,14 @@ async def _deliver_stream(
     delivered = shipment.is_acked(lambda reader: reader.ended or not here)
     if delivered and not waiting_assets(directory):
         put_aside(directory)
+
+
+async def _close_if_orphaned(shipment: Shipment) -> None:
+    for _ in range(_GLANCES):
+        if close_if_orphaned(shipment.directory, shipment.header, seen_alive=False):
+            return
+        # the writer lives, or somebody who looked if it does had its lock for a moment
+        await asyncio.sleep(_GLANCE_S)
 
 
 async def _attempt(shipment: Shipment, server: Server) -> Verdict | None:

@@ -49,12 +49,15 @@ class Lease:
 
 def take_lease(spool: Path, role: Role) -> Lease | None:
     """Return the right to deliver `spool`, or None if another has it. Raises `OSError`."""
-    lock = os.open(spool / "sender.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    path = spool / "sender.lock"
+    lock = _open(path)
     for _ in range(_ATTEMPTS):
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not _lock(lock):
             time.sleep(_PAUSE_S)  # those who only look if it is taken hold it for a moment
+            continue
+        if not _is_at(path, lock):  # removed meanwhile, with the spool
+            os.close(lock)
+            lock = _open(path)
             continue
         with suppress(OSError):  # on a full disk it can't be asked to leave, and that is all
             os.ftruncate(lock, 0)
@@ -62,6 +65,26 @@ def take_lease(spool: Path, role: Role) -> Lease | None:
         return Lease(lock)
     os.close(lock)
     return None
+
+
+def _open(path: Path) -> int:
+    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+
+
+def _lock(file: int) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _is_at(path: Path, file: int) -> bool:
+    """Return whether others find this file at `path`."""
+    try:
+        return os.path.samestat(path.stat(), os.fstat(file))
+    except FileNotFoundError:
+        return False
 
 
 def dismiss_sender(spool: Path) -> None:

@@ -42,9 +42,13 @@ def create_stream(spool: Path, header: StreamHeader, *, max_bytes: int) -> Spool
 
     Raises `OSError` if that can't be done.
     """
-    spool.mkdir(mode=_PRIVATE, parents=True, exist_ok=True)
     partial = spool / f".{header.stream_id}"
-    partial.mkdir(mode=_PRIVATE)
+    spool.mkdir(mode=_PRIVATE, parents=True, exist_ok=True)
+    try:
+        partial.mkdir(mode=_PRIVATE)
+    except FileNotFoundError:  # a sender took the spool, which was empty, for one not used any more
+        spool.mkdir(mode=_PRIVATE, exist_ok=True)
+        partial.mkdir(mode=_PRIVATE)
     lock = _open_lock(partial)
     fcntl.flock(lock, fcntl.LOCK_EX)
     private = os.open(partial / "stream.json", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

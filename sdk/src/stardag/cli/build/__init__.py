@@ -1,0 +1,1 @@
+"""`stardag build`: from `module:attribute` and parameters to tasks, and what became of them."""

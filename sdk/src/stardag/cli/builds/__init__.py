@@ -1,0 +1,1 @@
+"""`stardag builds`: what was built, and what is being built."""

@@ -1,0 +1,1 @@
+"""`stardag doctor`: whether builds here work, and are tracked."""

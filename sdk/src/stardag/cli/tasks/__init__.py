@@ -1,0 +1,1 @@
+"""`stardag tasks`: what is known of tasks, over all builds."""

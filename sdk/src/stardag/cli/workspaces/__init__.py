@@ -1,0 +1,1 @@
+"""`stardag workspaces`: where outputs are, limits, and how long things are kept."""
