@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import runpy
 import subprocess
 import sys
 from contextlib import contextmanager
@@ -14,6 +15,7 @@ from uuid import uuid4
 import pytest
 from certificates import Authority
 from server_process import ServerProcess
+from support.go import path_with_go
 from support.relay import BATCH_EVENTS, Relay
 from support.waiting import until
 
@@ -133,6 +135,13 @@ def test_the_table_of_cases_is_the_build_that_the_python_sdk_makes() -> None:
     assert json.loads(pipeline("--cases")) == json.loads(CASES.read_text())
 
 
+def test_the_client_in_python_reads_addresses_as_the_sdk_does() -> None:
+    # those in other languages have tests of their own, which `run --make` runs
+    parse_address = runpy.run_path(str(CLIENTS / "python" / "connection.py"))["parse_address"]
+    for case in json.loads(CASES.read_text())["addresses"]:
+        assert parse_address(case["text"]) == (case["host_and_port"], case["tls"])
+
+
 @pytest.mark.parametrize("language", languages())
 def test_a_build_is_the_same_whichever_language_published_it(
     language: str, cases: dict[str, Any], of_the_sdk: dict[str, Any], tmp_path: Path
@@ -247,12 +256,16 @@ def started(
 ) -> Generator[subprocess.Popen[str]]:
     """Make a client where that is to be done, and start it; end it with the block."""
     program = CLIENTS / language / "run"
-    made = subprocess.run([program, "--make"], capture_output=True, text=True, check=False)
+    path = path_with_go() if language == "go" else None
+    environment = os.environ | ({"PATH": path} if path else {})
+    made = subprocess.run(
+        [program, "--make"], env=environment, capture_output=True, text=True, check=False
+    )
     if made.returncode == NO_TOOL and os.environ.get("CI") != "true":
         pytest.skip(made.stderr.strip())
     assert made.returncode == 0, made.stdout + made.stderr
     pipes: Any = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    with subprocess.Popen([program, cases], env=os.environ | settings, **pipes) as process:
+    with subprocess.Popen([program, cases], env=environment | settings, **pipes) as process:
         try:
             yield process
         finally:

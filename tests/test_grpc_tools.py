@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from support.go import path_with_go
 from support.shell_pages import ROOT, blocks, said
 
 from .conftest import Workplace
@@ -44,13 +44,13 @@ def answers(section: str, workplace: Workplace, *tools: Path) -> list[str]:
 
 @pytest.fixture(scope="session")
 def grpcurl() -> Path:
-    """The directory of a grpcurl, which is made and kept there if Go is installed."""
+    """The directory of a grpcurl, which is made and kept there if Go is to be had."""
     if not (CACHE / "grpcurl").exists():
-        if shutil.which("go") is None:
+        if (path := path_with_go()) is None:
             (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(
-                "grpcurl is made with Go, which is not installed"
+                "grpcurl is made with Go, which is neither installed nor to be had"
             )
-        settings = os.environ | {"GOBIN": str(CACHE)}
+        settings = os.environ | {"GOBIN": str(CACHE), "PATH": path}
         subprocess.run(["go", "install", GRPCURL], env=settings, check=True)
     return CACHE
 

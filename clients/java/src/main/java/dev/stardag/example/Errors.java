@@ -41,8 +41,17 @@ final class Errors {
   /** Returns what a person should know of a failed call, in one line. */
   static String text(StatusException error) {
     String reason = reason(error).map(known -> " (" + known + ")").orElse("");
-    String said = Optional.ofNullable(error.getStatus().getDescription()).orElse("no more is told");
-    return error.getStatus().getCode() + reason + ": " + said;
+    String said = Optional.ofNullable(error.getStatus().getDescription()).orElse("");
+    String cause =
+        Optional.ofNullable(error.getStatus().getCause())
+            .map(failed -> ": " + failed.getMessage())
+            .orElse("");
+    // What gRPC says of itself goes on for lines.
+    return error.getStatus().getCode()
+        + reason
+        + ": "
+        + said.lines().findFirst().orElse("")
+        + cause;
   }
 
   private static <T extends Message> Optional<T> detail(StatusException error, Class<T> kind) {
