@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import threading
 import uuid
 from collections.abc import Callable
@@ -226,3 +228,49 @@ def test_a_grown_stream_is_closed_between_builds_and_not_within_one(
     assert reader.ended
     assert not writer_lives(first)
     assert writer_lives(second)
+
+
+CLOSES_ALL = """
+import os, sys
+from pathlib import Path
+import stardag as sd
+
+@sd.task
+def before() -> int:
+    return 1
+
+@sd.task
+def closes(value: sd.Depends[int], directory: str, until: int) -> int:
+    os.closerange(3, until)
+    for number in range(30):
+        os.open(f"{directory}/{number}", os.O_WRONLY | os.O_CREAT)
+    return value
+
+@sd.task
+def after(value: sd.Depends[int]) -> int:
+    return value
+
+closed = closes(value=before(), directory=sys.argv[1], until=int(sys.argv[2]))
+sd.build_sequential(after(value=closed))
+"""
+
+
+@pytest.mark.parametrize("until", [256, 65536])
+def test_a_task_that_closes_all_files_and_opens_its_own_gets_nothing_of_ours_in_them(
+    tmp_path: Path, until: int
+) -> None:
+    own = tmp_path / "own"
+    own.mkdir()
+    environment = os.environ | {
+        "STARDAG_OFFLINE": "true",
+        "STARDAG_STATE_DIR": str(tmp_path / "state"),
+        "STARDAG_TARGET_ROOTS__DEFAULT": str(tmp_path / "targets"),
+    }
+    program = [sys.executable, "-c", CLOSES_ALL, str(own), str(until)]
+    subprocess.run(program, check=True, env=environment)
+    assert {path.stat().st_size for path in own.iterdir()} == {0}
+    streams = stream_directories(tmp_path / "state" / "spool" / "local")
+    told = [event.type for stream in streams for event in read_events(stream)]
+    assert told.count(event_pb2.EVENT_TYPE_TASK_PENDING) == 3
+    assert event_pb2.EVENT_TYPE_BUILD_COMPLETED in told
+    assert (event_pb2.EVENT_TYPE_EVENTS_LOST in told) == (until == 65536)

@@ -6,6 +6,7 @@ anew in a child after a fork, and anew between builds once it has grown.
 
 from __future__ import annotations
 
+import errno
 import math
 import os
 import threading
@@ -79,6 +80,8 @@ class EventStream:
             except OSError as error:
                 self._lost[build] = self._lost.get(build, 0) + 1
                 self.failure = error
+                if error.errno == errno.EBADF:
+                    self._abandon()
                 return False
             if (now := time.monotonic()) < self._force_at:
                 return True
@@ -167,6 +170,15 @@ class EventStream:
             lost = events.event(build, b"", events.EVENTS_LOST, 0, events.events_lost(count))
             spool.append(lost, reserve=True)
             del self._lost[build]
+
+    def _abandon(self) -> None:
+        """Go on with a new stream, as somebody has closed the files of this one.
+
+        Its lock went with them, so the sender takes its writer for dead, and ends it.
+        """
+        self._spool = None
+        self._defined.clear()
+        self._reopen_at = 0.0
 
     def _renew_if_grown(self, spool: Spool) -> None:
         if spool.used_bytes < self._max_bytes // 4:

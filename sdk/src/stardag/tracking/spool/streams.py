@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from stardag.tracking.spool.reader import last_sequence
-from stardag.tracking.spool.writer import Spool
+from stardag.tracking.spool.writer import Spool, out_of_the_way
 
 FORMAT = 1
 """Version of the files of a stream. Another one is for another version of this software to read."""
@@ -59,7 +59,7 @@ def create_stream(spool: Path, header: StreamHeader, *, max_bytes: int) -> Spool
     except FileNotFoundError:  # a sender took the spool, which was empty, for one not used any more
         spool.mkdir(mode=_PRIVATE, exist_ok=True)
         partial.mkdir(mode=_PRIVATE)
-    lock = _open_lock(partial)
+    lock = out_of_the_way(_open_lock(partial))
     fcntl.flock(lock, fcntl.LOCK_EX)
     private = os.open(partial / "stream.json", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(private, "w") as file:

@@ -6,6 +6,7 @@ loses power, what was forced to disk is.
 
 from __future__ import annotations
 
+import fcntl
 import os
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SEGMENT_BYTES = 4 << 20
+_HIGH = 512
 # how a file is forced to disk; macOS has no fdatasync
 force_to_disk = getattr(os, "fdatasync", os.fsync)
 
@@ -101,10 +103,11 @@ class Spool:
         path = segment_path(self.directory, self.sequence + 1)
         flags = os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC
         try:
-            self._segment = os.open(path, flags | os.O_CREAT | os.O_EXCL, 0o600)
+            segment = os.open(path, flags | os.O_CREAT | os.O_EXCL, 0o600)
         except FileExistsError:
             # whoever wrote here before was stopped before its first frame was whole
-            self._segment = os.open(path, flags | os.O_TRUNC)
+            segment = os.open(path, flags | os.O_TRUNC)
+        self._segment = out_of_the_way(segment)
         self._size = 0
 
     def _close_segment(self) -> None:
@@ -120,3 +123,17 @@ class Spool:
         os.ftruncate(self._segment, reader.offset)
         self.sequence, self._size = reader.sequence, reader.offset
         self._intact = True
+
+
+def out_of_the_way(descriptor: int) -> int:
+    """Return the same file under a number that is not given to the next who opens one.
+
+    A task may close files that are not its own, such as all from 3 on. What is appended then must
+    fail, and not go into a file that the task has opened since.
+    """
+    try:
+        high = fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, _HIGH)
+    except OSError:  # there are not so many to be had
+        return descriptor
+    os.close(descriptor)
+    return high
