@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -228,6 +229,54 @@ def test_a_grown_stream_is_closed_between_builds_and_not_within_one(
     assert reader.ended
     assert not writer_lives(first)
     assert writer_lives(second)
+
+
+def test_what_was_removed_while_it_was_written_is_said_to_be_lost(
+    make_stream: Callable[..., EventStream], tmp_path: Path
+) -> None:
+    events_stream = make_stream()
+    for number in range(3):
+        assert events_stream.append(BUILD, started(number), events.TASK_STARTED)
+    events_stream.check(BUILD)
+    assert events_stream.failure is None
+    shutil.rmtree(tmp_path / "spool")
+    events_stream.check(BUILD)
+    assert "was removed" in str(events_stream.failure)
+    assert events_stream.append(BUILD, started(4), events.TASK_STARTED)
+    (directory,) = stream_directories(tmp_path / "spool")
+    lost, after = read_events(directory)
+    assert (lost.type, lost.events_lost.count) == (event_pb2.EVENT_TYPE_EVENTS_LOST, 3)
+    assert after.type == event_pb2.EVENT_TYPE_TASK_STARTED
+
+
+REMOVES = """
+import shutil, sys
+import stardag as sd
+
+@sd.task
+def removes(state: str) -> int:
+    shutil.rmtree(state)
+    return 1
+
+sd.build(removes(state=sys.argv[1]))
+"""
+
+
+def test_a_build_whose_state_directory_is_removed_says_so_and_records_its_end(
+    tmp_path: Path,
+) -> None:
+    state = tmp_path / "state"
+    environment = os.environ | {
+        "STARDAG_OFFLINE": "true",
+        "STARDAG_STATE_DIR": str(state),
+        "STARDAG_TARGET_ROOTS__DEFAULT": str(tmp_path / "targets"),
+    }
+    command = [sys.executable, "-c", REMOVES, str(state)]
+    ended = subprocess.run(command, check=True, env=environment, capture_output=True, text=True)
+    assert "was removed" in ended.stderr
+    (stream,) = stream_directories(state / "spool" / "local")
+    told = [event.type for event in read_events(stream)]
+    assert told == [event_pb2.EVENT_TYPE_EVENTS_LOST, event_pb2.EVENT_TYPE_BUILD_COMPLETED]
 
 
 CLOSES_ALL = """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import socket
 import subprocess
 import sys
@@ -339,3 +340,27 @@ def test_a_process_that_builds_loads_no_grpc_no_protobuf_and_no_opentelemetry(
     assert lazy == []
     assert loaded == []
     assert journal.types() == types_of_run(1)
+
+
+OUT_OF_FILES = """
+import resource
+import stardag as sd
+
+@sd.task
+def number(n: int) -> int:
+    return n
+
+sd.build_sequential(number(n=1), flush_timeout=0)
+resource.setrlimit(resource.RLIMIT_NOFILE, (3, 3))
+"""
+
+
+def test_a_process_that_can_open_nothing_more_ends_without_a_traceback(state_dir: Path) -> None:
+    environment = os.environ | {
+        "STARDAG_SERVER": "127.0.0.1:1",
+        "STARDAG_STATE_DIR": str(state_dir),
+        "STARDAG_TARGET_ROOTS__DEFAULT": str(state_dir / "targets"),
+    }
+    command = [sys.executable, "-c", OUT_OF_FILES]
+    ended = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    assert "Traceback" not in ended.stderr

@@ -37,6 +37,14 @@ def test_what_is_not_delivered_is_counted(tmp_path: Path) -> None:
     assert (found.events, found.undelivered) == (0, False)
 
 
+def test_a_damaged_note_of_what_was_delivered_counts_as_none(tmp_path: Path) -> None:
+    stream = abandoned_stream(spool(tmp_path, "local"), STARTED_AND_COMPLETED)
+    for damage in (b"[]", b"{", b"\xff", b"null"):
+        (stream / "delivery.json").write_bytes(damage)
+        (found,) = waiting_spools(tmp_path)
+        assert (found.events, found.problems) == (2, {})
+
+
 def test_each_spool_that_is_not_on_its_way_is_told_with_what_to_do(tmp_path: Path) -> None:
     here = spool(tmp_path, "127.0.0.1_7465-0a1b2c3d4e")
     abandoned_stream(here, STARTED_AND_COMPLETED)

@@ -83,7 +83,7 @@ class Launcher:
 
     def _start(self) -> int:
         if not sys.executable:
-            raise OSError("this Python does not know its own path, so the sender can't be started")
+            raise OSError("sys.executable is empty, so nothing is uploaded before `stardag sync`")
         spool = self._arguments.spool
         make_spool(spool)
         (spool / "sender.json").unlink(missing_ok=True)  # what another one said is not news

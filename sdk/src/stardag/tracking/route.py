@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import os
 import socket
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from stardag.telemetry.current import traces_wanted
@@ -69,8 +70,9 @@ class Route:
         return read_cancels(position.directory).get(str(build))
 
     def end(self) -> None:
-        """Say at the process's end what is left to be said."""
-        self.notices.process_ends(self.undelivered(self.stream.position()))
+        """Say at the process's end what is left to be said; nothing, if that can't be told."""
+        with suppress(OSError):  # such as no more files to be opened
+            self.notices.process_ends(self.undelivered(self.stream.position()))
 
     def server_listens(self) -> bool:
         """Try to connect, for a quarter of a second at most."""

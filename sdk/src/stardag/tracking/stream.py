@@ -135,6 +135,21 @@ class EventStream:
         with self._lock:
             self._builds -= 1
 
+    def check(self, build: bytes) -> None:
+        """See whether the stream is still where it was made, and if not, go on with a new one.
+
+        Somebody may remove the state directory while a build runs. What was in it counts as lost
+        by `build`, also what had been delivered, as that can't be told any more.
+        """
+        with self._lock:
+            spool = self._spool
+            if spool is None or spool.directory.exists():
+                return
+            self._lost[build] = self._lost.get(build, 0) + spool.sequence
+            self.failure = FileNotFoundError(f"{spool.directory} was removed")
+            spool.release()
+            self._abandon()
+
     def position(self) -> StreamPosition | None:
         """Return where the last event is, or None if there is none."""
         spool = self._spool

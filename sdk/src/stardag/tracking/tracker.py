@@ -169,6 +169,7 @@ class Tracker:
     def build_ended(self, status: BuildStatus, reason: str) -> None:
         """Record how the build ended; it is on disk when this returns, unless fsync is never."""
         kind = events.BUILD_ENDED[status]
+        self._check_stream()
         self._append(b"", kind, 0, events.build_end(reason))
         self._stream.end_build()
         self._stream.force()
@@ -245,11 +246,18 @@ class Tracker:
     def _look(self) -> None:
         """See how the sender stands, say what changed, and start it again if it is gone."""
         self._look_at = time.monotonic() + _LOOK_EVERY_S
+        self._check_stream()
         if self._route.launcher is None:
             return
         self._route.launcher.ensure()
         if (status := read_status(self._route.spool)) is not None:
             self.notices.sender_stands(status)
+
+    def _check_stream(self) -> None:
+        before = self._stream.failure
+        self._stream.check(self._build)
+        if self._stream.failure is not None and self._stream.failure is not before:
+            self.notices.failed(self._stream.failure)
 
     def _may_be_delivered(self, *, probe: bool) -> bool:
         """Return whether it is worth waiting: the server answers, or may soon."""
