@@ -89,7 +89,8 @@ printf '%s\n' "${{COMPREPLY[@]}}"
 def test_without_a_server_no_id_is_suggested(server: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STARDAG_SERVER", server)
     done = stardag("__complete", "builds", "show", "")
-    assert (done.returncode, done.stdout.strip(), done.stderr) == (0, "\x1fbegin", "")
+    told = [line for line in done.stdout.split("\n") if line]
+    assert (done.returncode, told, done.stderr) == (0, ["\x1fbegin"], "")
 
 
 def test_settings_are_shown_with_their_sources(
