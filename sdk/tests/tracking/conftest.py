@@ -28,7 +28,7 @@ def sender_pids(state_dir: Path) -> list[int]:
     for process in Path("/proc").iterdir():
         if process.name.isdigit():
             with suppress(OSError):
-                command = (process / "cmdline").read_bytes().decode()
+                command = (process / "cmdline").read_bytes().decode(errors="replace")
                 if "stardag.tracking.sender" in command and f"--spool={state_dir}/" in command:
                     found.append(int(process.name))
     return found
