@@ -70,9 +70,7 @@ class _Types:
         return "its id is new: no build has had it"
 
     def _latest_version(self, namespace: str, name: str) -> str | None:
-        wanted = " AND ".join(
-            [filters.equals("namespace", namespace), filters.equals("name", name)]
-        )
+        wanted = filters.both(filters.equals("namespace", namespace), filters.equals("name", name))
         request = ListTasksRequest(filter=wanted, page_size=1)
         tasks = self._client.registry.ListTasks(request).tasks
         return tasks[0].version if tasks else None

@@ -10,7 +10,7 @@ from stardag._task import Task
 from stardag.build.graph import Graph
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from stardag._task import BaseTask
     from stardag.build.graph import Found
@@ -46,11 +46,7 @@ def look_ahead(
         for required in each.requires or ():
             needed_by.setdefault(required, []).append(str(each.task.id))
     past = recall([each.task for each in found])
-    return [
-        _planned(each, needed_by.get(task_id, []), past.get(task_id))
-        for each in found
-        for task_id in [str(each.task.id)]
-    ]
+    return [_planned(each, needed_by, past) for each in found]
 
 
 def print_plan(planned: Sequence[PlannedTask], *, limit: int, json: bool) -> None:
@@ -82,16 +78,19 @@ def print_plan(planned: Sequence[PlannedTask], *, limit: int, json: bool) -> Non
     listing.tell_cut(limit, len(planned) > limit)
 
 
-def _planned(found: Found, needed_by: list[str], past: str | None) -> PlannedTask:
+def _planned(
+    found: Found, needed_by: Mapping[str, list[str]], past: Mapping[str, str]
+) -> PlannedTask:
     task, is_complete = found.task, found.requires is None
-    uri = task.output_uri()
+    task_id, uri = str(task.id), task.output_uri()
+    reason = _reason(task, uri, is_complete=is_complete)
     return PlannedTask(
-        str(task.id),
+        task_id,
         repr(task),
         "reuse" if is_complete else "run",
-        _reason(task, uri, is_complete=is_complete) + (f"; {past}" if past else ""),
+        f"{reason}; {past[task_id]}" if task_id in past else reason,
         uri,
-        needed_by,
+        needed_by.get(task_id, []),
         not is_complete and _is_generator(task),
     )
 
