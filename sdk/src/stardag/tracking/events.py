@@ -77,10 +77,12 @@ def event(build: bytes, task: bytes, kind: int, attempt: int = 0, detail: bytes 
     `build` and `task` are raw ids, the latter empty for events about the build;
     `detail` is a field of the oneof, with its tag; other fields may come before it.
     """
-    about = (_BUILD, build, _TASK, task) if task else (_BUILD, build)
+    about = _TASK + task if task else b""
     now = wire.varint(time.time_ns() // 1000)
     tick = wire.varint(time.monotonic_ns() // 1000)
-    return frames.body(b"".join((*about, _head(kind, attempt), now, _MONOTONIC, tick, detail)))
+    return frames.body(
+        b"".join((_BUILD, build, about, _head(kind, attempt), now, _MONOTONIC, tick, detail))
+    )
 
 
 @functools.lru_cache(maxsize=256)
@@ -148,10 +150,10 @@ def definition(task: ObservedTask, dependencies: Sequence[ObservedTask]) -> byte
         )
     shown = "" if params == identity else redact(params)
     body = [
-        _task_type(task.get_namespace(), task.get_name(), task.version),
+        _task_type(type(task), task.version),
         wire.text(5, identity),
         wire.text(6, shown),
-        *(_DEPENDENCY + str(one.id).encode() for one in dependencies[:_MANY]),
+        *[_DEPENDENCY + str(one.id).encode() for one in dependencies[:_MANY]],
         wire.text(8, redact_uri(task.output_uri() or "")[:_URI]),
     ]
     return wire.message(12, b"".join(body))
@@ -175,11 +177,11 @@ _STRING_OR_BRACKET = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}]')
 
 
 @functools.lru_cache(maxsize=1024)
-def _task_type(namespace: str, name: str, version: str) -> bytes:
+def _task_type(cls: type[ObservedTask], version: str) -> bytes:
     """Return the fields of a definition that all tasks of a type share."""
     return (
-        wire.text(2, cut(namespace, _NAME))
-        + wire.text(3, cut(name, _NAME))
+        wire.text(2, cut(cls.get_namespace(), _NAME))
+        + wire.text(3, cut(cls.get_name(), _NAME))
         + wire.text(4, version[:_VERSION])
     )
 

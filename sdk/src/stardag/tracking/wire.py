@@ -15,28 +15,26 @@ import struct
 
 _VARINT, _EIGHT_BYTES, _LENGTH_DELIMITED = 0, 1, 2
 _DOUBLE = struct.Struct("<d")
-_ONE_BYTE = [bytes((value,)) for value in range(0x80)]
+_LAST = [bytes((value,)) for value in range(0x80)]
+_MORE_FOLLOW = [bytes((value | 0x80,)) for value in range(0x80)]
 
 
 def varint(value: int) -> bytes:
     """Return the variable-length form of a number from 0 to 2^64 - 1."""
     if value < 0x80:
-        return _ONE_BYTE[value]
-    if value < 0x4000:
-        return bytes((value & 0x7F | 0x80, value >> 7))
-    return bytes((value & 0x7F | 0x80, value >> 7 & 0x7F | 0x80)) + _varint_of_rest(value >> 14)
+        return _LAST[value]
+    return _MORE_FOLLOW[value & 0x7F] + _rest(value >> 7)
 
 
-@functools.lru_cache(maxsize=256)
-def _varint_of_rest(value: int) -> bytes:
-    # consecutive moments differ in their low bits, which are not in here
-    return varint(value)
+# consecutive moments differ in their low bits, which are not in here
+_rest = functools.lru_cache(maxsize=1024)(varint)
+
+_TAGS = [varint(number) for number in range(32 << 3)]
 
 
-@functools.cache
 def tag(field: int, wire_type: int) -> bytes:
-    """Return what comes before the value of `field`."""
-    return varint(field << 3 | wire_type)
+    """Return what comes before the value of `field`, a number up to 31."""
+    return _TAGS[field << 3 | wire_type]
 
 
 def number(field: int, value: int) -> bytes:
