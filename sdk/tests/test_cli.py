@@ -31,6 +31,20 @@ def test_help_lists_the_commands() -> None:
 
 
 @pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["targets", "gc"], "where outputs of tasks are placed, is ever deleted. All that builds"),
+        (["build"], "a list of tasks, or a function without arguments that returns them."),
+    ],
+)
+def test_help_fills_the_lines_of_the_terminal(arguments: list[str], sentence: str) -> None:
+    wide = {**os.environ, "COLUMNS": "300"}
+    command = [STARDAG, *arguments, "--help"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, env=wide)
+    assert sentence in done.stdout
+
+
+@pytest.mark.parametrize(
     "arguments",
     [
         ["--help"],

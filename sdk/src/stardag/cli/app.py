@@ -15,6 +15,7 @@ from stardag.cli.builds.commands import builds
 from stardag.cli.completion import completion
 from stardag.cli.config import config
 from stardag.cli.doctor.command import doctor
+from stardag.cli.help import FlowingHelp
 from stardag.cli.keys import keys
 from stardag.cli.options import Json
 from stardag.cli.targets.commands import targets
@@ -26,6 +27,7 @@ app = App(
     help="Build, and see what builds made and what they are doing now.",
     default_parameter=Parameter(negative="", show_default=lambda value: value or None),
     help_format="plaintext",  # Markdown would cost a third of the time until help is there
+    help_formatter=FlowingHelp(),
 )
 app.command(build)
 app.command(builds)

@@ -24,12 +24,7 @@ TaskRef = Annotated[
     str,
     Parameter(help="Id of a task, the beginning of one, or `latest`.", completer=task_ids),
 ]
-Filter = Annotated[str, Parameter(help="Filter, such as 'name ~ \"^train\"'.")]
 OrderBy = Annotated[str, Parameter(help="Field to order by, with ' desc' for the greatest first.")]
-Since = Annotated[
-    str | None,
-    Parameter(help="Only since then: 30m, 6h, 7d, or a date or time such as 2026-01-31T08:00."),
-]
 Name = Annotated[str | None, Parameter(help="Only those of exactly this name.")]
 
 
@@ -58,6 +53,6 @@ class TaskStatusName(Enum):
     CANCELLED = "TASK_STATUS_CANCELLED"
 
 
-_STATUS = Parameter(name="--status", help="Only these; may be given several times.")
+_STATUS = Parameter(name="--status")
 BuildStatuses = Annotated[tuple[BuildStatusName, ...], _STATUS]
 TaskStatuses = Annotated[tuple[TaskStatusName, ...], _STATUS]

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     from stardag._task import TaskStruct
 
+_NAMED = 10
+
 
 def find_tasks(reference: str, parameters: Mapping[str, str]) -> list[BaseTask]:
     """Return the tasks that `module:attribute` names; modules of the working directory count.
@@ -57,10 +59,26 @@ def _attribute(reference: str) -> Any:
     found: Any = import_module(module_name)
     for name in path.split("."):
         if not hasattr(found, name):
-            hint = did_you_mean(name, dir(found), otherwise="see what it defines")
+            hint = did_you_mean(name, dir(found), otherwise=_tasks_in(found))
             raise ConfigError(f"{module_name} has no {path!r}; {hint}")
         found = getattr(found, name)
     return found
+
+
+def _tasks_in(module: Any) -> str:
+    """Say which of a module's names are tasks or task types of its own."""
+    defined = cast("Mapping[str, object]", vars(module))
+    names = [name for name, value in defined.items() if _makes_tasks(value, module.__name__)]
+    if not names:
+        return "it defines no tasks"
+    rest = ", ..." if len(names) > _NAMED else ""
+    return f"it has {', '.join(names[:_NAMED])}{rest}"
+
+
+def _makes_tasks(value: object, module_name: str) -> bool:
+    if inspect.isclass(value):
+        return issubclass(value, BaseTask) and value.__module__ == module_name
+    return isinstance(value, BaseTask)
 
 
 def import_module(name: str) -> Any:

@@ -7,12 +7,10 @@ from cyclopts import App
 from stardag.cli.options import (
     BuildRef,
     BuildStatuses,
-    Filter,
     Json,
     Limit,
     Name,
     OrderBy,
-    Since,
     TaskStatuses,
 )
 
@@ -24,9 +22,9 @@ def list_builds(
     *,
     status: BuildStatuses = (),
     name: Name = None,
-    since: Since = None,
+    since: str | None = None,
     label: tuple[str, ...] = (),
-    filter: Filter = "",
+    filter: str = "",
     order_by: OrderBy = "",
     limit: Limit = 20,
     json: Json = False,
@@ -37,6 +35,12 @@ def list_builds(
 
     Parameters
     ----------
+    status
+        Only those in this status; may be given several times.
+    since
+        Only those started since then: 30m, 6h, 7d, or a date or time such as 2026-01-31T08:00.
+    filter
+        Only those that match, such as 'name ~ "^train"'.
     label
         Only those with this label, as KEY=VALUE.
     limit
@@ -89,7 +93,7 @@ def show(
     /,
     *,
     status: TaskStatuses = (),
-    filter: Filter = "",
+    filter: str = "",
     limit: Limit = 50,
     json: Json = False,
 ) -> None:
@@ -98,7 +102,7 @@ def show(
     Parameters
     ----------
     status
-        List the tasks in this status instead.
+        List the tasks in this status instead; may be given several times.
     filter
         List the tasks that match instead, such as 'duration > 60 AND name = "train"'.
     limit

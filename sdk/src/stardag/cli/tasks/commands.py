@@ -8,12 +8,11 @@ from cyclopts import App, Parameter
 from cyclopts.validators import Number
 
 from stardag.cli.options import (
-    Filter,
+    BuildRef,
     Json,
     Limit,
     Name,
     OrderBy,
-    Since,
     TaskRef,
     TaskStatuses,
 )
@@ -26,9 +25,9 @@ def list_tasks(
     *,
     status: TaskStatuses = (),
     name: Name = None,
-    since: Since = None,
+    since: str | None = None,
     param: tuple[str, ...] = (),
-    filter: Filter = "",
+    filter: str = "",
     order_by: OrderBy = "",
     limit: Limit = 20,
     json: Json = False,
@@ -39,8 +38,13 @@ def list_tasks(
 
     Parameters
     ----------
+    status
+        Only those in this status; may be given several times.
     since
-        Only those first heard of since then: 30m, 6h, 7d, or a date or time.
+        Only those first heard of since then: 30m, 6h, 7d, or a date or time such as
+        2026-01-31T08:00.
+    filter
+        Only those that match, such as 'name ~ "^train"'.
     param
         Only those with this parameter, as NAME=VALUE.
     limit
@@ -117,7 +121,7 @@ def why(
     task: TaskRef,
     /,
     *,
-    build: Annotated[str, Parameter(help="Build whose run is meant, not the latest.")] = "",
+    build: Annotated[BuildRef, Parameter(help="Build whose run is meant, not the latest.")] = "",
     json: Json = False,
 ) -> None:
     """Tell why a task ran, and in what it differs from the nearest one that ran before.
@@ -178,10 +182,11 @@ def lineage(
         output.console().print(found)
 
 
-@tasks.command
+@tasks.command(usage="Usage: stardag tasks check [OPTIONS] [SUBJECT]")
 def check(
     subject: Annotated[
-        str, Parameter(help="A build, as an id, the beginning of one, or `latest`; or MODULE:NAME.")
+        BuildRef,
+        Parameter(help="A build, as an id, the beginning of one, or `latest`; or MODULE:NAME."),
     ] = "latest",
     /,
     *,

@@ -58,6 +58,12 @@ class Credential:
             raise CredentialError(f"the token file {self.file} is not a text") from None
         return _checked(text.strip(), f"what the token file {self.file} has") or None
 
+    @property
+    def missing_file(self) -> Path | None:
+        """The file that would have the token, if it is not there."""
+        is_missing = self.token is None and self.file is not None and not self.file.exists()
+        return self.file if is_missing else None
+
     def options(self) -> list[str]:
         """Return the options by which a process of ours is told the same, but for the token."""
         file = [f"--token-file={self.file}"] if self.file is not None else []
