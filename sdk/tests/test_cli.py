@@ -99,6 +99,13 @@ printf '%s\n' "${{COMPREPLY[@]}}"
     assert done.stdout.split() == completed
 
 
+def test_the_script_for_zsh_calls_the_function_that_it_defines() -> None:
+    script = stardag("completion", "zsh").stdout
+    assert "\n_cyclopts_stardag() {" in script
+    assert '\n  _cyclopts_stardag "$@"\n' in script
+    assert "\n  compdef _cyclopts_stardag stardag\n" in script
+
+
 @pytest.mark.parametrize("server", ["", "127.0.0.1:1"])
 def test_without_a_server_no_id_is_suggested(server: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STARDAG_SERVER", server)
