@@ -209,6 +209,22 @@ def test_a_refusal_is_an_error_with_its_reason(shared_server: Server) -> None:
         assert caught.value.reason == "REQUEST_INVALID"
 
 
+def test_a_closed_client_says_so(shared_server: Server) -> None:
+    with connect(shared_server.config) as client:
+        next(client.list_builds(), None)
+    with pytest.raises(RuntimeError, match="this client is closed"):
+        next(client.list_builds(), None)
+    with pytest.raises(RuntimeError, match="this client is closed"):
+        client.get_task(UNKNOWN)  # its method is called for the first time
+
+
+async def test_a_closed_client_for_asyncio_says_so(shared_server: Server) -> None:
+    async with connect_aio(shared_server.config) as client:
+        pass
+    with pytest.raises(RuntimeError, match="this client is closed"):
+        await client.get_task(UNKNOWN)
+
+
 @pytest.mark.parametrize("token", ["wrong", None])
 def test_a_wrong_or_missing_credential_is_named_and_not_shown(
     shared_server: Server, token: str | None

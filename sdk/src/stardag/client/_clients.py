@@ -57,7 +57,10 @@ def connect_aio(config: Config) -> AsyncClient:
 
 
 class Client:
-    """Calls a server from threads. A context manager, or to be closed."""
+    """Calls a server from threads. A context manager, or to be closed.
+
+    A call after that raises `RuntimeError`.
+    """
 
     admin: AdminServiceStub
     assets: AssetServiceStub
@@ -72,7 +75,8 @@ class Client:
         """Prepare to call `address`. Raises `ConfigError` as `connect` does."""
         address.require_safe_for(credential)
         self._channel = rpc.channel(address, credential.tls)
-        channel = grpc.intercept_channel(self._channel, Guard(Terms(address, credential)))
+        self._terms = Terms(address, credential)
+        channel = grpc.intercept_channel(self._channel, Guard(self._terms))
         self.admin = AdminServiceStub(channel)
         self.assets = AssetServiceStub(channel)
         self.auth = AuthServiceStub(channel)
@@ -113,6 +117,7 @@ class Client:
 
     def close(self) -> None:
         """Close the connection."""
+        self._terms.closed = True
         self._channel.close()
 
     def __enter__(self) -> Self:
@@ -139,9 +144,9 @@ class AsyncClient:
     def __init__(self, address: Address, credential: Credential) -> None:
         """Prepare to call `address`. Raises `ConfigError` as `connect` does."""
         address.require_safe_for(credential)
-        terms = Terms(address, credential)
+        self._terms = Terms(address, credential)
         self._channel = rpc.aio_channel(
-            address, credential.tls, [guard(terms) for guard in ASYNC_GUARDS]
+            address, credential.tls, [guard(self._terms) for guard in ASYNC_GUARDS]
         )
         self.admin = AdminServiceStub(self._channel)
         self.assets = AssetServiceStub(self._channel)
@@ -176,6 +181,7 @@ class AsyncClient:
 
     async def close(self) -> None:
         """Close the connection."""
+        self._terms.closed = True
         await self._channel.close()
 
     async def __aenter__(self) -> Self:

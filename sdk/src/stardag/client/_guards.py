@@ -28,14 +28,22 @@ DEADLINE_S = 10.0
 _UNREACHABLE = {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Terms:
     """The terms on which calls are made: with whom, as whom, and what failures are called."""
 
     address: Address
     credential: Credential
+    closed: bool = False
+    """True once no more calls may be made."""
 
     def apply(self, details: Any, *, unary: bool) -> grpc.aio.ClientCallDetails:
+        """Return `details` with the credential and a limit of time.
+
+        Raises `RuntimeError` if the client is closed: grpc itself may crash the process then.
+        """
+        if self.closed:
+            raise RuntimeError("this client is closed")
         metadata = [*(details.metadata or ()), *rpc.bearer(self.credential.read())]
         timeout = details.timeout
         if unary and timeout is None:
