@@ -23,13 +23,10 @@ impl Interceptor for Credential {
     }
 }
 
-/// Connects to a server. With TLS, it is trusted by the authorities in the file
-/// `authorities`, or those of the system if there is none.
-pub async fn connect(
-    server: &str,
-    token: &str,
-    authorities: Option<&str>,
-) -> anyhow::Result<Connection> {
+/// Prepares to call a server; the first call connects, and so does one after the connection
+/// broke. With TLS, the server is trusted by the authorities in the file `authorities`, or
+/// those of the system if there is none.
+pub fn connect(server: &str, token: &str, authorities: Option<&str>) -> anyhow::Result<Connection> {
     let mut bearer: MetadataValue<_> = format!("Bearer {token}").parse()?;
     bearer.set_sensitive(true); // never shown by Debug
     let Address { host_and_port, tls } = address::parse(server)?;
@@ -39,8 +36,7 @@ pub async fn connect(
     } else {
         Endpoint::from_shared(format!("http://{host_and_port}"))?
     };
-    let channel = endpoint.connect().await.with_context(|| format!("connecting to {server}"))?;
-    Ok(InterceptedService::new(channel, Credential(bearer)))
+    Ok(InterceptedService::new(endpoint.connect_lazy(), Credential(bearer)))
 }
 
 fn trust(authorities: Option<&str>) -> anyhow::Result<ClientTlsConfig> {

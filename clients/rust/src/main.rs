@@ -52,8 +52,7 @@ async fn run() -> anyhow::Result<()> {
         &variable("STARDAG_SERVER")?,
         &variable("STARDAG_TOKEN")?,
         authorities.as_deref(),
-    )
-    .await?;
+    )?;
     let builds = BuildServiceClient::new(connection.clone());
     let event_service = EventServiceClient::new(connection);
 
