@@ -11,9 +11,10 @@ from stardag.config import get_config
 from stardag.tracking.connection.address import parse_address
 from stardag.tracking.connection.credential import configured_credential
 from stardag.tracking.sender.sync import SyncReport, deliver
+from stardag.tracking.spool.names import spool_name
 
 
-def sync_spool(*, json: bool) -> int:
+def sync_spool(*, again: bool, json: bool) -> int:
     """Deliver, say what became of it, and return 1 while anything remains, else 0.
 
     Raises `ConfigError` if no server is configured.
@@ -23,7 +24,8 @@ def sync_spool(*, json: bool) -> int:
         raise ConfigError("no server is configured; set STARDAG_SERVER=<host:port>")
     address = parse_address(config.server.address)
     credential = configured_credential(config.server, address)
-    report = asyncio.run(deliver(config.tracking.state_dir, address, credential))
+    spool = spool_name(config, address) if again else None
+    report = asyncio.run(deliver(config.tracking.state_dir, address, credential, again=spool))
     if json:
         output.print_json(asdict(report))
     else:

@@ -11,10 +11,10 @@ from stardag.tracking.connection.backoff import Backoff
 from stardag.tracking.connection.verdict import Fault, Verdict
 from stardag.tracking.sender.asset_delivery import deliver_assets
 from stardag.tracking.sender.closing import close_if_orphaned, written_here
-from stardag.tracking.sender.dispatch import put_aside
 from stardag.tracking.sender.shipment import Shipment
 from stardag.tracking.sender.uplink import Server
 from stardag.tracking.spool.asset_files import waiting_assets
+from stardag.tracking.spool.delivered import put_aside, take_back
 from stardag.tracking.spool.lease import Lease, dismiss_sender, take_lease
 from stardag.tracking.spool.names import is_for_traces_only
 from stardag.tracking.spool.reader import last_sequence
@@ -37,7 +37,7 @@ class SyncReport:
     """What became of the events of a state directory."""
 
     delivered: int = 0
-    """Events the server has now and did not have, or had not acknowledged, before."""
+    """Events the server has now and did not have before."""
     rejected: int = 0
     """How many of those it stored without applying them."""
     remaining: int = 0
@@ -50,13 +50,19 @@ class SyncReport:
     """Why events remain, for people, by stream id or, if it is about all of them, spool."""
 
 
-async def deliver(state_dir: Path, address: Address, credential: Credential) -> SyncReport:
+async def deliver(
+    state_dir: Path, address: Address, credential: Credential, *, again: str | None = None
+) -> SyncReport:
     """Deliver what `state_dir` has for `address`, was written without a server, or is a copy.
 
     A copy of another machine's directory goes where the caller says, whatever server it
     was meant for there. Streams whose writers live are delivered as far as they are
     written. May be repeated at any time: the server takes each event once. One stream's
     trouble does not hold up the others.
+
+    Of the spool called `again`, also what had been delivered and is still kept is brought to the
+    server, as far as it does not have it: it may have been restored from a backup. Of that spool
+    alone, as the others may be for another workspace.
 
     A sender at work on a spool is asked to leave it first; the builds that need one start
     it again. Raises `OSError` if `state_dir` can't be read, and `ConfigError` if the
@@ -73,6 +79,8 @@ async def deliver(state_dir: Path, address: Address, credential: Credential) -> 
         try:
             if lease is None:
                 report.problems[str(spool)] = "another process delivers it and does not let go"
+            elif spool.name == again:
+                take_back(spool)
             for directory in stream_directories(spool):
                 await _deliver_stream(directory, server, report, may_send=lease is not None)
         finally:
@@ -102,7 +110,7 @@ async def _deliver_stream(
         verdict = verdict or await deliver_assets(directory, server)
     report.assets += len(waiting_assets(directory))
     remaining = max(0, last_sequence(directory) - shipment.record.acked)
-    report.delivered += max(0, shipment.record.acked - before.acked)
+    report.delivered += shipment.committed
     report.rejected += shipment.record.rejected - before.rejected
     report.remaining += remaining
     if verdict is not None and (remaining or waiting_assets(directory)):
