@@ -130,6 +130,18 @@ async def test_a_bad_stream_is_reported_and_the_others_go(
     assert set(stream_directories(spool)) == {bad, torn}
 
 
+async def test_a_spool_that_can_not_be_read_is_reported_and_the_others_go(
+    server: EventServer, journal: Journal, state_dir: Path
+) -> None:
+    broken = state_dir / "spool" / "broken"
+    (broken / "sender.lock").mkdir(parents=True)
+    good = abandoned_stream(state_dir / "spool" / "local", STARTED_AND_COMPLETED)
+    report = await deliver(state_dir, parse_address(server.address), NONE)
+    assert report.delivered == 2
+    assert list(report.problems) == [str(broken)]
+    assert list(journal.events) == [good.name]
+
+
 async def test_nothing_is_lost_if_no_server_answers(state_dir: Path) -> None:
     stream = abandoned_stream(state_dir / "spool" / "local", STARTED_AND_COMPLETED)
     report = await deliver(state_dir, parse_address("127.0.0.1:1"), NONE)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import asdict
 
-from stardag._errors import ConfigError
+from stardag._errors import ConfigError, StardagError
 from stardag.cli import output
 from stardag.config import get_config
 from stardag.tracking.connection.address import parse_address
@@ -17,7 +17,7 @@ from stardag.tracking.spool.names import spool_name
 def sync_spool(*, again: bool, json: bool) -> int:
     """Deliver, say what became of it, and return 1 while anything remains, else 0.
 
-    Raises `ConfigError` if no server is configured.
+    Raises `ConfigError` if no server is configured, and `StardagError` if nothing can be read.
     """
     config = get_config()
     if not config.server.address:
@@ -25,12 +25,15 @@ def sync_spool(*, again: bool, json: bool) -> int:
     address = parse_address(config.server.address)
     credential = configured_credential(config.server, address)
     spool = spool_name(config, address) if again else None
-    report = asyncio.run(deliver(config.tracking.state_dir, address, credential, again=spool))
+    try:
+        report = asyncio.run(deliver(config.tracking.state_dir, address, credential, again=spool))
+    except OSError as error:
+        raise StardagError(f"what waits can't be read: {error}") from None
     if json:
         output.print_json(asdict(report))
     else:
         _print(report)
-    return 1 if report.remaining or report.assets else 0
+    return 1 if report.remaining or report.assets or report.problems else 0
 
 
 def _print(report: SyncReport) -> None:

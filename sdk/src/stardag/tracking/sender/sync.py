@@ -47,7 +47,7 @@ class SyncReport:
     elsewhere: int = 0
     """Streams left alone because they are for another server."""
     problems: dict[str, str] = field(default_factory=dict[str, str])
-    """Why events remain, for people, by stream id or, if it is about all of them, spool."""
+    """Why events remain, or may, for people, by stream id or, if it is about all of them, spool."""
 
 
 async def deliver(
@@ -57,8 +57,8 @@ async def deliver(
 
     A copy of another machine's directory goes where the caller says, whatever server it
     was meant for there. Streams whose writers live are delivered as far as they are
-    written. May be repeated at any time: the server takes each event once. One stream's
-    trouble does not hold up the others.
+    written. May be repeated at any time: the server takes each event once. One stream's or
+    spool's trouble does not hold up the others.
 
     Of the spool called `again`, also what had been delivered and is still kept is brought to the
     server, as far as it does not have it: it may have been restored from a backup. Of that spool
@@ -75,34 +75,41 @@ async def deliver(
     for spool in spools:
         if is_for_traces_only(spool):
             continue
-        lease = await _take_over(spool)
         try:
-            if lease is None:
-                report.problems[str(spool)] = "another process delivers it and does not let go"
-            elif spool.name == again:
-                take_back(spool)
-            for directory in stream_directories(spool):
-                await _deliver_stream(directory, server, report, may_send=lease is not None)
-        finally:
-            if lease is not None:
-                lease.release()
+            await _deliver_spool(spool, server, report, again=spool.name == again)
+        except OSError as error:
+            report.problems[str(spool)] = str(error)
     return report
+
+
+async def _deliver_spool(spool: Path, server: Server, report: SyncReport, *, again: bool) -> None:
+    lease = await _take_over(spool)
+    try:
+        if lease is not None and again:
+            take_back(spool)
+        for directory in stream_directories(spool):
+            try:
+                await _deliver_stream(directory, server, report, may_send=lease is not None)
+            except (OSError, ValueError) as error:
+                if directory.exists():  # else somebody else has delivered it
+                    report.problems[directory.name] = str(error)
+        if lease is None and stream_directories(spool):
+            report.problems[str(spool)] = "another process delivers it and does not let go"
+    finally:
+        if lease is not None:
+            lease.release()
 
 
 async def _deliver_stream(
     directory: Path, server: Server, report: SyncReport, *, may_send: bool
 ) -> None:
-    try:
-        shipment = Shipment(directory)
-        here = written_here(shipment.header)
-        if here and shipment.header.address not in (None, str(server.address)):
-            report.elsewhere += 1
-            return
-        if here and may_send:
-            await _close_if_orphaned(shipment)
-    except (OSError, ValueError) as error:
-        report.problems[directory.name] = str(error)
+    shipment = Shipment(directory)
+    here = written_here(shipment.header)
+    if here and shipment.header.address not in (None, str(server.address)):
+        report.elsewhere += 1
         return
+    if here and may_send:
+        await _close_if_orphaned(shipment)
     before = shipment.record
     verdict = None
     if may_send:
