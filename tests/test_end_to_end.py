@@ -186,6 +186,19 @@ def test_what_is_left_can_be_delivered_by_hand(workplace: Workplace) -> None:
     assert_each_event_is_there_once(workplace, built.id, 14)
 
 
+def test_what_a_restored_server_has_lost_can_be_delivered_again(workplace: Workplace) -> None:
+    built = workplace.build("small")
+    assert "0 remain" in workplace.stardag("sync").stdout
+    workplace.server.kill()
+    for file in workplace.server.data_dir.glob("stardag.sqlite*"):
+        file.unlink()  # as if the backup had been made before anything was built
+    workplace.server.start()
+    assert "0 events delivered" in workplace.stardag("sync").stdout
+    assert "14 events delivered" in workplace.stardag("sync", "--again").stdout
+    assert "0 events delivered" in workplace.stardag("sync", "--again").stdout
+    assert_each_event_is_there_once(workplace, built.id, 14)
+
+
 def test_a_wrong_token_is_one_warning_and_the_build_is_the_same(workplace: Workplace) -> None:
     workplace.extra["STARDAG_TOKEN"] = "open-sesame"
     built = workplace.build("small")

@@ -227,3 +227,17 @@ def test_a_mistake_in_a_file_is_told_without_a_traceback(isolated: Path) -> None
     assert done.returncode == 2
     assert done.stderr.startswith(f"stardag: {isolated}/stardag.toml: server: ")
     assert done.stderr.count("\n") == 1
+
+
+def test_a_state_directory_that_is_none_is_told_without_a_traceback(
+    isolated: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (isolated / "spool").touch()
+    monkeypatch.setenv("STARDAG_STATE_DIR", str(isolated))
+    monkeypatch.setenv("STARDAG_SERVER", "127.0.0.1:1")
+    done = stardag("sync")
+    assert done.returncode == 1
+    assert (
+        f"what waits can't be read: [Errno 20] Not a directory: '{isolated}/spool'" in done.stderr
+    )
+    assert done.stderr.count("\n") == 1

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from stardag.tracking.sender.cleaning import clean
-from stardag.tracking.sender.dispatch import put_aside
+from stardag.tracking.spool.delivered import put_aside
 from stardag.tracking.spool.lease import Lease, sender_runs, take_lease
 from stardag.tracking.spool.streams import StreamHeader, create_stream
 

@@ -77,6 +77,41 @@ async def test_offline_builds_are_delivered_once_however_often_one_asks(
     assert await deliver(state_dir, address, NONE) == SyncReport(delivered=len(types_of_run(1)))
 
 
+async def test_a_server_restored_from_a_backup_gets_what_it_had_if_one_asks_for_that(
+    server: EventServer, journal: Journal, state_dir: Path
+) -> None:
+    spool = state_dir / "spool" / "ours"
+    streams = {abandoned_stream(spool, STARTED_AND_COMPLETED).name for _ in range(2)}
+    address = parse_address(server.address)
+    await deliver(state_dir, address, NONE)
+    lost, kept = sorted(streams)
+    journal.events = {kept: journal.events[kept]}
+    assert await deliver(state_dir, address, NONE) == SyncReport()
+    assert await deliver(state_dir, address, NONE, again="ours") == SyncReport(delivered=2)
+    assert {name: len(events) for name, events in journal.events.items()} == {lost: 2, kept: 2}
+    assert await deliver(state_dir, address, NONE, again="ours") == SyncReport()
+
+
+async def test_what_was_delivered_with_another_credential_is_never_sent_again(
+    server: EventServer, journal: Journal, state_dir: Path
+) -> None:
+    abandoned_stream(state_dir / "spool" / "of-another-workspace", STARTED_AND_COMPLETED)
+    address = parse_address(server.address)
+    await deliver(state_dir, address, NONE)
+    journal.events.clear()
+    assert await deliver(state_dir, address, NONE, again="ours") == SyncReport()
+    assert not journal.events
+
+
+async def test_what_is_to_be_sent_again_remains_while_no_server_answers(
+    server: EventServer, state_dir: Path
+) -> None:
+    abandoned_stream(state_dir / "spool" / "ours", STARTED_AND_COMPLETED)
+    await deliver(state_dir, parse_address(server.address), NONE)
+    report = await deliver(state_dir, parse_address("127.0.0.1:1"), NONE, again="ours")
+    assert report.remaining == 2
+
+
 async def test_a_bad_stream_is_reported_and_the_others_go(
     server: EventServer, journal: Journal, state_dir: Path
 ) -> None:
@@ -93,6 +128,18 @@ async def test_a_bad_stream_is_reported_and_the_others_go(
     assert report.problems[bad.name] == "request_invalid"
     assert list(journal.events) == [good.name]
     assert set(stream_directories(spool)) == {bad, torn}
+
+
+async def test_a_spool_that_can_not_be_read_is_reported_and_the_others_go(
+    server: EventServer, journal: Journal, state_dir: Path
+) -> None:
+    broken = state_dir / "spool" / "broken"
+    (broken / "sender.lock").mkdir(parents=True)
+    good = abandoned_stream(state_dir / "spool" / "local", STARTED_AND_COMPLETED)
+    report = await deliver(state_dir, parse_address(server.address), NONE)
+    assert report.delivered == 2
+    assert list(report.problems) == [str(broken)]
+    assert list(journal.events) == [good.name]
 
 
 async def test_nothing_is_lost_if_no_server_answers(state_dir: Path) -> None:

@@ -49,17 +49,20 @@ app.command(_server)
 
 
 @app.command
-def sync(*, json: Json = False) -> int:
+def sync(*, again: bool = False, json: Json = False) -> int:
     """Deliver the events that are still on this machine; exits with 1 while any remain.
 
     Parameters
     ----------
+    again
+        Also what was delivered in the last day, as far as the server does not have it: after it
+        was restored from a backup. Use the settings with which it was built.
     json
         Print a JSON object.
     """
     from stardag.cli.sync import sync_spool
 
-    return sync_spool(json=json)
+    return sync_spool(again=again, json=json)
 
 
 @_server.default

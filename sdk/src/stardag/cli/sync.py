@@ -5,30 +5,35 @@ from __future__ import annotations
 import asyncio
 from dataclasses import asdict
 
-from stardag._errors import ConfigError
+from stardag._errors import ConfigError, StardagError
 from stardag.cli import output
 from stardag.config import get_config
 from stardag.tracking.connection.address import parse_address
 from stardag.tracking.connection.credential import configured_credential
 from stardag.tracking.sender.sync import SyncReport, deliver
+from stardag.tracking.spool.names import spool_name
 
 
-def sync_spool(*, json: bool) -> int:
+def sync_spool(*, again: bool, json: bool) -> int:
     """Deliver, say what became of it, and return 1 while anything remains, else 0.
 
-    Raises `ConfigError` if no server is configured.
+    Raises `ConfigError` if no server is configured, and `StardagError` if nothing can be read.
     """
     config = get_config()
     if not config.server.address:
         raise ConfigError("no server is configured; set STARDAG_SERVER=<host:port>")
     address = parse_address(config.server.address)
     credential = configured_credential(config.server, address)
-    report = asyncio.run(deliver(config.tracking.state_dir, address, credential))
+    spool = spool_name(config, address) if again else None
+    try:
+        report = asyncio.run(deliver(config.tracking.state_dir, address, credential, again=spool))
+    except OSError as error:
+        raise StardagError(f"what waits can't be read: {error}") from None
     if json:
         output.print_json(asdict(report))
     else:
         _print(report)
-    return 1 if report.remaining or report.assets else 0
+    return 1 if report.remaining or report.assets or report.problems else 0
 
 
 def _print(report: SyncReport) -> None:

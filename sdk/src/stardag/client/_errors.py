@@ -13,14 +13,16 @@ if TYPE_CHECKING:
 class ServerError(StardagError):
     """The server refused a call or could not serve it.
 
-    `code` is the gRPC status, `reason` the name of an `ErrorReason` of the contract
-    without its prefix, empty if it was not the server that spoke. `retry_after_s` is after how
-    many seconds the same call is worth trying again; 0 if the server does not say so.
+    `detail` is what is wrong, without what to do. `code` is the gRPC status, `reason` the name of
+    an `ErrorReason` of the contract without its prefix, empty if it was not the server that spoke.
+    `retry_after_s` is after how many seconds the same call is worth trying again; 0 if the server
+    does not say so.
     """
 
     def __init__(self, message: str, failure: rpc.RpcFailure) -> None:
         """Make the error for a call that failed with `failure`."""
         super().__init__(message)
+        self.detail = str(failure)
         self.code = failure.code
         self.reason = failure.reason
         self.retry_after_s = failure.retry_after_s

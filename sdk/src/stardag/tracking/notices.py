@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
+from stardag.tracking.interruption import raised_by_handler
+
 if TYPE_CHECKING:
     from uuid import UUID
 
@@ -81,7 +83,12 @@ class Notices:
             self._say_waiting(count)
 
     def failed(self, error: BaseException) -> None:
-        """Say that tracking itself has a fault; the build goes on."""
+        """Say that tracking itself has a fault; the build goes on.
+
+        Raises `error` again if it is none: a signal's handler has raised it.
+        """
+        if raised_by_handler(error):
+            raise error
         if not self._failed:
             self._failed = True
             self._say(
@@ -98,6 +105,7 @@ class Notices:
         if self._quiet or sys.stderr is None:
             return
         try:
-            print(f"stardag: {line}", file=sys.stderr, flush=True)
+            # one write, as other threads may print too
+            print(f"stardag: {line}\n", end="", file=sys.stderr, flush=True)
         except Exception:  # it is closed, or the program's own object, which may raise anything
             self._quiet = True

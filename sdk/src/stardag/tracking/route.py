@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import atexit
 import os
-import socket
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from stardag.telemetry.current import traces_wanted
 from stardag.tracking.connection.address import Address, parse_address
 from stardag.tracking.connection.credential import Credential, configured_credential
+from stardag.tracking.connection.probe import Probe
 from stardag.tracking.launcher import Launcher, SenderArguments
 from stardag.tracking.notices import Notices
 from stardag.tracking.program import this_program
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from stardag.config import Config
-
-_PROBE_S = 0.25
 
 _routes: dict[Path, Route] = {}
 
@@ -47,6 +45,7 @@ class Route:
             max_bytes=config.tracking.max_bytes,
             fsync=config.tracking.fsync,
         )
+        self._probe = Probe(address) if address is not None else None
         self.launcher: Launcher | None = None
         if address is not None or traces_wanted(os.environ):
             self.launcher = Launcher(_sender_arguments(config, address, spool))
@@ -75,14 +74,8 @@ class Route:
             self.notices.process_ends(self.undelivered(self.stream.position()))
 
     def server_listens(self) -> bool:
-        """Try to connect, for a quarter of a second at most."""
-        if self.address is None:
-            return False
-        try:
-            socket.create_connection((self.address.host, self.address.port), _PROBE_S).close()
-        except OSError:
-            return False
-        return True
+        """Return whether something listens there, within half a second."""
+        return self._probe is not None and self._probe.listens()
 
 
 def open_route(config: Config) -> Route | None:

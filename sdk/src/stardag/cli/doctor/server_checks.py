@@ -36,7 +36,7 @@ def server_checks(config: Config) -> Iterator[Check]:
         with connect(config) as client:
             yield from _asked(client, str(parse_address(address)))
     except UnreachableError as error:
-        detail = f"{address} can't be reached: {error.code.name.lower()}"
+        detail = f"{address} can't be reached: {error.detail}"
         action = "check the address, and that the server runs (`stardag server` starts one here)"
         yield Check("server", False, detail, action)
     except UnauthenticatedError:

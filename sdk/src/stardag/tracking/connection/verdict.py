@@ -68,7 +68,7 @@ def judge(error: Exception) -> Verdict:
             fault = Fault.STREAM
         return Verdict(fault, str(error), error.retry_after_s, answered=bool(error.reason))
     if isinstance(error, TimeoutError):
-        return Verdict(Fault.SILENCE, "it accepts connections but does not answer")
+        return Verdict(Fault.SILENCE, "it does not answer")
     if isinstance(error, CredentialError):
         return Verdict(Fault.CREDENTIAL, str(error))
     if isinstance(error, TlsError):

@@ -9,6 +9,7 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from stardag.tracking.spool.delivered import DONE
 from stardag.tracking.spool.lease import take_lease
 from stardag.tracking.spool.streams import writer_lives
 
@@ -20,7 +21,7 @@ _log = logging.getLogger(__name__)
 _MAKING_S = 3600.0
 """Age at which a stream that is still being made is taken for left behind."""
 _SENDERS = {"sender.json", "sender.log", "sender.new"}
-_LOCK, _DONE = "sender.lock", "done"
+_LOCK = "sender.lock"
 
 
 def clean(root: Path, retention_s: float) -> None:
@@ -32,7 +33,7 @@ def clean(root: Path, retention_s: float) -> None:
     """
     for spool in root.iterdir():
         try:
-            for stream in _old(spool / _DONE, retention_s):
+            for stream in _old(spool / DONE, retention_s):
                 shutil.rmtree(stream, ignore_errors=True)
             for partial in _old(spool, _MAKING_S):
                 if partial.name.startswith(".") and not writer_lives(partial):
@@ -56,9 +57,9 @@ def _remove_unused(spool: Path, retention_s: float) -> None:
     if lease is None:
         return
     try:
-        if {entry.name for entry in os.scandir(spool)} <= {*_SENDERS, _LOCK, _DONE}:
+        if {entry.name for entry in os.scandir(spool)} <= {*_SENDERS, _LOCK, DONE}:
             with suppress(FileNotFoundError):
-                (spool / _DONE).rmdir()
+                (spool / DONE).rmdir()
             for name in (*_SENDERS, _LOCK):
                 (spool / name).unlink(missing_ok=True)
             spool.rmdir()
@@ -71,8 +72,8 @@ def _is_unused(spool: Path, retention_s: float) -> bool:
     names = {path.name for path in _old(spool, retention_s)}
     return (
         names == {entry.name for entry in os.scandir(spool)}
-        and names <= {*_SENDERS, _LOCK, _DONE}
-        and not _old(spool / _DONE, 0.0)
+        and names <= {*_SENDERS, _LOCK, DONE}
+        and not _old(spool / DONE, 0.0)
     )
 
 

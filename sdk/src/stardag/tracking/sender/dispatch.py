@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from stardag.tracking.connection.verdict import Fault, Verdict
 from stardag.tracking.sender.cleaning import clean
 from stardag.tracking.sender.shipment import Shipment
+from stardag.tracking.spool.delivered import put_aside
 from stardag.tracking.spool.delivery import SenderState, SenderStatus, write_status
 from stardag.tracking.spool.names import is_for_traces_only
 from stardag.tracking.spool.streams import stream_directories
@@ -152,11 +153,3 @@ class _Witness:
             write_status(self._spool, self._status)
         except OSError as error:
             _log.warning("the status can't be written: %s", error)
-
-
-def put_aside(directory: Path) -> None:
-    """Keep what is delivered out of the way, for a server restored from an old backup."""
-    done = directory.parent / "done"
-    done.mkdir(mode=0o700, exist_ok=True)
-    directory.rename(done / directory.name)
-    os.utime(done / directory.name)

@@ -61,6 +61,8 @@ class Shipment:
         self.record = read_delivery(directory)
         self.delivered = False
         """True once all events of the closed stream are acknowledged."""
+        self.committed = 0
+        """How many events the server has committed since it was first asked what it has."""
         self._puzzled = False
         """Whether the last attempt failed and nobody knows why."""
 
@@ -163,8 +165,12 @@ class Shipment:
         complete: Callable[[SpoolReader], bool] = _has_ended,
     ) -> Verdict | None:
         """Deliver until the stream's end, or `complete`; return what is wrong if that fails."""
+        known: int | None = None
 
         def report(progress: Progress) -> None:
+            nonlocal known
+            self.committed += progress.acked - (progress.acked if known is None else known)
+            known = progress.acked
             if progress.proven:
                 self._puzzled = False
                 witness.connected()

@@ -11,10 +11,10 @@ from stardag.tracking.connection.backoff import Backoff
 from stardag.tracking.connection.verdict import Fault, Verdict
 from stardag.tracking.sender.asset_delivery import deliver_assets
 from stardag.tracking.sender.closing import close_if_orphaned, written_here
-from stardag.tracking.sender.dispatch import put_aside
 from stardag.tracking.sender.shipment import Shipment
 from stardag.tracking.sender.uplink import Server
 from stardag.tracking.spool.asset_files import waiting_assets
+from stardag.tracking.spool.delivered import put_aside, take_back
 from stardag.tracking.spool.lease import Lease, dismiss_sender, take_lease
 from stardag.tracking.spool.names import is_for_traces_only
 from stardag.tracking.spool.reader import last_sequence
@@ -37,7 +37,7 @@ class SyncReport:
     """What became of the events of a state directory."""
 
     delivered: int = 0
-    """Events the server has now and did not have, or had not acknowledged, before."""
+    """Events the server has now and did not have before."""
     rejected: int = 0
     """How many of those it stored without applying them."""
     remaining: int = 0
@@ -47,16 +47,22 @@ class SyncReport:
     elsewhere: int = 0
     """Streams left alone because they are for another server."""
     problems: dict[str, str] = field(default_factory=dict[str, str])
-    """Why events remain, for people, by stream id or, if it is about all of them, spool."""
+    """Why events remain, or may, for people, by stream id or, if it is about all of them, spool."""
 
 
-async def deliver(state_dir: Path, address: Address, credential: Credential) -> SyncReport:
+async def deliver(
+    state_dir: Path, address: Address, credential: Credential, *, again: str | None = None
+) -> SyncReport:
     """Deliver what `state_dir` has for `address`, was written without a server, or is a copy.
 
     A copy of another machine's directory goes where the caller says, whatever server it
     was meant for there. Streams whose writers live are delivered as far as they are
-    written. May be repeated at any time: the server takes each event once. One stream's
-    trouble does not hold up the others.
+    written. May be repeated at any time: the server takes each event once. One stream's or
+    spool's trouble does not hold up the others.
+
+    Of the spool called `again`, also what had been delivered and is still kept is brought to the
+    server, as far as it does not have it: it may have been restored from a backup. Of that spool
+    alone, as the others may be for another workspace.
 
     A sender at work on a spool is asked to leave it first; the builds that need one start
     it again. Raises `OSError` if `state_dir` can't be read, and `ConfigError` if the
@@ -69,32 +75,41 @@ async def deliver(state_dir: Path, address: Address, credential: Credential) -> 
     for spool in spools:
         if is_for_traces_only(spool):
             continue
-        lease = await _take_over(spool)
         try:
-            if lease is None:
-                report.problems[str(spool)] = "another process delivers it and does not let go"
-            for directory in stream_directories(spool):
-                await _deliver_stream(directory, server, report, may_send=lease is not None)
-        finally:
-            if lease is not None:
-                lease.release()
+            await _deliver_spool(spool, server, report, again=spool.name == again)
+        except OSError as error:
+            report.problems[str(spool)] = str(error)
     return report
+
+
+async def _deliver_spool(spool: Path, server: Server, report: SyncReport, *, again: bool) -> None:
+    lease = await _take_over(spool)
+    try:
+        if lease is not None and again:
+            take_back(spool)
+        for directory in stream_directories(spool):
+            try:
+                await _deliver_stream(directory, server, report, may_send=lease is not None)
+            except (OSError, ValueError) as error:
+                if directory.exists():  # else somebody else has delivered it
+                    report.problems[directory.name] = str(error)
+        if lease is None and stream_directories(spool):
+            report.problems[str(spool)] = "another process delivers it and does not let go"
+    finally:
+        if lease is not None:
+            lease.release()
 
 
 async def _deliver_stream(
     directory: Path, server: Server, report: SyncReport, *, may_send: bool
 ) -> None:
-    try:
-        shipment = Shipment(directory)
-        here = written_here(shipment.header)
-        if here and shipment.header.address not in (None, str(server.address)):
-            report.elsewhere += 1
-            return
-        if here and may_send:
-            await _close_if_orphaned(shipment)
-    except (OSError, ValueError) as error:
-        report.problems[directory.name] = str(error)
+    shipment = Shipment(directory)
+    here = written_here(shipment.header)
+    if here and shipment.header.address not in (None, str(server.address)):
+        report.elsewhere += 1
         return
+    if here and may_send:
+        await _close_if_orphaned(shipment)
     before = shipment.record
     verdict = None
     if may_send:
@@ -102,7 +117,7 @@ async def _deliver_stream(
         verdict = verdict or await deliver_assets(directory, server)
     report.assets += len(waiting_assets(directory))
     remaining = max(0, last_sequence(directory) - shipment.record.acked)
-    report.delivered += max(0, shipment.record.acked - before.acked)
+    report.delivered += shipment.committed
     report.rejected += shipment.record.rejected - before.rejected
     report.remaining += remaining
     if verdict is not None and (remaining or waiting_assets(directory)):
