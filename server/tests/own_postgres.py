@@ -50,11 +50,15 @@ class OwnPostgres:
         self.stop()
         shutil.rmtree(self._folder, ignore_errors=True)
 
-    def crash(self) -> None:
-        """Stop it at once, so that it has to recover when it starts again."""
-        process = psutil.Process(self._server.get_postmaster_info().pid)
-        process.send_signal(signal.SIGQUIT)
-        process.wait(30)
+    def crash(self, by: signal.Signals = signal.SIGQUIT) -> None:
+        """Stop it at once, so that it has to recover when it starts again.
+
+        After a SIGKILL its processes end by themselves, each when it finds the first one gone.
+        """
+        first, *others = self.processes()
+        first.send_signal(by)
+        _, left = psutil.wait_procs([first, *others], timeout=30)
+        assert not left, f"{left} outlive the server they belong to"
 
     def create_database(self, name: str) -> str:
         """Make a database without tables, and return its URL."""

@@ -11,16 +11,19 @@ from subprocess import CalledProcessError
 from typing import TYPE_CHECKING, Any, Literal
 
 import psutil
+from support.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from random import Random
 
+    from server_process import ServerProcess
+
     from .disk import SmallDisk
     from .stage import Stage
 
 Target = Literal["builder", "sender", "service", "network", "disk"]
-"""What is broken by one fault at a time. Server and database are one: the one needs the other."""
+"""What is broken by one fault at a time. Servers and database are one: they need each other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +70,9 @@ def builders_stand_still(scene: Scene, random: Random) -> Generator[None]:
 
 @fault("builder")
 def workers_are_killed(scene: Scene, random: Random) -> Generator[None]:
-    """One of each builder that has any; who made it has another made."""
+    """One of each builder that has any, and there is one; who made it has another made."""
+    made = scene.stage.start_builder("processes")
+    until(made.workers, "a builder to have made workers")
     for builder in scene.stage.builders:
         with suppress(psutil.NoSuchProcess):
             if workers := builder.workers():
@@ -102,22 +107,28 @@ def somebody_syncs_and_is_killed(scene: Scene, random: Random) -> Generator[None
 
 
 @fault("service")
-def the_server_is_killed(scene: Scene, random: Random) -> Generator[None]:
-    scene.stage.server.kill()
+def servers_are_killed(scene: Scene, random: Random) -> Generator[None]:
+    killed = _one_or_all(scene, random)
+    for server in killed:
+        server.kill()
     yield
-    scene.stage.start_server()
+    for server in killed:
+        scene.stage.start(server)
 
 
 @fault("service")
-def the_server_is_told_to_stop(scene: Scene, random: Random) -> Generator[None]:
-    scene.stage.server.terminate()
+def servers_are_told_to_stop(scene: Scene, random: Random) -> Generator[None]:
+    stopped = _one_or_all(scene, random)
+    for server in stopped:
+        server.terminate()
     yield
-    scene.stage.start_server()
+    for server in stopped:
+        scene.stage.start(server)
 
 
 @fault("service")
-def the_server_stands_still(scene: Scene, random: Random) -> Generator[None]:
-    yield from _stand_still([scene.stage.server.pid])
+def servers_stand_still(scene: Scene, random: Random) -> Generator[None]:
+    yield from _stand_still(server.pid for server in _one_or_all(scene, random))
 
 
 @fault("service")
@@ -145,7 +156,7 @@ def a_process_of_the_database_is_killed(scene: Scene, random: Random) -> Generat
 
 @fault("service")
 def the_database_crashes(scene: Scene, random: Random) -> Generator[None]:
-    scene.stage.postgres.crash()
+    scene.stage.postgres.crash(random.choice([signal.SIGQUIT, signal.SIGKILL]))
     yield
     scene.stage.postgres.start()
 
@@ -204,20 +215,17 @@ def the_network_loses_requests(scene: Scene, random: Random) -> Generator[None]:
     scene.stage.proxy.clear()
 
 
-@fault("network")
-def the_network_leads_to_another_server(scene: Scene, random: Random) -> Generator[None]:
-    """One of the same database, whatever has become of the first."""
-    scene.stage.proxy.lead_to(scene.stage.replica.port)
-    yield
-    scene.stage.proxy.lead_to(scene.stage.server.port)
-
-
 @fault("disk")
 def the_disk_is_full(scene: Scene, random: Random) -> Generator[None]:
     assert scene.disk is not None
     scene.disk.fill()
     yield
     scene.disk.free()
+
+
+def _one_or_all(scene: Scene, random: Random) -> list[ServerProcess]:
+    servers = scene.stage.servers
+    return random.sample(servers, random.choice([1, len(servers)]))
 
 
 def _stand_still(pids: Iterable[int]) -> Generator[None]:

@@ -1,6 +1,6 @@
 """Whatever breaks while builds are tracked, the builds are the same, and all of them is told once.
 
-CHAOS_SEED repeats a run: it is the first seed of a test, and is printed when one fails.
+A run that fails prints the command that repeats it, by its seed.
 """
 
 from __future__ import annotations
@@ -20,21 +20,23 @@ from .journal import Kept
 from .schedule import plan, run
 from .stage import Stage
 
-_SHORT_S, _LONG_S = 15.0, 80.0
-_LONG_RUNS = 20
+_SHORT, _LONG = 1, 4
+"""Rounds, of some twenty seconds."""
+_SEED = os.environ.get("CHAOS_SEED")
+_LONG_RUNS = 1 if _SEED else 20
 _CLOCKS = "sender_of_jumping_clock server_of_jumping_clock"
-_FIRST_SEED = int(os.environ.get("CHAOS_SEED") or random.randrange(1 << 32))
 
 
 def endure(
-    seed: int, seconds: float, directory: Path, postgres: OwnPostgres, disk: SmallDisk | None
+    seed: int, rounds: int, directory: Path, postgres: OwnPostgres, disk: SmallDisk | None
 ) -> None:
-    strikes = plan(seed, seconds, with_disk=disk is not None)
-    print(f"CHAOS_SEED={seed}", "(no disk is ever full, as none can be mounted)" * (disk is None))
+    strikes = plan(seed, rounds, with_disk=disk is not None)
+    test = os.environ["PYTEST_CURRENT_TEST"].partition("[")[0].partition(" ")[0]
+    print(f"CHAOS_SEED={seed} pytest {test}")
+    print("(no disk is ever full, as none can be mounted)\n" * (disk is None), end="")
     print(*strikes, sep="\n")
-    with Stage(directory, postgres, plant=_CLOCKS) as stage:
-        stage.start_replica()
-        run(Scene(stage, disk), strikes, seed, seconds)
+    with Stage(directory, postgres, plant=_CLOCKS, servers=2) as stage:
+        run(Scene(stage, disk), strikes, seed)
         stage.settle()
         killed = sum(builder.killed for builder in stage.builders)
         events = sum(len(builder.journal()) for builder in stage.builders)
@@ -46,7 +48,7 @@ def endure(
 def test_what_breaks_for_a_while_costs_time_and_nothing_else(
     tmp_path: Path, postgres: OwnPostgres, disk: SmallDisk | None
 ) -> None:
-    endure(int(os.environ.get("CHAOS_SEED", "1")), _SHORT_S, tmp_path, postgres, disk)
+    endure(int(_SEED or 1), _SHORT, tmp_path, postgres, disk)
 
 
 def test_what_a_full_disk_took_is_said(
@@ -70,4 +72,4 @@ def test_what_a_full_disk_took_is_said(
 def test_what_breaks_for_long_costs_time_and_nothing_else(
     run_number: int, tmp_path: Path, postgres: OwnPostgres, disk: SmallDisk | None
 ) -> None:
-    endure(_FIRST_SEED + run_number, _LONG_S, tmp_path, postgres, disk)
+    endure(int(_SEED or random.randrange(1 << 32)), _LONG, tmp_path, postgres, disk)
