@@ -65,6 +65,19 @@ class OwnPostgres:
         self.execute(f"CREATE DATABASE {name}")
         return self._url(name)
 
+    def set_clock(self, database: str, days: float) -> None:
+        """Put the clock of a database forward by so many days, for all who ask for the time.
+
+        The first time, that is for connections that are made from then on. `clock_timestamp` is
+        the one function by which a server asks; another of that name is found before it.
+        """
+        self.execute(
+            f"\\connect {database}\n"
+            "CREATE OR REPLACE FUNCTION public.clock_timestamp() RETURNS timestamptz LANGUAGE sql"
+            f" AS $$ SELECT pg_catalog.clock_timestamp() + interval '{days} days' $$;"
+            f"ALTER DATABASE {database} SET search_path = public, pg_catalog;"
+        )
+
     def execute(self, statement: str) -> str:
         """Execute a statement with all rights, and return what `psql` prints."""
         return self._server.psql(statement)

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 Target = Literal["builder", "sender", "service", "network", "disk"]
 """What is broken by one fault at a time. Servers and database are one: they need each other."""
 
+_DAYS = 70.0
+"""To other months, which are other partitions, and beyond all that is waited for."""
+
 
 @dataclass(frozen=True, slots=True)
 class Scene:
@@ -164,6 +167,12 @@ def the_database_crashes(scene: Scene, random: Random) -> Generator[None]:
 @fault("service")
 def the_database_stands_still(scene: Scene, random: Random) -> Generator[None]:
     yield from _stand_still(process.pid for process in scene.stage.postgres.processes())
+
+
+@fault("service")
+def the_clock_of_the_database_jumps(scene: Scene, random: Random) -> Generator[None]:
+    scene.stage.postgres.set_clock(scene.stage.database, random.uniform(-_DAYS, _DAYS))
+    yield
 
 
 @fault("network")

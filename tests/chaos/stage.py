@@ -139,6 +139,7 @@ class Stage:
         self.database = f"chaos_{os.urandom(6).hex()}"
         """The name of the database."""
         self.database_url = postgres.create_database(self.database)
+        postgres.set_clock(self.database, 0)
         self.server = self._place.server
         """The first of `servers`."""
         data = self.server.data_dir
