@@ -18,9 +18,10 @@ _ATTEMPTS = 5
 class OwnPostgres:
     """Runs from the beginning to `end`."""
 
-    def __init__(self) -> None:
+    def __init__(self, folder: Path | None = None) -> None:
+        """Have its data in `folder`, or in one that `end` deletes."""
         # It runs as a user of its own, whom pytest keeps out of the folders that it makes.
-        self._folder = Path(tempfile.mkdtemp(prefix="stardag-own-pg-"))
+        self._folder = folder or Path(tempfile.mkdtemp(prefix="stardag-own-pg-"))
         self._folder.chmod(0o755)
         self.start()
         # What the tests kill are processes, never the machine.

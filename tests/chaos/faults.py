@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from random import Random
 
+    from own_postgres import OwnPostgres
     from server_process import ServerProcess
 
     from .disk import SmallDisk
@@ -25,8 +26,8 @@ if TYPE_CHECKING:
 Target = Literal["builder", "sender", "service", "network", "disk"]
 """What is broken by one fault at a time. Servers and database are one: they need each other."""
 
-_DAYS = 70.0
-"""To other months, which are other partitions, and beyond all that is waited for."""
+_DAYS = 40.0
+"""To other months, which are other partitions, but not as far as to when builds are deleted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,8 @@ class Scene:
 
     stage: Stage
     disk: SmallDisk | None
+    """That of the spools, where one could be mounted."""
+    database_disk: SmallDisk | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,16 +47,20 @@ class Fault:
     target: Target
     name: str
     breaking: Callable[[Scene, Random], AbstractContextManager[None]]
+    needs_disk: bool = False
+    """Whether it is one of a small disk."""
 
 
 FAULTS: list[Fault] = []
 
 
-def fault(target: Target) -> Callable[[Callable[[Scene, Random], Generator[None]]], Any]:
+def fault(
+    target: Target, *, needs_disk: bool = False
+) -> Callable[[Callable[[Scene, Random], Generator[None]]], Any]:
     """Make a fault of a function that breaks something, yields, and mends it."""
 
     def register(function: Callable[[Scene, Random], Generator[None]]) -> Any:
-        FAULTS.append(Fault(target, function.__name__, contextmanager(function)))
+        FAULTS.append(Fault(target, function.__name__, contextmanager(function), needs_disk))
         return function
 
     return register
@@ -136,11 +143,10 @@ def servers_stand_still(scene: Scene, random: Random) -> Generator[None]:
 
 @fault("service")
 def connections_to_the_database_are_ended(scene: Scene, random: Random) -> Generator[None]:
-    with suppress(CalledProcessError):  # it has crashed a moment ago, and recovers
-        scene.stage.postgres.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
-            f"WHERE datname = '{scene.stage.database}'"
-        )
+    scene.stage.postgres.execute(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+        f"WHERE datname = '{scene.stage.database}'"
+    )
     yield
 
 
@@ -155,6 +161,7 @@ def a_process_of_the_database_is_killed(scene: Scene, random: Random) -> Generat
         ]:
             random.choice(serving).kill()
     yield
+    _wait_recovered(scene.stage.postgres)
 
 
 @fault("service")
@@ -167,6 +174,16 @@ def the_database_crashes(scene: Scene, random: Random) -> Generator[None]:
 @fault("service")
 def the_database_stands_still(scene: Scene, random: Random) -> Generator[None]:
     yield from _stand_still(process.pid for process in scene.stage.postgres.processes())
+
+
+@fault("service", needs_disk=True)
+def the_disk_of_the_database_is_full(scene: Scene, random: Random) -> Generator[None]:
+    assert scene.database_disk is not None
+    scene.database_disk.fill()
+    yield
+    scene.database_disk.free()
+    scene.stage.postgres.start()  # it ends itself if it can't write its log
+    _wait_recovered(scene.stage.postgres)
 
 
 @fault("service")
@@ -224,12 +241,21 @@ def the_network_loses_requests(scene: Scene, random: Random) -> Generator[None]:
     scene.stage.proxy.clear()
 
 
-@fault("disk")
+@fault("disk", needs_disk=True)
 def the_disk_is_full(scene: Scene, random: Random) -> Generator[None]:
     assert scene.disk is not None
     scene.disk.fill()
     yield
     scene.disk.free()
+
+
+def _wait_recovered(postgres: OwnPostgres) -> None:
+    def answers() -> bool:
+        with suppress(CalledProcessError):
+            return bool(postgres.execute("SELECT 1"))
+        return False
+
+    until(answers, "the database to have recovered")
 
 
 def _one_or_all(scene: Scene, random: Random) -> list[ServerProcess]:

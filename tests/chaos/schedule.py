@@ -40,7 +40,7 @@ class Strike:
 def plan(seed: int, rounds: int, *, with_disk: bool) -> list[Strike]:
     """Return the faults of a run; of one target, one at a time."""
     random = Random(seed)
-    faults = [fault for fault in FAULTS if with_disk or fault.target != "disk"]
+    faults = [fault for fault in FAULTS if with_disk or not fault.needs_disk]
     strikes: list[Strike] = []
     free_at: dict[str, float] = {}
     now = 0.5

@@ -22,21 +22,32 @@ from .stage import Stage
 
 _SHORT, _LONG = 1, 4
 """Rounds, of some twenty seconds."""
+_SHORT_SEED = 23  # of a round that is rather short
 _SEED = os.environ.get("CHAOS_SEED")
 _LONG_RUNS = 1 if _SEED else 20
 _CLOCKS = "sender_of_jumping_clock server_of_jumping_clock"
 
 
-def endure(
-    seed: int, rounds: int, directory: Path, postgres: OwnPostgres, disk: SmallDisk | None
-) -> None:
-    strikes = plan(seed, rounds, with_disk=disk is not None)
+@pytest.fixture
+def scene(
+    tmp_path: Path,
+    postgres: OwnPostgres,
+    disk: SmallDisk | None,
+    database_disk: SmallDisk | None,
+) -> Scene:
+    stage = Stage(tmp_path, postgres, plant=_CLOCKS, servers=2)
+    return Scene(stage, disk, database_disk)
+
+
+def endure(scene: Scene, seed: int, rounds: int) -> None:
+    with_disk = scene.disk is not None
+    strikes = plan(seed, rounds, with_disk=with_disk)
     test = os.environ["PYTEST_CURRENT_TEST"].partition("[")[0].partition(" ")[0]
     print(f"CHAOS_SEED={seed} pytest {test}")
-    print("(no disk is ever full, as none can be mounted)\n" * (disk is None), end="")
+    print("(no disk is ever full, as none can be mounted)\n" * (not with_disk), end="")
     print(*strikes, sep="\n")
-    with Stage(directory, postgres, plant=_CLOCKS, servers=2) as stage:
-        run(Scene(stage, disk), strikes, seed)
+    with scene.stage as stage:
+        run(scene, strikes, seed)
         stage.settle()
         killed = sum(builder.killed for builder in stage.builders)
         events = sum(len(builder.journal()) for builder in stage.builders)
@@ -45,10 +56,8 @@ def endure(
         assert findings(stage) == []
 
 
-def test_what_breaks_for_a_while_costs_time_and_nothing_else(
-    tmp_path: Path, postgres: OwnPostgres, disk: SmallDisk | None
-) -> None:
-    endure(int(_SEED or 1), _SHORT, tmp_path, postgres, disk)
+def test_what_breaks_for_a_while_costs_time_and_nothing_else(scene: Scene) -> None:
+    endure(scene, int(_SEED or _SHORT_SEED), _SHORT)
 
 
 def test_what_a_full_disk_took_is_said(
@@ -69,7 +78,5 @@ def test_what_a_full_disk_took_is_said(
 @pytest.mark.slow
 @pytest.mark.timeout(400)
 @pytest.mark.parametrize("run_number", range(_LONG_RUNS))
-def test_what_breaks_for_long_costs_time_and_nothing_else(
-    run_number: int, tmp_path: Path, postgres: OwnPostgres, disk: SmallDisk | None
-) -> None:
-    endure(int(_SEED or random.randrange(1 << 32)), _LONG, tmp_path, postgres, disk)
+def test_what_breaks_for_long_costs_time_and_nothing_else(scene: Scene, run_number: int) -> None:
+    endure(scene, int(_SEED or random.randrange(1 << 32)), _LONG)
