@@ -155,7 +155,7 @@ def test_a_build_is_the_same_whichever_language_published_it(
         Proxy() as network,
     ):
         relay.refused_once = {"/stardag.v1.BuildService/ListBuilds"}
-        network.upstream_port = relay.port
+        network.ports.append(relay.port)
         settings = {
             "STARDAG_SERVER": f"https://{network.address}",
             "STARDAG_TOKEN": server.token,

@@ -146,6 +146,22 @@ async def test_a_database_that_goes_away_and_comes_back_costs_time_and_nothing_e
     assert "Traceback" not in (tmp_path / "data" / "stderr.log").read_text()
 
 
+async def test_a_clock_of_the_database_that_jumps_keeps_nothing_from_being_stored(
+    own_postgres: OwnPostgres, tmp_path: Path
+):
+    make = Producer()
+    own_postgres.set_clock("postgres", 0)
+    with ServerProcess(tmp_path / "data", own_postgres.url) as server:
+        async with server.channel() as channel:
+            client = Client(channel, server.metadata)
+            publisher = Publisher(make.open, [client])
+            for days, batch in zip((0, 70, -70, 0, 70), batches(make, 3), strict=True):
+                own_postgres.set_clock("postgres", days)
+                await publisher.publish(batch)
+            await completed_once(client, make, 3)
+    assert "Traceback" not in (tmp_path / "data" / "stderr.log").read_text()
+
+
 async def test_replicas_share_a_database_and_one_may_be_killed(
     postgres_url: sa.URL, tmp_path: Path
 ):

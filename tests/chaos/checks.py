@@ -33,7 +33,7 @@ _ENDS = {
 
 def findings(stage: Stage) -> list[str]:
     """Return what is wrong, in words; empty if all is as promised."""
-    database = asyncio.run(read_database(stage.server.database_url or ""))
+    database = asyncio.run(read_database(stage.database_url))
     journals = [builder.journal() for builder in stage.builders]
     kept = [record for journal in journals for record in journal if isinstance(record, Kept)]
     return [
@@ -134,17 +134,18 @@ def _statuses(database: Database, stage: Stage) -> Iterator[str]:
     for each in database.events:
         if (status := _ENDS.get(each.type)) is not None or each.build not in expected:
             expected[each.build] = status or "RUNNING"
-    credential = Credential(None, stage.server.data_dir / "token")
-    with Client(parse_address(stage.server.address), credential) as client:
-        shown = {
-            UUID(build.build_id): BuildStatus.Name(build.status).removeprefix("BUILD_STATUS_")
-            for build in client.list_builds()
-        }
-    for build, status in expected.items():
-        if status == "RUNNING" or shown.get(build) != status:
-            yield f"{build} is {shown.get(build)}, and {status} by its log"
-    if more := shown.keys() - expected.keys():
-        yield f"there are builds without events: {more}"
+    for server in stage.servers:
+        credential = Credential(None, server.data_dir / "token")
+        with Client(parse_address(server.address), credential) as client:
+            shown = {
+                UUID(build.build_id): BuildStatus.Name(build.status).removeprefix("BUILD_STATUS_")
+                for build in client.list_builds()
+            }
+        for build, status in expected.items():
+            if status == "RUNNING" or shown.get(build) != status:
+                yield f"{build} is {shown.get(build)}, and {status} by its log"
+        if more := shown.keys() - expected.keys():
+            yield f"there are builds without events: {more}"
 
 
 def _outcomes(stage: Stage) -> Iterator[str]:

@@ -11,16 +11,23 @@ from subprocess import CalledProcessError
 from typing import TYPE_CHECKING, Any, Literal
 
 import psutil
+from support.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from random import Random
 
+    from own_postgres import OwnPostgres
+    from server_process import ServerProcess
+
     from .disk import SmallDisk
     from .stage import Stage
 
 Target = Literal["builder", "sender", "service", "network", "disk"]
-"""What is broken by one fault at a time. Server and database are one: the one needs the other."""
+"""What is broken by one fault at a time. Servers and database are one: they need each other."""
+
+_DAYS = 40.0
+"""To other months, which are other partitions, but not as far as to when builds are deleted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +36,8 @@ class Scene:
 
     stage: Stage
     disk: SmallDisk | None
+    """That of the spools, where one could be mounted."""
+    database_disk: SmallDisk | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,16 +47,20 @@ class Fault:
     target: Target
     name: str
     breaking: Callable[[Scene, Random], AbstractContextManager[None]]
+    needs_disk: bool = False
+    """Whether it is one of a small disk."""
 
 
 FAULTS: list[Fault] = []
 
 
-def fault(target: Target) -> Callable[[Callable[[Scene, Random], Generator[None]]], Any]:
+def fault(
+    target: Target, *, needs_disk: bool = False
+) -> Callable[[Callable[[Scene, Random], Generator[None]]], Any]:
     """Make a fault of a function that breaks something, yields, and mends it."""
 
     def register(function: Callable[[Scene, Random], Generator[None]]) -> Any:
-        FAULTS.append(Fault(target, function.__name__, contextmanager(function)))
+        FAULTS.append(Fault(target, function.__name__, contextmanager(function), needs_disk))
         return function
 
     return register
@@ -67,7 +80,9 @@ def builders_stand_still(scene: Scene, random: Random) -> Generator[None]:
 
 @fault("builder")
 def workers_are_killed(scene: Scene, random: Random) -> Generator[None]:
-    """One of each builder that has any; who made it has another made."""
+    """One of each builder that has any, and there is one; who made it has another made."""
+    made = scene.stage.start_builder("processes")
+    until(made.workers, "a builder to have made workers")
     for builder in scene.stage.builders:
         with suppress(psutil.NoSuchProcess):
             if workers := builder.workers():
@@ -102,31 +117,36 @@ def somebody_syncs_and_is_killed(scene: Scene, random: Random) -> Generator[None
 
 
 @fault("service")
-def the_server_is_killed(scene: Scene, random: Random) -> Generator[None]:
-    scene.stage.server.kill()
+def servers_are_killed(scene: Scene, random: Random) -> Generator[None]:
+    killed = _one_or_all(scene, random)
+    for server in killed:
+        server.kill()
     yield
-    scene.stage.start_server()
+    for server in killed:
+        scene.stage.start(server)
 
 
 @fault("service")
-def the_server_is_told_to_stop(scene: Scene, random: Random) -> Generator[None]:
-    scene.stage.server.terminate()
+def servers_are_told_to_stop(scene: Scene, random: Random) -> Generator[None]:
+    stopped = _one_or_all(scene, random)
+    for server in stopped:
+        server.terminate()
     yield
-    scene.stage.start_server()
+    for server in stopped:
+        scene.stage.start(server)
 
 
 @fault("service")
-def the_server_stands_still(scene: Scene, random: Random) -> Generator[None]:
-    yield from _stand_still([scene.stage.server.pid])
+def servers_stand_still(scene: Scene, random: Random) -> Generator[None]:
+    yield from _stand_still(server.pid for server in _one_or_all(scene, random))
 
 
 @fault("service")
 def connections_to_the_database_are_ended(scene: Scene, random: Random) -> Generator[None]:
-    with suppress(CalledProcessError):  # it has crashed a moment ago, and recovers
-        scene.stage.postgres.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
-            f"WHERE datname = '{scene.stage.database}'"
-        )
+    scene.stage.postgres.execute(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+        f"WHERE datname = '{scene.stage.database}'"
+    )
     yield
 
 
@@ -141,11 +161,12 @@ def a_process_of_the_database_is_killed(scene: Scene, random: Random) -> Generat
         ]:
             random.choice(serving).kill()
     yield
+    _wait_recovered(scene.stage.postgres)
 
 
 @fault("service")
 def the_database_crashes(scene: Scene, random: Random) -> Generator[None]:
-    scene.stage.postgres.crash()
+    scene.stage.postgres.crash(random.choice([signal.SIGQUIT, signal.SIGKILL]))
     yield
     scene.stage.postgres.start()
 
@@ -153,6 +174,22 @@ def the_database_crashes(scene: Scene, random: Random) -> Generator[None]:
 @fault("service")
 def the_database_stands_still(scene: Scene, random: Random) -> Generator[None]:
     yield from _stand_still(process.pid for process in scene.stage.postgres.processes())
+
+
+@fault("service", needs_disk=True)
+def the_disk_of_the_database_is_full(scene: Scene, random: Random) -> Generator[None]:
+    assert scene.database_disk is not None
+    scene.database_disk.fill()
+    yield
+    scene.database_disk.free()
+    scene.stage.postgres.start()  # it ends itself if it can't write its log
+    _wait_recovered(scene.stage.postgres)
+
+
+@fault("service")
+def the_clock_of_the_database_jumps(scene: Scene, random: Random) -> Generator[None]:
+    scene.stage.postgres.set_clock(scene.stage.database, random.uniform(-_DAYS, _DAYS))
+    yield
 
 
 @fault("network")
@@ -204,20 +241,26 @@ def the_network_loses_requests(scene: Scene, random: Random) -> Generator[None]:
     scene.stage.proxy.clear()
 
 
-@fault("network")
-def the_network_leads_to_another_server(scene: Scene, random: Random) -> Generator[None]:
-    """One of the same database, whatever has become of the first."""
-    scene.stage.proxy.lead_to(scene.stage.replica.port)
-    yield
-    scene.stage.proxy.lead_to(scene.stage.server.port)
-
-
-@fault("disk")
+@fault("disk", needs_disk=True)
 def the_disk_is_full(scene: Scene, random: Random) -> Generator[None]:
     assert scene.disk is not None
     scene.disk.fill()
     yield
     scene.disk.free()
+
+
+def _wait_recovered(postgres: OwnPostgres) -> None:
+    def answers() -> bool:
+        with suppress(CalledProcessError):
+            return bool(postgres.execute("SELECT 1"))
+        return False
+
+    until(answers, "the database to have recovered")
+
+
+def _one_or_all(scene: Scene, random: Random) -> list[ServerProcess]:
+    servers = scene.stage.servers
+    return random.sample(servers, random.choice([1, len(servers)]))
 
 
 def _stand_still(pids: Iterable[int]) -> Generator[None]:

@@ -1,4 +1,4 @@
-"""A TCP proxy between sender and server that does to connections what networks do."""
+"""A TCP proxy between senders and servers that does to connections what networks do."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import asyncio
 import socket
 import struct
 import threading
+from collections import deque
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Literal, Self
@@ -33,14 +34,15 @@ class Weather:
 class Proxy:
     """Listens on a free port of loopback while it is entered.
 
+    Each connection leads to the next of the servers; one that takes none is passed over.
     A connection on which something was lost never works again, as TCP loses nothing in the
     middle: so `clear` resets all of them.
     """
 
     def __init__(self) -> None:
         self.weather = Weather()
-        self.upstream_port = 0
-        """Where the server is, on loopback."""
+        self.ports: deque[int] = deque()
+        """Where the servers are, on loopback; the next one first."""
         self._connections: list[dict[Direction, asyncio.StreamWriter]] = []
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
@@ -59,11 +61,6 @@ class Proxy:
     def reset(self) -> None:
         """Reset all connections, to both sides."""
         self._call(self._reset())
-
-    def lead_to(self, port: int) -> None:
-        """Connect to another server from now on, and reset what is connected to this one."""
-        self.upstream_port = port
-        self.reset()
 
     def half_close(self, direction: Direction) -> None:
         """End one direction of each connection, and leave the other open."""
@@ -94,11 +91,11 @@ class Proxy:
         if self.weather.refuses:
             _abort(writer)
             return
-        try:
-            from_server, to_server = await asyncio.open_connection("127.0.0.1", self.upstream_port)
-        except OSError:
+        upstream = await self._connect()
+        if upstream is None:
             _abort(writer)
             return
+        from_server, to_server = upstream
         connection: dict[Direction, asyncio.StreamWriter] = {
             "to_server": to_server,
             "to_sender": writer,
@@ -113,6 +110,13 @@ class Proxy:
             self._connections.remove(connection)
             for side in connection.values():
                 _abort(side)
+
+    async def _connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter] | None:
+        for _ in range(len(self.ports)):
+            self.ports.rotate(-1)
+            with suppress(OSError):
+                return await asyncio.open_connection("127.0.0.1", self.ports[-1])
+        return None
 
     async def _pass_on(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, answers: bool

@@ -1,4 +1,7 @@
-"""Which fault comes when: decided by a seed alone, ahead of the run."""
+"""Which fault comes when: decided by a seed alone, ahead of the run.
+
+In each round of a run, each fault strikes once.
+"""
 
 from __future__ import annotations
 
@@ -34,32 +37,34 @@ class Strike:
         return f"{self.begins:6.1f} to {self.ends:6.1f} s: {self.fault.name}"
 
 
-def plan(seed: int, seconds: float, *, with_disk: bool) -> list[Strike]:
+def plan(seed: int, rounds: int, *, with_disk: bool) -> list[Strike]:
     """Return the faults of a run; of one target, one at a time."""
     random = Random(seed)
-    faults = [fault for fault in FAULTS if with_disk or fault.target != "disk"]
+    faults = [fault for fault in FAULTS if with_disk or not fault.needs_disk]
     strikes: list[Strike] = []
     free_at: dict[str, float] = {}
     now = 0.5
-    while now < seconds:
-        fault = random.choice(faults)
-        lasts = random.uniform(0.1, random.choice([_SHORT_S, _SHORT_S, _LONG_S]))
-        number = random.getrandbits(32)
-        if free_at.get(fault.target, 0.0) <= now:
-            strikes.append(Strike(now, now + lasts, fault, number))
-            free_at[fault.target] = now + lasts
-        now += random.expovariate(1 / _EVERY_S)
+    for _ in range(rounds):
+        deck = random.sample(faults, len(faults))
+        while deck:
+            if fault := next((each for each in deck if free_at.get(each.target, 0.0) <= now), None):
+                deck.remove(fault)
+                lasts = random.uniform(0.1, random.choice([_SHORT_S, _SHORT_S, _LONG_S]))
+                strikes.append(Strike(now, now + lasts, fault, random.getrandbits(32)))
+                free_at[fault.target] = now + lasts
+            now += random.expovariate(1 / _EVERY_S)
     return strikes
 
 
-def run(scene: Scene, strikes: Sequence[Strike], seed: int, seconds: float) -> None:
-    """Build, and have the faults strike, for so long; leave everything mended."""
+def run(scene: Scene, strikes: Sequence[Strike], seed: int) -> None:
+    """Build, and have the faults strike, until all have; leave everything mended."""
     random = Random(seed)
     began = time.monotonic()
     coming, mending = list(strikes), list[tuple[float, ExitStack]]()
-    while (now := time.monotonic() - began) < seconds or coming or mending:
+    while coming or mending:
+        now = time.monotonic() - began
         running = [builder for builder in scene.stage.builders if builder.runs()]
-        if now < seconds and len(running) < _BUILDERS:
+        if coming and len(running) < _BUILDERS:
             scene.stage.start_builder(random.choice(_KINDS))
         for due in [each for each in mending if each[0] <= now]:
             mending.remove(due)

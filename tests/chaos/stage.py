@@ -1,4 +1,4 @@
-"""The stage: builders, their sender, a proxy, a server and a database, as real processes."""
+"""The stage: builders, their sender, a proxy, servers and a database, as real processes."""
 
 from __future__ import annotations
 
@@ -119,8 +119,13 @@ class Builder:
 class Stage:
     """Everything that takes part; runs while it is entered."""
 
-    def __init__(self, directory: Path, postgres: OwnPostgres, *, plant: str = "") -> None:
-        """Use a new database of `postgres`; `plant` fail points or doubles in whom they are for."""
+    def __init__(
+        self, directory: Path, postgres: OwnPostgres, *, plant: str = "", servers: int = 1
+    ) -> None:
+        """Use a new database of `postgres`, by so many `servers` that are used in turn.
+
+        `plant` names the fail points or doubles to plant into whom they are for.
+        """
         self.directory = directory
         self.postgres = postgres
         self.proxy = Proxy()
@@ -131,21 +136,25 @@ class Stage:
         self._environment = {"STARDAG_FLUSH_TIMEOUT": "1", "STARDAG_QUIET": "true"}
         if plant:
             self._environment |= {"CHAOS_PLANT": plant, "CHAOS_MARK": str(self.mark)}
-        self.server = self._place.server
-        self.replica = ServerProcess(self.server.data_dir)
-        """Another server of the same database, which runs once `start_replica` was called."""
         self.database = f"chaos_{os.urandom(6).hex()}"
-        """Its name."""
-        self.server.database_url = postgres.create_database(self.database)
-        self.replica.database_url = self.server.database_url
-        for server in (self.server, self.replica):
+        """The name of the database."""
+        self.database_url = postgres.create_database(self.database)
+        postgres.set_clock(self.database, 0)
+        self.server = self._place.server
+        """The first of `servers`."""
+        data = self.server.data_dir
+        self.servers = [self.server, *(ServerProcess(data) for _ in range(servers - 1))]
+        for server in self.servers:
+            server.database_url = self.database_url
             server.environment = self._environment | {"PYTHONPATH": str(_PLANTED)}
         self._untracked: dict[str, Outcome] = {}
 
     def __enter__(self) -> Self:
         (self.directory / "stardag.toml").write_text(_RETENTION)
         self.proxy.__enter__()
-        self.start_server()
+        for server in self.servers:
+            self.start(server)
+            self.proxy.ports.append(server.port)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -156,16 +165,13 @@ class Stage:
                 builder.process.wait()
         for pid in self.senders():
             os.kill(pid, signal.SIGKILL)
-        self.server.__exit__()
-        if self.replica.port:
-            self.replica.__exit__()
+        for server in self.servers:
+            server.__exit__()
 
-    @property
-    def spool(self) -> Path:
-        """The directory of all streams."""
-        root = self._place.state / "spool"
-        (spool,) = [*root.iterdir()] if root.exists() else [root / "none"]
-        return spool
+    def undelivered(self) -> list[Path]:
+        """Return the streams that the sender has not put aside."""
+        spools = (self._place.state / "spool").glob("*")
+        return [stream for spool in spools for stream in stream_directories(spool)]
 
     def settings(self) -> dict[str, str]:
         """Return the environment of a builder."""
@@ -176,20 +182,15 @@ class Stage:
             **self._environment,
         }
 
-    def start_server(self) -> None:
-        """Start the server, at the address it had, as soon as the database lets it."""
+    def start(self, server: ServerProcess) -> None:
+        """Start a server, at the address it had, as soon as the database lets it."""
         for attempt in range(_STARTS):
             try:
-                self.server.start()
+                server.start()
                 break
             except AssertionError:  # the database recovers from a crash
                 if attempt + 1 == _STARTS:
                     raise
-        self.proxy.upstream_port = self.server.port
-
-    def start_replica(self) -> None:
-        """Start another server of the same database."""
-        self.replica.start()
 
     def senders(self) -> list[int]:
         """Return the ids of the processes that deliver."""
@@ -236,4 +237,4 @@ class Stage:
             if builder.outcome is None:
                 builder.collect()
         self.start_builder("small", pace_s=0.0).collect()
-        until(lambda: not stream_directories(self.spool), "all to be delivered", _DELIVERY_S)
+        until(lambda: not self.undelivered(), "all to be delivered", _DELIVERY_S)

@@ -1,6 +1,6 @@
 """Whatever breaks while builds are tracked, the builds are the same, and all of them is told once.
 
-CHAOS_SEED repeats a run: it is the first seed of a test, and is printed when one fails.
+A run that fails prints the command that repeats it, by its seed.
 """
 
 from __future__ import annotations
@@ -20,21 +20,34 @@ from .journal import Kept
 from .schedule import plan, run
 from .stage import Stage
 
-_SHORT_S, _LONG_S = 15.0, 80.0
-_LONG_RUNS = 20
+_SHORT, _LONG = 1, 4
+"""Rounds, of some twenty seconds."""
+_SHORT_SEED = 23  # of a round that is rather short
+_SEED = os.environ.get("CHAOS_SEED")
+_LONG_RUNS = 1 if _SEED else 20
 _CLOCKS = "sender_of_jumping_clock server_of_jumping_clock"
-_FIRST_SEED = int(os.environ.get("CHAOS_SEED") or random.randrange(1 << 32))
 
 
-def endure(
-    seed: int, seconds: float, directory: Path, postgres: OwnPostgres, disk: SmallDisk | None
-) -> None:
-    strikes = plan(seed, seconds, with_disk=disk is not None)
-    print(f"CHAOS_SEED={seed}", "(no disk is ever full, as none can be mounted)" * (disk is None))
+@pytest.fixture
+def scene(
+    tmp_path: Path,
+    postgres: OwnPostgres,
+    disk: SmallDisk | None,
+    database_disk: SmallDisk | None,
+) -> Scene:
+    stage = Stage(tmp_path, postgres, plant=_CLOCKS, servers=2)
+    return Scene(stage, disk, database_disk)
+
+
+def endure(scene: Scene, seed: int, rounds: int) -> None:
+    with_disk = scene.disk is not None
+    strikes = plan(seed, rounds, with_disk=with_disk)
+    test = os.environ["PYTEST_CURRENT_TEST"].partition("[")[0].partition(" ")[0]
+    print(f"CHAOS_SEED={seed} pytest {test}")
+    print("(no disk is ever full, as none can be mounted)\n" * (not with_disk), end="")
     print(*strikes, sep="\n")
-    with Stage(directory, postgres, plant=_CLOCKS) as stage:
-        stage.start_replica()
-        run(Scene(stage, disk), strikes, seed, seconds)
+    with scene.stage as stage:
+        run(scene, strikes, seed)
         stage.settle()
         killed = sum(builder.killed for builder in stage.builders)
         events = sum(len(builder.journal()) for builder in stage.builders)
@@ -43,10 +56,8 @@ def endure(
         assert findings(stage) == []
 
 
-def test_what_breaks_for_a_while_costs_time_and_nothing_else(
-    tmp_path: Path, postgres: OwnPostgres, disk: SmallDisk | None
-) -> None:
-    endure(int(os.environ.get("CHAOS_SEED", "1")), _SHORT_S, tmp_path, postgres, disk)
+def test_what_breaks_for_a_while_costs_time_and_nothing_else(scene: Scene) -> None:
+    endure(scene, int(_SEED or _SHORT_SEED), _SHORT)
 
 
 def test_what_a_full_disk_took_is_said(
@@ -67,7 +78,5 @@ def test_what_a_full_disk_took_is_said(
 @pytest.mark.slow
 @pytest.mark.timeout(400)
 @pytest.mark.parametrize("run_number", range(_LONG_RUNS))
-def test_what_breaks_for_long_costs_time_and_nothing_else(
-    run_number: int, tmp_path: Path, postgres: OwnPostgres, disk: SmallDisk | None
-) -> None:
-    endure(_FIRST_SEED + run_number, _LONG_S, tmp_path, postgres, disk)
+def test_what_breaks_for_long_costs_time_and_nothing_else(scene: Scene, run_number: int) -> None:
+    endure(scene, int(_SEED or random.randrange(1 << 32)), _LONG)

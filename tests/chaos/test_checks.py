@@ -9,7 +9,6 @@ from own_postgres import OwnPostgres
 from support.waiting import until
 
 from stardag.tracking.spool.delivery import read_delivery
-from stardag.tracking.spool.streams import stream_directories
 
 from .checks import findings
 from .disk import SmallDisk
@@ -21,9 +20,9 @@ def test_the_checks_see_a_server_that_acknowledges_too_early(
 ) -> None:
     with Stage(tmp_path, postgres, plant="server_that_acknowledges_too_early") as stage:
         stage.start_builder("small").collect()
-        until(lambda: not stream_directories(stage.spool), "all to be acknowledged")
+        until(lambda: not stage.undelivered(), "all to be acknowledged")
         stage.server.kill()
-        stage.start_server()
+        stage.start(stage.server)
         stage.settle()
         assert "is not stored" in "; ".join(findings(stage))
 
@@ -66,4 +65,4 @@ def test_the_checks_see_a_builder_that_hides_what_it_lost(
 
 
 def any_acknowledged(stage: Stage) -> bool:
-    return any(read_delivery(stream).acked for stream in stream_directories(stage.spool))
+    return any(read_delivery(stream).acked for stream in stage.undelivered())

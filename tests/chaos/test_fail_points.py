@@ -35,7 +35,7 @@ def test_a_process_may_die_at(name: str, tmp_path: Path, postgres: OwnPostgres) 
         until(lambda: somebody_died(stage), f"somebody to come to {name}", 60)
         if point.process == "server":
             assert stage.server.wait() == -signal.SIGKILL
-            stage.start_server()
+            stage.start(stage.server)
         stage.settle()
         killed = any(builder.killed for builder in stage.builders)
         assert killed is (point.orphans or point.process == "builder")

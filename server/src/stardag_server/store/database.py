@@ -135,6 +135,14 @@ def sqlstate(error: BaseException) -> str | None:
     return state if isinstance(state, str) else None
 
 
+def lacks_partition(error: BaseException) -> bool:
+    """Tell whether the error says that there is no partition for a row that was to be stored."""
+    original = error.orig.__cause__ if isinstance(error, DBAPIError) and error.orig else error
+    # PostgreSQL has one code for this and for a check of a table, which has a name.
+    constraint: object = getattr(original, "constraint_name", None)
+    return isinstance(original, asyncpg.CheckViolationError) and constraint is None
+
+
 def is_passing(error: BaseException) -> bool:
     """Tell whether the error says that the database is away, rather than that it refuses."""
     if isinstance(error, OSError | TimeoutError | PoolTimeout):
@@ -154,7 +162,7 @@ def may_be_poison(error: BaseException) -> bool:
     the database's may be.
     """
     if (state := sqlstate(error)) is not None:
-        return state.startswith(_DATA_SQLSTATES)
+        return state.startswith(_DATA_SQLSTATES) and not lacks_partition(error)
     return isinstance(error, DataError | IntegrityError) or not isinstance(
         error, (*_FAULTS, StorageUnavailable)
     )

@@ -1,7 +1,9 @@
 """The store: streams opened, batches committed, and all that is read."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TypeVar
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -17,7 +19,7 @@ from stardag_server.store.build_rows import BuildRows
 from stardag_server.store.bulk import Bulk
 from stardag_server.store.commit import Commit
 from stardag_server.store.concurrency_limits import ConcurrencyLimits
-from stardag_server.store.database import Database, clock
+from stardag_server.store.database import Database, clock, lacks_partition
 from stardag_server.store.history import History
 from stardag_server.store.keys import Keys
 from stardag_server.store.leases import Leases
@@ -37,6 +39,8 @@ from stardag_server.store.workspace_log import WorkspaceLogs
 from stardag_server.store.workspaces import Workspaces
 
 DEFAULT_WORKSPACE = "default"
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +161,6 @@ class Store:
         connection broke, that it isn't known: the same batches may then be
         committed again.
         """
-        await self._partitions.ensure()
         try:
             return await self._commit(batches)
         except StorageUnavailable:
@@ -165,12 +168,35 @@ class Store:
             return await self._commit(batches)
 
     async def _commit(self, batches: Sequence[Batch]) -> CommitResult:
-        async with self._database.write() as connection:
-            rows = BuildRows(connection, self._bulk, batches[0].workspace, self._memory)
-            commit = Commit(connection, self._bulk, batches[0].workspace, rows)
-            outcomes = await commit.run(batches)
-        rows.remember()
+        workspace = batches[0].workspace
+        outcomes, commit = await self._log(
+            workspace, self._memory, lambda commit: commit.run(batches)
+        )
+        commit.rows.remember()
         return CommitResult(outcomes, commit.heads)
+
+    async def _log(
+        self, workspace: int, memory: BuildMemory, work: Callable[[Commit], Awaitable[T]]
+    ) -> tuple[T, Commit]:
+        """Do work that writes events, in a transaction of its own."""
+        await self._partitions.ensure()
+        try:
+            return await self._log_once(workspace, memory, work)
+        except Exception as error:
+            if not lacks_partition(error):
+                raise
+            # The clock of the database is days away from that of this process.
+            now = (await self.info()).now
+            await self._partitions.ensure_for([datetime.fromtimestamp(now / 1_000_000, UTC)])
+            return await self._log_once(workspace, memory, work)
+
+    async def _log_once(
+        self, workspace: int, memory: BuildMemory, work: Callable[[Commit], Awaitable[T]]
+    ) -> tuple[T, Commit]:
+        async with self._database.write() as connection:
+            rows = BuildRows(connection, self._bulk, workspace, memory)
+            commit = Commit(connection, self._bulk, workspace, rows)
+            return await work(commit), commit
 
     async def request_cancel(self, workspace: int, build: UUID, reason: str) -> dict[int, int]:
         """Write into a build's log that it is asked to stop; return its new head, by key.
@@ -178,12 +204,10 @@ class Store:
         Nothing is written, and nothing returned, if it has ended or was asked before.
         Raises BuildNotFound.
         """
-        await self._partitions.ensure()
-        async with self._database.write() as connection:
-            # With a memory of its own, as that of `commit` serves one transaction at a time.
-            rows = BuildRows(connection, self._bulk, workspace, BuildMemory())
-            commit = Commit(connection, self._bulk, workspace, rows)
-            await commit.request_cancel(build, reason)
+        # With a memory of its own, as that of `commit` serves one transaction at a time.
+        _, commit = await self._log(
+            workspace, BuildMemory(), lambda commit: commit.request_cancel(build, reason)
+        )
         return commit.heads
 
     async def silent_workspaces(self) -> Sequence[int]:
@@ -197,10 +221,10 @@ class Store:
         Return the new heads of some of them, by key; there may be more. Other
         processes may do so at once, and this one may commit meanwhile.
         """
-        await self._partitions.ensure()
-        async with self._database.write() as connection:
-            # With a memory of its own, as that of `commit` serves one transaction at a time.
-            rows = BuildRows(connection, self._bulk, workspace, BuildMemory())
-            commit = Commit(connection, self._bulk, workspace, rows)
-            await commit.give_up(silent_builds(connection, workspace))
+        # With a memory of its own, as that of `commit` serves one transaction at a time.
+        _, commit = await self._log(
+            workspace,
+            BuildMemory(),
+            lambda commit: commit.give_up(silent_builds(commit.connection, workspace)),
+        )
         return commit.heads
