@@ -1,16 +1,19 @@
 """The schema: up, down and up again; what the models say; who may be newer."""
 
 import asyncio
+import subprocess
+import sys
 from pathlib import Path
 
 import alembic.command
 import pytest
 import sqlalchemy as sa
 from alembic.config import Config
+from alembic.script import ScriptDirectory
 from server_process import run_command
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from stardag_server.store.migration import DatabaseNewer, migrate, scripts
+from stardag_server.store.migration import NEWEST, DatabaseNewer, migrate, scripts
 
 
 def run_alembic(monkeypatch: pytest.MonkeyPatch, url: sa.URL, command: str, *args: str) -> None:
@@ -94,3 +97,21 @@ def test_migrate_is_a_command(empty_database_url: sa.URL, tmp_path: Path):
 def test_the_migrations_are_found_in_the_repository():
     assert (scripts() / "env.py").is_file()
     assert [*(scripts() / "versions").glob("*.py")]
+
+
+def test_the_code_names_the_newest_migration():
+    config = Config(str(scripts() / "alembic.ini"))
+    assert ScriptDirectory.from_config(config).get_current_head() == NEWEST
+
+
+def test_a_server_whose_database_is_up_to_date_loads_nothing_that_it_does_not_need(
+    sqlite_url: sa.URL,
+):
+    program = (
+        "import asyncio, sys, sqlalchemy as sa, stardag_server.main\n"
+        "from stardag_server.store.migration import migrate\n"
+        "asyncio.run(migrate(sa.make_url(sys.argv[1])))\n"
+        "print({'alembic', 'cryptography', 'jwt', 'opentelemetry.sdk'} & {*sys.modules})"
+    )
+    command = [sys.executable, "-c", program, sqlite_url.render_as_string()]
+    assert subprocess.check_output(command, text=True) == "set()\n"

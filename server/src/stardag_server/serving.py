@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from stardag.v1.auth_pb2 import SCOPE_OPERATOR
-from stardag_server.auth.authenticator import Authenticator
+from stardag_server.auth.authenticator import Authenticator, TokenVerifier
 from stardag_server.auth.certificates import owners
 from stardag_server.auth.issuing import Issuing
-from stardag_server.auth.oidc import verifier
 from stardag_server.auth.principal import Principal, callers_workspace
 from stardag_server.auth.secret_file import ensure_secret
 from stardag_server.domain.retention import RetentionPolicy
@@ -99,10 +98,20 @@ async def _access(loaded: Settings, store: Store) -> tuple[Authenticator, Issuin
         local,
         store.keys,
         pepper,
-        verifier=verifier(loaded, store),
+        verifier=_verifier(loaded, store),
         certificates=owners(loaded, store),
     )
     return authenticator, Issuing(store.keys, pepper, authenticator.forget)
+
+
+def _verifier(loaded: Settings, store: Store) -> TokenVerifier | None:
+    """Return what verifies tokens of the issuer of the settings, None if they name none."""
+    if not loaded.oidc_issuer:
+        return None
+    # Nine megabytes that a server without an issuer does not need.
+    from stardag_server.auth.oidc import OidcVerifier
+
+    return OidcVerifier(loaded, store.workspaces.find)
 
 
 @contextlib.asynccontextmanager

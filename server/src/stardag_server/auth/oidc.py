@@ -27,7 +27,7 @@ from stardag_server.auth.principal import Principal
 from stardag_server.domain.refusals import CredentialInvalid, ServerOverloaded
 from stardag_server.domain.scopes import held
 from stardag_server.settings import Settings
-from stardag_server.store.store import DEFAULT_WORKSPACE, Store
+from stardag_server.store.store import DEFAULT_WORKSPACE
 
 _log = logging.getLogger(__name__)
 
@@ -46,13 +46,6 @@ _SCOPES = {
     "stardag:admin": SCOPE_ADMIN,
     "stardag:operator": SCOPE_OPERATOR,
 }
-
-
-def verifier(loaded: Settings, store: Store) -> "OidcVerifier | None":
-    """Return what verifies tokens of the issuer of the settings, None if they name none."""
-    if not loaded.oidc_issuer:
-        return None
-    return OidcVerifier(loaded, store.workspaces.find)
 
 
 class OidcVerifier:

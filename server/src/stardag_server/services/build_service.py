@@ -100,40 +100,41 @@ class BuildService:
             condition=condition,
             order=order,
         )
-        message = partial(task_state_message, build_id=str(build.uuid))
-        states, token = asked.page(rows, message, attrgetter("ordinal"))
-        return ListTaskStatesResponse(task_states=states, next_page_token=token)
+        response = ListTaskStatesResponse()
+        message = partial(
+            task_state_message, build_id=str(build.uuid), make=response.task_states.add
+        )
+        _, response.next_page_token = asked.page(rows, message, attrgetter("ordinal"))
+        return response
 
     async def get_build_graph(
         self, request: GetBuildGraphRequest
     ) -> AsyncIterator[GetBuildGraphResponse]:
         """Yield a build's graph as of now: all nodes, then all edges."""
         build = await self._build("build_id", request.build_id)
-        nodes = sum(build.task_counts)
-        upstreams, downstreams = array("L"), array("L")
-        for upstream, downstream in await self._store.queries.edges(build.id, nodes):
-            # Ordinals count from 1 in the order in which nodes are sent.
-            upstreams.append(upstream - 1)
-            downstreams.append(downstream - 1)
-        totals = GetBuildGraphResponse(total_nodes=nodes, total_edges=len(upstreams))
+        id, nodes = str(build.uuid), sum(build.task_counts)
+        upstreams, downstreams = _places(await self._store.queries.edges(build.id, nodes))
+        edges = len(upstreams)
+        part = partial(GetBuildGraphResponse, total_nodes=nodes, total_edges=edges)
         sent = 0
         while sent < nodes:
             rows = await self._store.queries.task_states(
                 build.id, sent, min(limits.MAX_PART_ITEMS, nodes - sent)
             )
-            for part in parts(task_state_message(row, str(build.uuid)) for row in rows):
-                yield GetBuildGraphResponse(
-                    nodes=part, total_nodes=nodes, total_edges=len(upstreams)
-                )
             sent += len(rows)
-        if not upstreams and not nodes:
-            yield totals
-        for begin in range(0, len(upstreams), _EDGES_IN_PART):
-            yield GetBuildGraphResponse(
+            left = iter(rows)
+            while True:
+                response = part()
+                message = partial(task_state_message, build_id=id, make=response.nodes.add)
+                if not next(parts(map(message, left)), None):
+                    break
+                yield response
+        if not edges and not nodes:
+            yield part()
+        for begin in range(0, edges, _EDGES_IN_PART):
+            yield part(
                 edge_upstreams=upstreams[begin : begin + _EDGES_IN_PART],
                 edge_downstreams=downstreams[begin : begin + _EDGES_IN_PART],
-                total_nodes=nodes,
-                total_edges=len(upstreams),
             )
 
     async def get_build_statistics(
@@ -227,3 +228,12 @@ class BuildService:
     async def _statuses(self, build: int) -> list[tuple[int, int, int]]:
         rows = await self._store.history.nodes(build)
         return [(row.task_id, row.ordinal, row.status) for row in rows]
+
+
+def _places(edges: Sequence[tuple[int, int]]) -> "tuple[array[int], array[int]]":
+    """Return the upstreams and the downstreams of edges, from ordinals to places in the nodes."""
+    # Ordinals count from 1 in the order in which nodes are sent.
+    return (
+        array("L", [upstream - 1 for upstream, _ in edges]),
+        array("L", [downstream - 1 for _, downstream in edges]),
+    )

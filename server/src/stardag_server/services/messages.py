@@ -1,6 +1,8 @@
 """From rows to the messages of the contract."""
 
 import time
+from collections.abc import Callable
+from types import SimpleNamespace
 from uuid import UUID
 
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -10,11 +12,12 @@ from stardag.v1.asset_pb2 import Asset
 from stardag.v1.build_pb2 import Build, SourceRevision
 from stardag.v1.registry_service_pb2 import LineageDirection, LineageNode
 from stardag.v1.task_pb2 import Task, TaskState, TaskStatus
-from stardag_server.store.queries import AnyRow
+from stardag_server.store.queries import BUILD_COLUMNS, AnyRow
 
 _ID_BYTES = 16
 _READ_DETAILS = ("build_end", "output", "failure", "progress", "wait", "events_lost")
 """Details of an event that are read back with it."""
+_BUILD_NAMES = tuple(column.name for column in BUILD_COLUMNS)
 
 
 def timestamp(microseconds: int) -> Timestamp | None:
@@ -38,8 +41,10 @@ def set_moment(moment: Timestamp, microseconds: int) -> None:
         moment.nanos = rest * 1_000
 
 
-def build_message(row: AnyRow, root_task_ids: list[str] | None = None) -> Build:
-    """Return the build of a row of `Queries.build` or `Queries.builds`."""
+def build_message(found: AnyRow, root_task_ids: list[str] | None = None) -> Build:
+    """Return the build of a row that begins with the BUILD_COLUMNS of the queries."""
+    # A row of SQLAlchemy takes longer to find its columns by name than all the rest takes.
+    row = SimpleNamespace(**dict(zip(_BUILD_NAMES, found, strict=False)))
     build = Build(
         build_id=str(row.uuid),
         status=row.status,
@@ -73,8 +78,13 @@ def build_message(row: AnyRow, root_task_ids: list[str] | None = None) -> Build:
     return build
 
 
-def task_state_message(row: AnyRow, build_id: str) -> TaskState:
-    """Return the state of a row that begins with the `state_columns` of the queries."""
+def task_state_message(
+    row: AnyRow, build_id: str, make: Callable[[], TaskState] = TaskState
+) -> TaskState:
+    """Return the state of a row that begins with the `state_columns` of the queries.
+
+    `make` may be the `add` of a list of states: what a list itself made needs no copy.
+    """
     # By place: with ten thousand rows at once, columns by name take as long as all the rest.
     (
         task,
@@ -92,18 +102,19 @@ def task_state_message(row: AnyRow, build_id: str) -> TaskState:
         position,
         *_others,
     ) = row
-    state = TaskState(
-        task_id=str(task),
-        build_id=build_id,
-        status=status,
-        attempt=attempt,
-        duration_us=duration,
-        progress=progress,
-        namespace=namespace,
-        name=name,
-        output_uri=output_uri,
-        position=position,
-    )
+    # One by one: as arguments by keyword they take half as long again.
+    state = make()
+    state.task_id = str(task)
+    state.build_id = build_id
+    state.status = status
+    state.attempt = attempt
+    state.duration_us = duration
+    state.namespace = namespace or ""
+    state.name = name or ""
+    state.output_uri = output_uri or ""
+    state.position = position
+    if progress is not None:
+        state.progress = progress
     set_moment(state.start_time, start_time)
     set_moment(state.end_time, end_time)
     if failure is not None:

@@ -2,16 +2,15 @@
 
 from pathlib import Path
 
-import alembic.command
 import sqlalchemy as sa
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy.exc import DBAPIError
 
 import stardag_server
 from stardag_server.store.database import DEADLOCK_SQLSTATES, Database, sqlstate
 from stardag_server.store.readers import ensure_reader
+
+NEWEST = "b259f75d4d7b"
+"""The newest revision in the folder of the migrations."""
 
 _LOCK = 0x5354_4152_0001
 _TRIES = 10
@@ -59,38 +58,43 @@ async def migrate(url: sa.URL) -> str:
 
 def schema_problem(connection: sa.Connection) -> str | None:
     """Return in what the schema is not the one that this code knows, if it isn't."""
-    current = MigrationContext.configure(connection).get_current_revision()
-    newest = ScriptDirectory.from_config(_config(connection)).get_current_head()
-    if current == newest:
+    current = _revision(connection)
+    if current == NEWEST:
         return None
     return (
-        f"its schema is at revision {current}, that of this version is {newest};"
+        f"its schema is at revision {current}, that of this version is {NEWEST};"
         " bring it there by `stardag-server migrate`"
     )
 
 
-def _config(connection: sa.Connection) -> Config:
-    config = Config()
-    config.set_main_option("script_location", str(scripts()).replace("%", "%%"))
-    config.attributes["connection"] = connection
-    return config
+def _revision(connection: sa.Connection) -> str | None:
+    """Return the revision that the database is at; None if it is empty."""
+    if not sa.inspect(connection).has_table("alembic_version"):
+        return None
+    return connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar()
 
 
 def _upgrade(connection: sa.Connection) -> str:
     if connection.dialect.name == "postgresql":
         connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))
-    config = _config(connection)
-    known = ScriptDirectory.from_config(config)
-    current = MigrationContext.configure(connection).get_current_revision()
-    if current is not None and current not in {
-        script.revision for script in known.walk_revisions()
-    }:
-        raise DatabaseNewer(current)
-    head = known.get_current_head()
-    assert head is not None, "there is at least one migration"
-    if current != head:
-        alembic.command.upgrade(config, "head")
+    if (current := _revision(connection)) != NEWEST:
+        _run_migrations(connection, current)
     if connection.dialect.name == "postgresql":
         # Roles are of a cluster: a database that was restored elsewhere comes without.
         ensure_reader(connection)
-    return head
+    return NEWEST
+
+
+def _run_migrations(connection: sa.Connection, current: str | None) -> None:
+    # Eleven megabytes that a server whose database is up to date does not need.
+    import alembic.command
+    from alembic.config import Config
+    from alembic.script import ScriptDirectory
+
+    config = Config()
+    config.set_main_option("script_location", str(scripts()).replace("%", "%%"))
+    config.attributes["connection"] = connection
+    known = {one.revision for one in ScriptDirectory.from_config(config).walk_revisions()}
+    if current is not None and current not in known:
+        raise DatabaseNewer(current)
+    alembic.command.upgrade(config, NEWEST)

@@ -85,11 +85,9 @@ class Queries:
 
     async def build(self, workspace: int, build: UUID) -> AnyRow:
         """Return a build, with its roots."""
-        query = sa.select(*BUILD_COLUMNS, Build.root_task_ids).where(
-            Build.workspace_id == workspace, Build.uuid == build
-        )
+        given = {"workspace": workspace, "build": build}
         async with self._database.read() as connection:
-            row = (await connection.execute(query)).one_or_none()
+            row = (await connection.execute(_BUILD, given)).one_or_none()
         if row is None:
             raise BuildNotFound(build)
         return row
@@ -102,10 +100,9 @@ class Queries:
 
     async def task_states(self, build: int, after: int, limit: int) -> Sequence[AnyRow]:
         """Return the states of a build's tasks with an ordinal above `after`, by ordinal."""
-        query = _states(build).where(BuildTask.ordinal > after)
+        given = {"build": build, "after": after, "limit": limit}
         async with self._database.read() as connection:
-            rows = await connection.execute(query.order_by(BuildTask.ordinal).limit(limit))
-            return rows.all()
+            return (await connection.execute(_STATES_AFTER, given)).all()
 
     async def changed_task_states(self, build: int, after: int, until: int) -> Sequence[AnyRow]:
         """Return the states of the tasks that events after one position up to another touched.
@@ -161,10 +158,9 @@ class Queries:
             .where(downstream.build_id == build)
         )
         async with self._database.read() as connection:
-            rows = await connection.execute(query)
             return [
                 (upstream, downstream)
-                for upstream, downstream in rows
+                for upstream, downstream in (await connection.execute(query)).all()
                 if upstream <= task_count and downstream <= task_count
             ]
 
@@ -217,6 +213,19 @@ class Queries:
         )
         async with self._database.read() as connection:
             return (await connection.execute(query)).scalar_one_or_none() or 0
+
+
+# Made once: that takes SQLAlchemy as long as the database takes to answer.
+_BUILD = sa.select(*BUILD_COLUMNS, Build.root_task_ids).where(
+    Build.workspace_id == sa.bindparam("workspace"), Build.uuid == sa.bindparam("build")
+)
+_STATES_AFTER = (
+    sa.select(*STATE_COLUMNS)
+    .join(Task, Task.id == BuildTask.task_id)
+    .where(BuildTask.build_id == sa.bindparam("build"), BuildTask.ordinal > sa.bindparam("after"))
+    .order_by(BuildTask.ordinal)
+    .limit(sa.bindparam("limit", type_=sa.Integer))
+)
 
 
 def _states(build: int) -> sa.Select[*tuple[Any, ...]]:

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import grpc
-from cryptography import x509
 
 from stardag_server.settings import Settings
 
@@ -83,10 +82,11 @@ class TlsFiles:
 
     def server_name(self) -> str | None:
         """Return a name that the certificate is for, so that clients take it; None for none."""
-        return next(iter(_names(self.certificate.read_bytes())), None)
+        _, names = _read_certificate(self.certificate.read_bytes())
+        return next(iter(names), None)
 
     def _check_time(self, certificate: bytes) -> None:
-        until = x509.load_pem_x509_certificate(certificate).not_valid_after_utc
+        until, _ = _read_certificate(certificate)
         if until < datetime.datetime.now(datetime.UTC):
             raise CertificateUnusable(
                 f"tls_certificate {self.certificate}: expired on {until:%Y-%m-%d %H:%M} UTC;"
@@ -135,11 +135,17 @@ def _mark(file: Path) -> Mark:
     return found.st_mtime_ns, found.st_ino, found.st_size
 
 
-def _names(certificate: bytes) -> list[str]:
-    extensions = x509.load_pem_x509_certificate(certificate).extensions
+def _read_certificate(pem: bytes) -> tuple[datetime.datetime, list[str]]:
+    """Return until when the certificate is good, and the hosts that it is for."""
+    # Six megabytes that a server without TLS does not need.
+    from cryptography import x509
+
+    certificate = x509.load_pem_x509_certificate(pem)
+    until = certificate.not_valid_after_utc
     try:
-        names = extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+        found = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName)
     except x509.ExtensionNotFound:
-        return []
-    hosts = [name for name in names.get_values_for_type(x509.DNSName) if "*" not in name]
-    return hosts + [str(address) for address in names.get_values_for_type(x509.IPAddress)]
+        return until, []
+    hosts = [name for name in found.value.get_values_for_type(x509.DNSName) if "*" not in name]
+    addresses = found.value.get_values_for_type(x509.IPAddress)
+    return until, hosts + [str(address) for address in addresses]
