@@ -77,6 +77,17 @@ def test_a_collector_that_is_away_holds_up_no_event_and_misses_no_span(
     again.stop()
 
 
+def test_what_is_too_much_for_a_collector_at_once_comes_in_parts(
+    config: MakeConfig, collector: Collector
+) -> None:
+    collector.stop()
+    again = Collector(port=collector.port, most_bytes=4000)
+    run(tracker(config(None, quiet=True)), 20)
+    until(lambda: len(again.spans) == 21)
+    assert len(again.resources) > 2
+    again.stop()
+
+
 def test_a_sender_that_is_replaced_repeats_no_span_and_forgets_no_open_one(
     config: MakeConfig, collector: Collector, server: EventServer, state_dir: Path
 ) -> None:
