@@ -97,16 +97,18 @@ def endless(gate: str) -> int:
 
 
 def user_span(name: str) -> None:
-    """Make a span as any program does that uses OpenTelemetry."""
+    """Make a span as any program does that uses OpenTelemetry, exported in batches."""
+    from opentelemetry import trace
     from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
     from opentelemetry.sdk.trace import TracerProvider
-    from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+    from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
-    provider = TracerProvider()
-    provider.add_span_processor(SimpleSpanProcessor(OTLPSpanExporter()))
-    with provider.get_tracer("user").start_as_current_span(f"user:{name}"):
+    if not isinstance(trace.get_tracer_provider(), TracerProvider):
+        provider = TracerProvider()
+        provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
+        trace.set_tracer_provider(provider)
+    with trace.get_tracer("user").start_as_current_span(f"user:{name}"):
         pass
-    provider.shutdown()
 
 
 @sd.task

@@ -19,11 +19,15 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 class Collector(trace_service_pb2_grpc.TraceServiceServicer):
     """Keeps the spans it is sent, until `stop`."""
 
-    def __init__(self, *, port: int = 0) -> None:
+    def __init__(self, *, port: int = 0, most_bytes: int = 4 << 20) -> None:
+        """Listen on loopback, and refuse messages of more than `most_bytes`."""
         self.spans: list[Span] = []
         self.resources: list[dict[str, str]] = []
         self._lock = threading.Lock()
-        self._grpc = grpc.server(futures.ThreadPoolExecutor(2), options=[("grpc.so_reuseport", 0)])
+        self._grpc = grpc.server(
+            futures.ThreadPoolExecutor(2),
+            options=[("grpc.so_reuseport", 0), ("grpc.max_receive_message_length", most_bytes)],
+        )
         trace_service_pb2_grpc.add_TraceServiceServicer_to_server(self, self._grpc)
         self.port = self._grpc.add_insecure_port(f"127.0.0.1:{port}")
         self._grpc.start()

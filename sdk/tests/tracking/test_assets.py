@@ -31,7 +31,13 @@ def drafted(asset: MarkdownAsset = NOTES) -> bytes:
 
 def stream(spool: Path, max_bytes: int = 1 << 20) -> EventStream:
     return EventStream(
-        spool, client="c", host="h", address=None, max_bytes=max_bytes, fsync="never"
+        spool,
+        client="c",
+        host="h",
+        address=None,
+        traced=False,
+        max_bytes=max_bytes,
+        fsync="never",
     )
 
 

@@ -16,6 +16,7 @@ from stardag.telemetry import ids
 from stardag.tracking.connection.address import parse_address
 from stardag.tracking.connection.credential import Credential
 from stardag.tracking.sender.dispatch import Dispatch
+from stardag.tracking.sender.sync import SyncReport, deliver
 from stardag.tracking.sender.uplink import Server
 from stardag.tracking.spool.delivery import read_delivery
 from stardag.tracking.spool.streams import stream_directories
@@ -76,6 +77,17 @@ def test_a_collector_that_is_away_holds_up_no_event_and_misses_no_span(
     again.stop()
 
 
+def test_what_is_too_much_for_a_collector_at_once_comes_in_parts(
+    config: MakeConfig, collector: Collector
+) -> None:
+    collector.stop()
+    again = Collector(port=collector.port, most_bytes=4000)
+    run(tracker(config(None, quiet=True)), 20)
+    until(lambda: len(again.spans) == 21)
+    assert len(again.resources) > 2
+    again.stop()
+
+
 def test_a_sender_that_is_replaced_repeats_no_span_and_forgets_no_open_one(
     config: MakeConfig, collector: Collector, server: EventServer, state_dir: Path
 ) -> None:
@@ -93,6 +105,21 @@ def test_a_sender_that_is_replaced_repeats_no_span_and_forgets_no_open_one(
         sender.terminate()
     assert len(collector.spans) == 4 + 3
     assert len({(span.trace_id, span.span_id) for span in collector.spans}) == 4 + 3
+
+
+async def test_what_is_delivered_by_hand_keeps_its_spans_for_the_collector(
+    collector: Collector, server: EventServer, state_dir: Path
+) -> None:
+    spool = state_dir / "spool" / "local"
+    stream = abandoned_stream(spool, STARTED_AND_COMPLETED, traced=True)
+    address = parse_address(server.address)
+    for delivered in (2, 0):
+        report = await deliver(state_dir, address, Credential())
+        assert report == SyncReport(delivered=delivered, untraced=1)
+    with start_sender(spool, server.address) as sender:
+        until(lambda: (spool / "done" / stream.name).exists())
+        sender.terminate()
+    assert [span.name for span in collector.spans] == ["BUILD build"]
 
 
 def test_a_killed_build_has_an_end_in_its_trace(collector: Collector, state_dir: Path) -> None:

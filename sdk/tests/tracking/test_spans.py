@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from opentelemetry.semconv._incubating.attributes.cicd_attributes import CicdPipelineResultValues
 
+from stardag import TaskTimeoutError
 from stardag.telemetry import ids
 from stardag.tracking.traces.spans import Span, SpanFold, SpanLink, link_inputs
 from stardag.v1 import event_pb2, task_pb2
@@ -33,6 +34,8 @@ class Recorder:
     def __init__(self, *, sampled: bool = True) -> None:
         self.fold = SpanFold(lambda _trace, parent: sampled if parent is None else parent)
         self.tick = 0
+        self.slept_us = 0
+        """How far the wall clock has gone on while the monotonic one stood still."""
 
     def add(
         self, name: str, task: uuid.UUID | None = None, attempt: int = 0, **detail: Any
@@ -43,7 +46,7 @@ class Recorder:
             task_id=task.bytes if task else b"",
             type=event_pb2.EventType.Value(f"EVENT_TYPE_{name}"),
             attempt=attempt,
-            event_time_us=START_US + self.tick * 1000,
+            event_time_us=START_US + self.slept_us + self.tick * 1000,
             monotonic_us=TICK_US + self.tick * 1000,
             **detail,
         )
@@ -119,6 +122,17 @@ def test_a_build_is_a_pipeline_run_and_an_attempt_a_task_run() -> None:
     assert attempt.end_ns - attempt.start_ns == 1_000_000
     assert root.start_ns <= attempt.start_ns <= attempt.end_ns <= root.end_ns
     assert root.start_ns == (START_US + 1000) * 1000
+
+
+def test_a_build_after_a_sleep_of_the_machine_starts_when_it_started() -> None:
+    recorder = Recorder()
+    recorder.start()
+    recorder.slept_us = 3_600_000_000
+    (during,) = recorder.add("BUILD_COMPLETED")
+    recorder.start()
+    (after,) = recorder.add("BUILD_COMPLETED")
+    assert during.end_ns - during.start_ns == after.end_ns - after.start_ns == 1_000_000
+    assert after.start_ns == (START_US + recorder.slept_us + 3000) * 1000
 
 
 def test_an_attempt_links_to_what_made_its_inputs_and_names_what_was_reused() -> None:
@@ -209,6 +223,18 @@ def test_a_failure_is_an_error_with_an_exception_event() -> None:
     (root,) = recorder.add("BUILD_FAILED", build_end=event_pb2.BuildEnd(reason="1 task failed"))
     assert root.error == "1 task failed"
     assert root.attributes["cicd.pipeline.result"] == "failure"
+
+
+def test_an_attempt_that_took_too_long_is_a_timeout() -> None:
+    recorder = Recorder()
+    recorder.start()
+    recorder.add("TASK_STARTED", ONE, 1)
+    kind = f"{TaskTimeoutError.__module__}.{TaskTimeoutError.__qualname__}"
+    failure = task_pb2.TaskFailure(kind=kind, message="ran for more than 1 s")
+    (span,) = recorder.add("TASK_FAILED", ONE, 1, failure=failure)
+    assert span.attributes["cicd.pipeline.task.run.result"] == "timeout"
+    assert span.attributes["error.type"] == kind
+    assert span.error == "ran for more than 1 s"
 
 
 def test_a_killed_build_ends_its_spans_as_errors() -> None:

@@ -34,6 +34,7 @@ def make_stream(tmp_path: Path) -> Callable[..., EventStream]:
             client="test/1",
             host="here",
             address=None,
+            traced=False,
             max_bytes=max_bytes,
             fsync=fsync,
         )

@@ -41,7 +41,11 @@ STARTED_AND_COMPLETED = [*STARTED, event_pb2.EVENT_TYPE_BUILD_COMPLETED]
 
 
 def abandoned_stream(
-    spool: Path, types: list[event_pb2.EventType.ValueType], *, host: str | None = None
+    spool: Path,
+    types: list[event_pb2.EventType.ValueType],
+    *,
+    host: str | None = None,
+    traced: bool = False,
 ) -> Path:
     """Make a stream whose writer is gone, with an event of each type."""
     here = host is None
@@ -53,6 +57,7 @@ def abandoned_stream(
         1,
         boot,
         None if here else "far:1",
+        traced,
     )
     stream = create_stream(spool, who, max_bytes=1 << 20)
     build = uuid.uuid4().bytes

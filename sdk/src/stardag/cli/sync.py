@@ -10,12 +10,15 @@ from stardag.cli import output
 from stardag.config import get_config
 from stardag.tracking.connection.address import parse_address
 from stardag.tracking.connection.credential import configured_credential
+from stardag.tracking.route import open_route
 from stardag.tracking.sender.sync import SyncReport, deliver
 from stardag.tracking.spool.names import spool_name
 
 
 def sync_spool(*, again: bool, json: bool) -> int:
-    """Deliver, say what became of it, and return 1 while anything remains, else 0.
+    """Deliver, say what became of it, and return 1 while events or assets remain, else 0.
+
+    Spans that remain are left to a sender, in the background.
 
     Raises `ConfigError` if no server is configured, and `StardagError` if nothing can be read.
     """
@@ -29,6 +32,8 @@ def sync_spool(*, again: bool, json: bool) -> int:
         report = asyncio.run(deliver(config.tracking.state_dir, address, credential, again=spool))
     except OSError as error:
         raise StardagError(f"what waits can't be read: {error}") from None
+    if report.untraced and (route := open_route(config)) and route.launcher is not None:
+        route.launcher.ensure()
     if json:
         output.print_json(asdict(report))
     else:
@@ -44,6 +49,11 @@ def _print(report: SyncReport) -> None:
     )
     if report.assets:
         console.print(f"{report.assets} assets remain")
+    if report.untraced:
+        console.print(
+            f"spans of {report.untraced} streams remain, for a sender with the OTEL_* variables of "
+            "their builds to export"
+        )
     if report.elsewhere:
         console.print(f"{report.elsewhere} streams are for other servers")
     for where, problem in report.problems.items():

@@ -91,6 +91,22 @@ def leave(token: Any) -> None:
     context.detach(token)
 
 
+def export_own_spans() -> None:
+    """Export what the process's own OpenTelemetry SDK still holds, if there is one, and end it.
+
+    For a process that ends without `atexit`, where the SDK would do so itself.
+    """
+    if _API not in sys.modules:
+        return
+    from opentelemetry import trace
+
+    try:
+        if callable(shutdown := getattr(trace.get_tracer_provider(), "shutdown", None)):
+            shutdown()
+    except Exception:  # as in `enter`
+        _log.warning("spans of user code may be lost", exc_info=True)
+
+
 def traces_wanted(environment: Mapping[str, str]) -> bool:
     """Return whether OpenTelemetry's variables ask for traces by OTLP."""
     if environment.get("OTEL_SDK_DISABLED", "").lower() == "true":

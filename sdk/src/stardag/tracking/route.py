@@ -36,18 +36,20 @@ class Route:
         self.address = address
         self.spool = spool
         self.program = this_program()
+        traced = traces_wanted(os.environ)
         self.notices = Notices(str(address) if address else None, quiet=config.tracking.quiet)
         self.stream = EventStream(
             spool,
             client=self.program.client,
             host=self.program.host,
             address=str(address) if address else None,
+            traced=traced,
             max_bytes=config.tracking.max_bytes,
             fsync=config.tracking.fsync,
         )
         self._probe = Probe(address) if address is not None else None
         self.launcher: Launcher | None = None
-        if address is not None or traces_wanted(os.environ):
+        if address is not None or traced:
             self.launcher = Launcher(_sender_arguments(config, address, spool))
 
     def undelivered(self, position: StreamPosition | None) -> int:

@@ -48,6 +48,7 @@ class EventStream:
         client: str,
         host: str,
         address: str | None,
+        traced: bool,
         max_bytes: int,
         fsync: Fsync,
     ) -> None:
@@ -58,6 +59,7 @@ class EventStream:
         self._client = client
         self._host = host
         self._address = address
+        self._traced = traced
         self._max_bytes = max_bytes
         self._force_every = {"interval": _FSYNC_INTERVAL_S, "never": math.inf, "always": 0.0}[fsync]
         self._builds = 0
@@ -176,6 +178,7 @@ class EventStream:
             pid=os.getpid(),
             boot_id=boot_id(),
             address=self._address,
+            traced=self._traced,
         )
         self._spool = create_stream(self._directory, header, max_bytes=self._max_bytes)
         return self._spool

@@ -31,7 +31,7 @@ from stardag.build.attempt import (
     finish_in_thread,
 )
 from stardag.build.progress.display import DISPLAY
-from stardag.telemetry.current import VARIABLE
+from stardag.telemetry.current import VARIABLE, export_own_spans
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Sequence
@@ -118,6 +118,8 @@ def main(connection: Connection) -> None:
             say(_answer(connection.recv(), made, say))
     except (EOFError, ConnectionError):
         return
+    finally:
+        export_own_spans()  # `multiprocessing` ends its processes without `atexit`
 
 
 def _take_after(environ: dict[str, str], roots: dict[str, str] | None) -> None:

@@ -18,7 +18,7 @@ from stardag.tracking.sender.closing import close_if_orphaned, written_here
 from stardag.tracking.sender.uplink import Progress, Server, SpoolGapError, publish
 from stardag.tracking.sender.window import AckError
 from stardag.tracking.spool.delivery import Delivery, read_delivery, write_cancel, write_delivery
-from stardag.tracking.spool.reader import SpoolReader
+from stardag.tracking.spool.reader import SpoolReader, last_sequence
 from stardag.tracking.spool.streams import read_header, writer_lives
 
 if TYPE_CHECKING:
@@ -65,6 +65,11 @@ class Shipment:
         """How many events the server has committed since it was first asked what it has."""
         self._puzzled = False
         """Whether the last attempt failed and nobody knows why."""
+
+    @property
+    def untraced(self) -> bool:
+        """Whether the trace collector does not have all of a closed stream that is for it, too."""
+        return self.header.traced and self.record.exported <= last_sequence(self.directory)
 
     def update(self, record: Delivery) -> None:
         """Keep `record`, on disk too. That is for others to see; losing it costs a resend."""

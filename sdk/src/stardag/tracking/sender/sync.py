@@ -44,6 +44,8 @@ class SyncReport:
     """Events that are still only here."""
     assets: int = 0
     """Assets that are still only here."""
+    untraced: int = 0
+    """Streams whose spans are still only here: those are for a sender to export."""
     elsewhere: int = 0
     """Streams left alone because they are for another server."""
     problems: dict[str, str] = field(default_factory=dict[str, str])
@@ -65,8 +67,9 @@ async def deliver(
     alone, as the others may be for another workspace.
 
     A sender at work on a spool is asked to leave it first; the builds that need one start
-    it again. Raises `OSError` if `state_dir` can't be read, and `ConfigError` if the
-    credential would travel unencrypted to another machine.
+    it again. What the trace collector does not have all of stays for them. Raises `OSError` if
+    `state_dir` can't be read, and `ConfigError` if the credential would travel unencrypted to
+    another machine.
     """
     report = SyncReport()
     server = Server(address, credential)
@@ -124,7 +127,11 @@ async def _deliver_stream(
         report.problems[directory.name] = verdict.message
     # a copy has no end mark if its writer lived when it was made
     delivered = shipment.is_acked(lambda reader: reader.ended or not here)
-    if delivered and not waiting_assets(directory):
+    if not delivered or waiting_assets(directory):
+        return
+    if here and shipment.untraced:
+        report.untraced += 1
+    else:
         put_aside(directory)
 
 

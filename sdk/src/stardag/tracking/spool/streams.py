@@ -33,6 +33,8 @@ class StreamHeader:
     boot_id: str
     address: str | None
     """Server that the events are for; None if they are kept for a later one."""
+    traced: bool = False
+    """Whether they are for a trace collector, too."""
     format: int = FORMAT
     """Version of what is in the directory."""
 

@@ -74,9 +74,14 @@ async def export_traces(
 
 
 async def _export(spans: list[Span], exporter: Exporter, turn: asyncio.Lock) -> None:
-    for first in range(0, len(spans), _BATCH_SPANS):
-        batch = spans[first : first + _BATCH_SPANS]
-        backoff = Backoff(_CAP_S)
+    """Export spans, half as many at once each time that fails: it may have been too much."""
+    count, backoff = _BATCH_SPANS, Backoff(_CAP_S)
+    while spans:
         async with turn:
-            while not await asyncio.to_thread(exporter.export, batch):
-                await asyncio.sleep(backoff.failed())
+            taken = await asyncio.to_thread(exporter.export, spans[:count])
+        if taken:
+            spans = spans[count:]
+            count, backoff = min(2 * count, _BATCH_SPANS), Backoff(_CAP_S)
+        else:
+            count = max(1, min(count, len(spans)) // 2)
+            await asyncio.sleep(backoff.failed())

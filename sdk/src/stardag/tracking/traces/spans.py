@@ -8,8 +8,9 @@ span to the one within which the build was started. A reused task ran nothing an
 span: what used it lists it in the attribute `stardag.reused_inputs`, and is linked to
 what made it once somebody knows that, see `link_inputs`.
 
-Times follow the producer's monotonic clock, beginning with the stream's first event, so
-that spans nest and last as long as they did, whatever is done to the wall clock.
+Times follow the producer's monotonic clock, beginning with the stream's first event of the
+build, so that spans nest and last as long as they did, whatever is done to the wall clock
+meanwhile.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from uuid import UUID
 
+from stardag._errors import TaskTimeoutError
 from stardag.telemetry import ids
 from stardag.telemetry.trace_parent import parse_trace_parent
 from stardag.v1 import event_pb2
@@ -45,6 +47,7 @@ _MOMENTS = {
     event_pb2.EVENT_TYPE_TASK_RESUMED: "resumed",
 }
 _DIED = "ProducerDied"
+_TIMED_OUT = f"{TaskTimeoutError.__module__}.{TaskTimeoutError.__qualname__}"
 _LINK = "stardag.link"
 """Attribute of a link: `input`, `earlier_attempt` or `started_within`."""
 
@@ -90,6 +93,8 @@ class Span:
 
 @dataclass(slots=True)
 class _Build:
+    offset_us: int
+    """By how much the wall clock was ahead of the monotonic one at its first event."""
     root: Span | None = None
     """None if the build was started by another stream, which then reports it."""
     attempts: dict[tuple[bytes, int], Span] = field(default_factory=dict[tuple[bytes, int], Span])
@@ -111,15 +116,15 @@ class SpanFold:
         self._is_sampled = is_sampled
         self._builds: dict[bytes, _Build] = {}
         self._definitions: dict[bytes, task_pb2.TaskDefinition] = {}
-        self._offset_us: int | None = None
-        self._now_ns = 0
+        self._monotonic_us = 0
 
     def add(self, event: event_pb2.NewEvent) -> list[Span]:
         """Take the next event; return the spans it ends, each once."""
-        self._move_clock(event)
+        self._monotonic_us = event.monotonic_us
         if event.HasField("definition"):
             self._definitions.setdefault(event.task_id, event.definition)
-        build = self._builds.setdefault(event.build_id, _Build())
+        offset_us = event.event_time_us - event.monotonic_us
+        build = self._builds.setdefault(event.build_id, _Build(offset_us))
         if event.type == event_pb2.EVENT_TYPE_BUILD_STARTED:
             self._start_build(build, event)
         elif event.type in _BUILD_ENDS:
@@ -144,7 +149,7 @@ class SpanFold:
         elif event.type == event_pb2.EVENT_TYPE_TASK_STARTED:
             build.attempts[key] = self._start_attempt(build, event)
         elif span is not None and event.type in _MOMENTS:
-            span.events.append(SpanEvent(_MOMENTS[event.type], self._now_ns, {}))
+            span.events.append(SpanEvent(_MOMENTS[event.type], self._now_ns(build), {}))
             span.inputs.extend(event.wait.task_ids)
         elif span is not None and event.type in _RESULTS:
             del build.attempts[key]
@@ -158,19 +163,24 @@ class SpanFold:
         parent = parse_trace_parent(event.build_start.trace_parent)
         trace_id = ids.trace_id(UUID(bytes=event.build_id))
         build.sampled = self._is_sampled(trace_id, parent.sampled if parent is not None else None)
-        build.root = self._start_root(event)
+        build.root = self._start_root(build, event)
         if parent is not None:
             build.root.links.append(
                 SpanLink(parent.trace_id, parent.span_id, {_LINK: "started_within"})
             )
 
-    def _start_root(self, event: event_pb2.NewEvent) -> Span:
-        build, start = UUID(bytes=event.build_id), event.build_start
+    def _start_root(self, build: _Build, event: event_pb2.NewEvent) -> Span:
+        build_id, start = UUID(bytes=event.build_id), event.build_start
         name = start.name or "build"
-        root = Span(f"BUILD {name}", ids.trace_id(build), ids.root_span_id(build), self._now_ns)
+        root = Span(
+            name=f"BUILD {name}",
+            trace_id=ids.trace_id(build_id),
+            span_id=ids.root_span_id(build_id),
+            start_ns=self._now_ns(build),
+        )
         root.attributes = {
             "cicd.pipeline.name": name,
-            "cicd.pipeline.run.id": str(build),
+            "cicd.pipeline.run.id": str(build_id),
             "cicd.pipeline.action.name": "BUILD",
             "stardag.client": start.client,
             "stardag.root_tasks": list(start.root_task_ids),
@@ -196,7 +206,7 @@ class SpanFold:
             name=str(task),
             trace_id=ids.trace_id(build_id),
             span_id=ids.attempt_span_id(build_id, task, event.attempt),
-            start_ns=self._now_ns,
+            start_ns=self._now_ns(build),
             parent_id=ids.root_span_id(build_id),
         )
         if definition is not None:
@@ -227,11 +237,13 @@ class SpanFold:
         return spans if build.sampled else []
 
     def _end(self, build: _Build, span: Span, event: event_pb2.NewEvent) -> Span:
-        span.end_ns = max(self._now_ns, span.start_ns)
+        span.end_ns = max(self._now_ns(build), span.start_ns)
         status, result = _RESULTS[event.type]
+        if event.failure.kind == _TIMED_OUT:
+            result = "timeout"
         of = "cicd.pipeline.result" if span.parent_id is None else "cicd.pipeline.task.run.result"
         span.attributes |= {"stardag.status": status, of: result}
-        if result in ("failure", "error"):
+        if result in ("failure", "error", "timeout"):
             _explain(span, event)
         self._link(build, span)
         return span
@@ -246,10 +258,8 @@ class SpanFold:
             span.reused_inputs = reused
             span.attributes["stardag.reused_inputs"] = reused
 
-    def _move_clock(self, event: event_pb2.NewEvent) -> None:
-        if self._offset_us is None:
-            self._offset_us = event.event_time_us - event.monotonic_us
-        self._now_ns = (self._offset_us + event.monotonic_us) * 1000
+    def _now_ns(self, build: _Build) -> int:
+        return (build.offset_us + self._monotonic_us) * 1000
 
 
 def link_inputs(span: Span, producers: Mapping[str, tuple[UUID, int]]) -> None:
