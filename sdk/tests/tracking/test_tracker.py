@@ -80,6 +80,19 @@ def test_offline_events_stay_here_and_nothing_is_started(
     assert "stardag sync" in capsys.readouterr().err
 
 
+def test_a_build_that_has_used_up_its_share_of_the_disk_ends_as_it_did_all_the_same(
+    config: MakeConfig, state_dir: Path
+) -> None:
+    steps = 6000
+    run(tracker(config(None, offline=True, max_bytes=1 << 20)), steps)
+    (stream,) = (state_dir / "spool" / "local").iterdir()
+    told = read_events(stream)
+    assert told[-1].type == event_pb2.EVENT_TYPE_BUILD_COMPLETED
+    kept = [event for event in told if event.type != event_pb2.EVENT_TYPE_EVENTS_LOST]
+    lost = sum(event.events_lost.count for event in told)
+    assert len(kept) + lost == len(types_of_run(steps))
+
+
 def test_with_no_server_there_a_build_is_warned_once_and_does_not_wait(
     config: MakeConfig, capsys: pytest.CaptureFixture[str]
 ) -> None:

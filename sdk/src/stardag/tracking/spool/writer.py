@@ -71,6 +71,10 @@ class Spool:
         used = self.used_bytes + frames.HEADER.size + body_bytes
         return used <= (self._max_bytes if reserve else self._ordinary_bytes)
 
+    def ensure_room(self, size: int) -> None:
+        """Let the next `size` bytes with `reserve` be kept, also beyond the stream's share."""
+        self._max_bytes = max(self._max_bytes, self.used_bytes + size)
+
     def take_share(self, size: int) -> None:
         """Count bytes that are written beside the segments. Raises `SpoolFullError`."""
         if self.used_bytes + size > self._ordinary_bytes:
