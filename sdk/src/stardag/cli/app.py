@@ -47,17 +47,19 @@ app.command(_server)
 
 
 @app.command
-def sync(*, json: Json = False) -> int:
+def sync(*, recorded_for: str | None = None, json: Json = False) -> int:
     """Deliver the events that are still on this machine; exits with 1 while any remain.
 
     Parameters
     ----------
+    recorded_for
+        Address of a server that has moved, or that was a mistake: deliver what is for it, too.
     json
         Print a JSON object.
     """
     from stardag.cli.sync import sync_spool
 
-    return sync_spool(json=json)
+    return sync_spool(recorded_for=recorded_for, json=json)
 
 
 @_server.default
