@@ -11,7 +11,7 @@ import os
 from typing import TYPE_CHECKING
 
 from stardag.tracking.spool import frames
-from stardag.tracking.spool.reader import SpoolReader, segment_path
+from stardag.tracking.spool.reader import segment_path
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -105,7 +105,7 @@ class Spool:
         self.force()
         self._close_segment()
         path = segment_path(self.directory, self.sequence + 1)
-        flags = os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC
+        flags = os.O_RDWR | os.O_APPEND | os.O_CLOEXEC
         try:
             segment = os.open(path, flags | os.O_CREAT | os.O_EXCL, 0o600)
         except FileExistsError:
@@ -120,12 +120,15 @@ class Spool:
             os.close(segment)
 
     def _repair(self) -> None:
-        """Find out how much of the segment is whole, and cut the rest."""
-        reader = SpoolReader(self.directory, self.sequence)
-        while reader.read():
-            pass
-        os.ftruncate(self._segment, reader.offset)
-        self.sequence, self._size = reader.sequence, reader.offset
+        """Count the last frame if it is whole, and cut it off if not."""
+        rest = os.pread(self._segment, frames.HEADER.size + frames.MAX_BODY, self._size)
+        # an interrupt came before the frame was counted, or just after
+        for number in (self.sequence + 1, self.sequence):
+            whole, size = frames.decode(rest, number)
+            if whole:
+                self.sequence, self._size = number, self._size + size
+                break
+        os.ftruncate(self._segment, self._size)
         self._intact = True
 
 
