@@ -258,6 +258,34 @@ async def test_a_damaged_stream_is_cut_there_and_says_how_much_is_missing(
     assert await deliver(state_dir, parse_address(server.address), NONE) == SyncReport()
 
 
+async def test_a_stream_damaged_at_its_beginning_says_so_of_its_last_build(
+    server: EventServer, journal: Journal, state_dir: Path
+) -> None:
+    stream = abandoned_stream(state_dir / "spool" / "local", [*STARTED, *[PENDING] * 9])
+    (last,) = SpoolReader(stream, after=9).read()
+    build = event_pb2.NewEvent.FromString(frames.event(last.body)).build_id
+    (segment,) = stream.glob("*.seg")
+    damage(segment, after=0)
+    report = await deliver(state_dir, parse_address(server.address), NONE)
+    assert journal.types() == ["EVENTS_LOST", "PRODUCER_DIED"]
+    assert {event.build_id for event in journal.all_events()} == {build}
+    assert journal.all_events()[0].events_lost.count == 10
+    assert (report.delivered, report.remaining) == (2, 0)
+
+
+async def test_a_build_that_ended_behind_the_damage_has_ended(
+    server: EventServer, journal: Journal, state_dir: Path
+) -> None:
+    stream = abandoned_stream(
+        state_dir / "spool" / "local", [*STARTED, PENDING, event_pb2.EVENT_TYPE_BUILD_COMPLETED]
+    )
+    (segment,) = stream.glob("*.seg")
+    damage(segment, after=0.5)
+    await deliver(state_dir, parse_address(server.address), NONE)
+    assert journal.types() == ["BUILD_STARTED", "EVENTS_LOST", "BUILD_COMPLETED"]
+    assert journal.all_events()[1].events_lost.count == 1
+
+
 async def test_a_tail_that_was_never_whole_is_no_damage(
     server: EventServer, journal: Journal, state_dir: Path
 ) -> None:

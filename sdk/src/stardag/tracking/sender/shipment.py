@@ -211,11 +211,8 @@ class Shipment:
 
     def is_acked(self, complete: Callable[[SpoolReader], bool] = _has_ended) -> bool:
         """Return whether the stream is `complete`, and all of it acknowledged already."""
-        reader = SpoolReader(self.directory, self.record.acked)
-        try:
+        with SpoolReader(self.directory, self.record.acked) as reader:
             return not reader.read(1) and complete(reader) and not reader.has_gap()
-        finally:
-            reader.close()
 
 
 def _backoffs() -> tuple[Backoff, Backoff]:
