@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from concurrent import futures
 from dataclasses import dataclass, field
@@ -50,6 +51,8 @@ class EventServer:
         """Fail as grpc itself does: with a code, and no reason."""
         self.silent = False
         """Take everything, and answer nothing."""
+        self.slow_s = 0.0
+        """Seconds that each acknowledgement takes."""
         self.fail_after: int | None = None
         """Events after which each connection breaks, the last of them unacknowledged."""
         self._grpc = grpc.server(futures.ThreadPoolExecutor(16), options=[("grpc.so_reuseport", 0)])
@@ -96,6 +99,7 @@ class EventServer:
             taken += len(request.events)
             if self.fail_after is not None and taken >= self.fail_after:
                 abort(context, code_pb2.UNAVAILABLE, "STORAGE_UNAVAILABLE", retry_s=0.05)
+            time.sleep(self.slow_s)
             if not self.silent:
                 ack = event_service_pb2.EventAck(committed_sequence=committed)
                 yield event_service_pb2.PublishEventsResponse(ack=ack)

@@ -39,7 +39,7 @@ def test_an_address_says_where_and_whether_encrypted(text: str, target: str, tls
 
 
 @pytest.mark.parametrize(
-    "text", ["", "ftp://x", "x:port", "http://u:p@x", "https://x/path", "x:99999", "://x"]
+    "text", ["", "ftp://x", "x:port", "http://u:p@x", "https://x/path", "x:99999", "x:0", "://x"]
 )
 def test_a_wrong_address_is_refused(text: str) -> None:
     with pytest.raises(ConfigError, match="address"):

@@ -12,10 +12,11 @@ from pathlib import Path
 
 import pytest
 
+from stardag.tracking.sender.closing import close_if_orphaned
 from stardag.tracking.sender.shipment import Shipment
 from stardag.tracking.spool import frames
 from stardag.tracking.spool.reader import SpoolReader
-from stardag.tracking.spool.streams import lock_if_orphaned
+from stardag.tracking.spool.streams import lock_if_orphaned, read_header
 from stardag.v1 import event_pb2
 
 from .test_sync import STARTED, abandoned_stream
@@ -48,6 +49,14 @@ async def test_a_stream_is_closed_though_somebody_else_looks_if_its_writer_lives
     async with asyncio.timeout(30):
         await closing
     assert is_closed(stream)
+
+
+async def test_of_a_stream_that_is_closed_no_file_stays_open(tmp_path: Path) -> None:
+    """Pools leave many, and a process can have a thousand files open."""
+    stream = abandoned_stream(tmp_path, STARTED)
+    open_files = set(Path("/proc/self/fd").iterdir())
+    assert close_if_orphaned(stream, read_header(stream), seen_alive=False)
+    assert set(Path("/proc/self/fd").iterdir()) == open_files
 
 
 def types_in(stream: Path) -> list[str]:

@@ -71,6 +71,45 @@ async def test_a_delivery_that_is_cancelled_ends_whatever_the_server_says_meanwh
             took = time.monotonic() - began
 
 
+async def test_a_server_whose_first_word_takes_seconds_is_reached(
+    refusing: EventServer, tmp_path: Path
+) -> None:
+    """As on a line by satellite, where TCP, TLS and HTTP/2 greet one after the other."""
+
+    async def copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while data := await reader.read(1 << 16):
+            writer.write(data)
+        writer.close()
+        await writer.wait_closed()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await asyncio.sleep(1.5)
+        back, forth = await asyncio.open_connection("127.0.0.1", refusing.port)
+        await asyncio.gather(copy(reader, forth), copy(back, writer))
+        hung_up.set()
+
+    hung_up = asyncio.Event()
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as line:
+        port = line.sockets[0].getsockname()[1]
+        server = Server(parse_address(f"127.0.0.1:{port}"), Credential("right"))
+        stream = abandoned_stream(tmp_path, STARTED_AND_COMPLETED)
+        assert await Shipment(stream).attempt(server, Told(), complete=lambda _: True) is None
+        await hung_up.wait()
+
+
+async def test_a_server_that_takes_long_to_acknowledge_is_waited_for_longer_each_time(
+    refusing: EventServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("stardag.tracking.sender.shipment._PATIENCE_S", 0.1)
+    refusing.slow_s = 0.6
+    stream, told = abandoned_stream(tmp_path, STARTED_AND_COMPLETED), Told()
+    slow, server = Shipment(stream), server_at(refusing, "right")
+    while await slow.attempt(server, told, complete=lambda _: True):
+        assert told.news[-1] == "SILENCE"
+        assert len(told.news) < 5
+    assert told.news[-1] == "connected"
+
+
 async def test_a_failure_nobody_explained_is_told_only_when_it_repeats(
     refusing: EventServer, tmp_path: Path
 ) -> None:

@@ -226,6 +226,7 @@ def test_a_disk_that_takes_only_part_of_a_frame_leaves_no_trace_of_it(tmp_path: 
     """A limit on file sizes stands for a full disk: both take what fits, then refuse."""
     stream = create(tmp_path)
     fill(stream, bodies(10))
+    open_files = set(Path("/proc/self/fd").iterdir())
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (10 * 36 + 30, before[1]))
@@ -237,6 +238,7 @@ def test_a_disk_that_takes_only_part_of_a_frame_leaves_no_trace_of_it(tmp_path: 
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
         signal.signal(signal.SIGXFSZ, handler)
     stream.append(b"there is room again")
+    assert set(Path("/proc/self/fd").iterdir()) == open_files
     assert [frame.body for frame in read_all(stream.directory)] == [
         *bodies(10),
         b"there is room again",

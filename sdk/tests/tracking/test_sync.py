@@ -123,16 +123,20 @@ async def test_a_bad_stream_is_reported_and_the_others_go(
     spool = state_dir / "spool" / "local"
     good = abandoned_stream(spool, STARTED_AND_COMPLETED)
     bad = abandoned_stream(spool, STARTED_AND_COMPLETED)
-    torn = spool / str(uuid.uuid4())
+    torn, wild = (spool / str(uuid.uuid4()) for _ in range(2))
     torn.mkdir()
+    wild.mkdir()
+    (wild / "stream.json").write_text("no JSON")
     server.refuse.add(bad.name)
     report = await deliver(state_dir, parse_address(server.address), NONE)
     assert report.delivered == 2
     assert report.remaining == 2
-    assert set(report.problems) == {bad.name, torn.name}
+    assert set(report.problems) == {bad.name, torn.name, wild.name}
+    assert str(wild / "stream.json") in report.problems[wild.name]
+    assert not report.complete
     assert report.problems[bad.name] == "request_invalid"
     assert list(journal.events) == [good.name]
-    assert set(stream_directories(spool)) == {bad, torn}
+    assert set(stream_directories(spool)) == {bad, torn, wild}
 
 
 async def test_a_spool_that_can_not_be_read_is_reported_and_the_others_go(
@@ -225,9 +229,27 @@ async def test_streams_for_another_server_are_left_alone(
 ) -> None:
     observer = tracker(config("127.0.0.1:1", quiet=True))
     run(observer, 1)
-    report = await deliver(state_dir, parse_address(server.address), NONE)
-    assert report == SyncReport(elsewhere=1)
+    address = parse_address(server.address)
+    report = await deliver(state_dir, address, NONE)
+    assert report == SyncReport(elsewhere={"127.0.0.1:1": len(types_of_run(1))})
+    assert report.complete
     assert journal.all_events() == []
+    moved = await deliver(state_dir, address, NONE, recorded_for=parse_address("127.0.0.1:1"))
+    assert moved.elsewhere == {}
+    assert exactly_once(journal, types_of_run(1))
+
+
+async def test_what_was_delivered_long_ago_is_removed(server: EventServer, state_dir: Path) -> None:
+    """By whoever delivers: where there is no server when builds run, that is no sender."""
+    spool, address = state_dir / "spool" / "local", parse_address(server.address)
+    stream = abandoned_stream(spool, STARTED_AND_COMPLETED)
+    await deliver(state_dir, address, NONE)
+    kept = spool / "done" / stream.name
+    await deliver(state_dir, address, NONE, retention_s=60)
+    assert kept.exists()
+    os.utime(kept, (0, 0))
+    await deliver(state_dir, address, NONE, retention_s=60)
+    assert not kept.exists()
 
 
 async def test_a_sender_at_work_is_relieved(
@@ -288,6 +310,34 @@ async def test_a_damaged_stream_is_cut_there_and_says_how_much_is_missing(
     assert await deliver(state_dir, parse_address(server.address), NONE) == SyncReport()
 
 
+async def test_a_stream_damaged_at_its_beginning_says_so_of_its_last_build(
+    server: EventServer, journal: Journal, state_dir: Path
+) -> None:
+    stream = abandoned_stream(state_dir / "spool" / "local", [*STARTED, *[PENDING] * 9])
+    (last,) = SpoolReader(stream, after=9).read()
+    build = event_pb2.NewEvent.FromString(frames.event(last.body)).build_id
+    (segment,) = stream.glob("*.seg")
+    damage(segment, after=0)
+    report = await deliver(state_dir, parse_address(server.address), NONE)
+    assert journal.types() == ["EVENTS_LOST", "PRODUCER_DIED"]
+    assert {event.build_id for event in journal.all_events()} == {build}
+    assert journal.all_events()[0].events_lost.count == 10
+    assert (report.delivered, report.remaining) == (2, 0)
+
+
+async def test_a_build_that_ended_behind_the_damage_has_ended(
+    server: EventServer, journal: Journal, state_dir: Path
+) -> None:
+    stream = abandoned_stream(
+        state_dir / "spool" / "local", [*STARTED, PENDING, event_pb2.EVENT_TYPE_BUILD_COMPLETED]
+    )
+    (segment,) = stream.glob("*.seg")
+    damage(segment, after=0.5)
+    await deliver(state_dir, parse_address(server.address), NONE)
+    assert journal.types() == ["BUILD_STARTED", "EVENTS_LOST", "BUILD_COMPLETED"]
+    assert journal.all_events()[1].events_lost.count == 1
+
+
 async def test_a_tail_that_was_never_whole_is_no_damage(
     server: EventServer, journal: Journal, state_dir: Path
 ) -> None:
@@ -328,6 +378,7 @@ async def test_a_stream_of_a_format_to_come_is_left_and_reported(
     assert list(journal.events) == [same.name]
     assert list(report.problems) == [newer.name]
     assert "format 2, and this version reads 1" in report.problems[newer.name]
+    assert not report.complete
 
 
 async def test_two_who_deliver_at_once_double_nothing(

@@ -8,8 +8,10 @@ import os
 import socket
 import subprocess
 import sys
+import threading
 import time
 import uuid
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -80,6 +82,19 @@ def test_offline_events_stay_here_and_nothing_is_started(
     assert "stardag sync" in capsys.readouterr().err
 
 
+def test_a_build_that_has_used_up_its_share_of_the_disk_ends_as_it_did_all_the_same(
+    config: MakeConfig, state_dir: Path
+) -> None:
+    steps = 6000
+    run(tracker(config(None, offline=True, max_bytes=1 << 20)), steps)
+    (stream,) = (state_dir / "spool" / "local").iterdir()
+    told = read_events(stream)
+    assert told[-1].type == event_pb2.EVENT_TYPE_BUILD_COMPLETED
+    kept = [event for event in told if event.type != event_pb2.EVENT_TYPE_EVENTS_LOST]
+    lost = sum(event.events_lost.count for event in told)
+    assert len(kept) + lost == len(types_of_run(steps))
+
+
 def test_with_no_server_there_a_build_is_warned_once_and_does_not_wait(
     config: MakeConfig, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -95,6 +110,29 @@ def test_with_no_server_there_a_build_is_warned_once_and_does_not_wait(
     said = capsys.readouterr().err
     assert said.count("can't be reached") == 1
     assert "recording locally; uploads resume by themselves" in said
+    assert "8 events still wait" in said
+
+
+def test_what_is_no_server_of_ours_is_named_and_not_waited_for(
+    config: MakeConfig, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def answer() -> None:
+        with suppress(OSError):  # the end of the test
+            while True:
+                connection, _ = web.accept()
+                connection.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+                connection.close()
+
+    with socket.create_server(("127.0.0.1", 0)) as web:
+        threading.Thread(target=answer, daemon=True).start()
+        observer = tracker(config(f"127.0.0.1:{web.getsockname()[1]}"))
+        run(observer, 2)
+        started = time.monotonic()
+        observer.wait_delivered(60)
+        assert time.monotonic() - started < 30
+        web.shutdown(socket.SHUT_RDWR)
+    said = capsys.readouterr().err
+    assert "can't be reached (what listens there does not speak gRPC)" in said
     assert "8 events still wait" in said
 
 

@@ -38,6 +38,8 @@ def test_code_and_reason_decide(
     ("error", "fault"),
     [
         (TimeoutError(), Fault.SILENCE),
+        (RpcFailure(grpc.StatusCode.UNAVAILABLE, "no gRPC", cause="silence"), Fault.SILENCE),
+        (RpcFailure(grpc.StatusCode.UNAVAILABLE, "expired", cause="tls"), Fault.TRUST),
         (AckError("never sent"), Fault.STREAM),
         (SpoolGapError("event 7 is missing"), Fault.STREAM),
         (PermissionError("no"), Fault.STREAM),

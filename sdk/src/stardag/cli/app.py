@@ -17,7 +17,7 @@ from stardag.cli.config import config
 from stardag.cli.doctor.command import doctor
 from stardag.cli.help import FlowingHelp
 from stardag.cli.keys import keys
-from stardag.cli.options import Json
+from stardag.cli.options import Json, Switch
 from stardag.cli.targets.commands import targets
 from stardag.cli.tasks.commands import tasks
 from stardag.cli.workspaces.commands import workspaces
@@ -49,7 +49,7 @@ app.command(_server)
 
 
 @app.command
-def sync(*, again: bool = False, json: Json = False) -> int:
+def sync(*, again: Switch = False, recorded_for: str | None = None, json: Json = False) -> int:
     """Deliver the events that are still on this machine; exits with 1 while any remain.
 
     Parameters
@@ -57,12 +57,14 @@ def sync(*, again: bool = False, json: Json = False) -> int:
     again
         Also what was delivered in the last day, as far as the server does not have it: after it
         was restored from a backup. Use the settings with which it was built.
+    recorded_for
+        Address of a server that has moved, or that was a mistake: deliver what is for it, too.
     json
         Print a JSON object.
     """
     from stardag.cli.sync import sync_spool
 
-    return sync_spool(again=again, json=json)
+    return sync_spool(again=again, recorded_for=recorded_for, json=json)
 
 
 @_server.default

@@ -15,21 +15,30 @@ from stardag.tracking.sender.sync import SyncReport, deliver
 from stardag.tracking.spool.names import spool_name
 
 
-def sync_spool(*, again: bool, json: bool) -> int:
+def sync_spool(*, again: bool, recorded_for: str | None, json: bool) -> int:
     """Deliver, say what became of it, and return 1 while events or assets remain, else 0.
 
     Spans that remain are left to a sender, in the background.
 
-    Raises `ConfigError` if no server is configured, and `StardagError` if nothing can be read.
+    Raises `ConfigError` if no server is configured, or an address is wrong, and `StardagError` if
+    nothing can be read.
     """
     config = get_config()
     if not config.server.address:
         raise ConfigError("no server is configured; set STARDAG_SERVER=<host:port>")
     address = parse_address(config.server.address)
     credential = configured_credential(config.server, address)
-    spool = spool_name(config, address) if again else None
     try:
-        report = asyncio.run(deliver(config.tracking.state_dir, address, credential, again=spool))
+        report = asyncio.run(
+            deliver(
+                config.tracking.state_dir,
+                address,
+                credential,
+                again=spool_name(config, address) if again else None,
+                recorded_for=parse_address(recorded_for) if recorded_for is not None else None,
+                retention_s=config.tracking.retention_s,
+            )
+        )
     except OSError as error:
         raise StardagError(f"what waits can't be read: {error}") from None
     if report.untraced and (route := open_route(config)) and route.launcher is not None:
@@ -38,7 +47,7 @@ def sync_spool(*, again: bool, json: bool) -> int:
         output.print_json(asdict(report))
     else:
         _print(report)
-    return 1 if report.remaining or report.assets or report.problems else 0
+    return 0 if report.complete else 1
 
 
 def _print(report: SyncReport) -> None:
@@ -52,9 +61,17 @@ def _print(report: SyncReport) -> None:
     if report.untraced:
         console.print(
             f"spans of {report.untraced} streams remain, for a sender with the OTEL_* variables of "
-            "their builds to export"
+            "their builds to export",
+            soft_wrap=True,
         )
-    if report.elsewhere:
-        console.print(f"{report.elsewhere} streams are for other servers")
+    for address, count in report.elsewhere.items():
+        console.print(
+            f"{count} events are for {address}: `STARDAG_SERVER={address} stardag sync` delivers "
+            f"them there, `stardag sync --recorded-for {address}` here",
+            markup=False,
+            soft_wrap=True,
+        )
     for where, problem in report.problems.items():
-        console.print(f"{where}: {problem}", markup=False)
+        console.print(f"{where}: {problem}", markup=False, soft_wrap=True)
+    if report.remaining or report.assets:
+        console.print("what remains is tried again by the next build, or `stardag sync`")

@@ -25,6 +25,7 @@ Fsync = Literal["interval", "never", "always"]
 
 _FSYNC_INTERVAL_S = 0.1
 _REOPEN_INTERVAL_S = 1.0
+_END_BYTES = 8 << 10  # a reason has up to 4 KiB
 
 
 class StreamPosition(NamedTuple):
@@ -131,6 +132,15 @@ class EventStream:
             if self._builds == 0 and self._spool is not None:
                 self._renew_if_grown(self._spool)
             self._builds += 1
+
+    def ensure_room_for_end(self) -> None:
+        """Let the end of a build be kept, and what is lost of it, where no room is left.
+
+        A build without its end would be shown as one whose process died.
+        """
+        with self._lock:
+            if self._spool is not None:
+                self._spool.ensure_room(_END_BYTES)
 
     def end_build(self) -> None:
         """Note that a build of this process ended."""

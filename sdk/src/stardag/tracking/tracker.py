@@ -170,6 +170,7 @@ class Tracker:
         """Record how the build ended; it is on disk when this returns, unless fsync is never."""
         kind = events.BUILD_ENDED[status]
         self._check_stream()
+        self._stream.ensure_room_for_end()
         self._append(b"", kind, 0, events.build_end(reason))
         self._stream.end_build()
         self._stream.force()

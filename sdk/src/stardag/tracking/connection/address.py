@@ -73,7 +73,7 @@ def parse_address(text: str) -> Address:
         host, port = parts.hostname, parts.port
     except ValueError as error:
         raise ConfigError(f"the server's address {text!r} is wrong: {error}") from None
-    if not host or parts.path.strip("/") or parts.query or parts.username is not None:
+    if not host or port == 0 or parts.path.strip("/") or parts.query or parts.username is not None:
         raise ConfigError(f"the server's address {text!r} is not of the form host:port")
     tls = scheme == "https" or (not scheme and not _is_loopback(host))
     return Address(host, port or (443 if scheme == "https" else DEFAULT_PORT), tls)

@@ -9,12 +9,13 @@ import grpc
 import grpc.aio
 from google.rpc import error_details_pb2, status_pb2
 
-from stardag.tracking.connection.tls import meaning
+from stardag.tracking.connection.meaning import meaning
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from stardag.tracking.connection.address import Address
+    from stardag.tracking.connection.meaning import Cause
     from stardag.tracking.connection.tls import TlsFiles
 
 _DOMAIN = "stardag.dev"
@@ -24,8 +25,9 @@ _OPTIONS: list[tuple[str, Any]] = [
     ("grpc.use_local_subchannel_pool", 1),
     # by default, two minutes of outage are followed by another in which nothing is tried
     ("grpc.initial_reconnect_backoff_ms", 100),
-    ("grpc.min_reconnect_backoff_ms", 1000),
     ("grpc.max_reconnect_backoff_ms", 2000),
+    # despite its name, how long it may take to connect
+    ("grpc.min_reconnect_backoff_ms", 10_000),
     ("grpc.keepalive_time_ms", 30_000),
     ("grpc.keepalive_timeout_ms", 5_000),
 ]
@@ -70,8 +72,8 @@ class RpcFailure(Exception):
     """Everything variable in the message."""
     retry_after_s: float = 0.0
     """Seconds the server asks to wait."""
-    untrusted: bool = False
-    """Whether there was no connection because of TLS."""
+    cause: Cause | None = None
+    """Why there was no connection, if that is known."""
 
     def __str__(self) -> str:
         """Return the message."""
@@ -95,7 +97,7 @@ def _failure(
 ) -> RpcFailure:
     failure = RpcFailure(code, message or "")
     if code is grpc.StatusCode.UNAVAILABLE and (meant := meaning(failure.message)):
-        failure.message, failure.untrusted = meant
+        failure.message, failure.cause = meant
     for key, value in trailer or ():
         if key == _DETAILS and isinstance(value, bytes):
             _read_details(failure, status_pb2.Status.FromString(value))

@@ -1,42 +1,15 @@
-"""The client's files of TLS, and what it means when a connection fails by TLS."""
+"""The client's files of TLS."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from stardag._errors import ConfigError
 
 if TYPE_CHECKING:
     from stardag.config import ServerConfig
-
-
-class Meaning(NamedTuple):
-    """What went wrong, and what to do."""
-
-    text: str
-    certain: bool = True
-    """Whether it was TLS that failed."""
-
-
-# what grpc says -> what it means; the first that fits
-_MEANINGS = {
-    "certificate has expired": Meaning("the server's certificate has expired; it needs a new one"),
-    "Hostname Verification Check failed": Meaning(
-        "the server's certificate is for another host; let the address be a name that it has"
-    ),
-    "WRONG_VERSION_NUMBER": Meaning("the server does not speak TLS at this address"),
-    "handshake failed": Meaning(
-        "the server's certificate is of no CA that is trusted here; set STARDAG_CA_FILE to the "
-        "file of the CA"
-    ),
-    "Socket closed": Meaning(
-        "the server closed the connection at once, as one does that speaks TLS to a client that "
-        "does not, or that wants a certificate (STARDAG_CLIENT_CERTIFICATE)",
-        certain=False,
-    ),
-}
 
 
 class TlsError(ConfigError):
@@ -96,13 +69,6 @@ def configured_tls(server: ServerConfig) -> TlsFiles:
         raise TlsError(f"{missing} is not set; a client certificate and its key go together")
     absolute = [file.absolute() if file else None for file in (server.ca_file, *given)]
     return TlsFiles(*absolute)
-
-
-def meaning(message: str) -> Meaning | None:
-    """Return what grpc's message means, if it says that a connection failed by TLS."""
-    if not message.startswith("failed to connect"):
-        return None
-    return next((meaning for said, meaning in _MEANINGS.items() if said in message), None)
 
 
 def _read(what: str, file: Path | None) -> bytes | None:

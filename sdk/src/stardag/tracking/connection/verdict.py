@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from enum import Enum, auto
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import grpc
 
 from stardag.tracking.connection.credential import CredentialError
 from stardag.tracking.connection.rpc import RpcFailure
 from stardag.tracking.connection.tls import TlsError
+
+if TYPE_CHECKING:
+    from stardag.tracking.connection.meaning import Cause
 
 
 class Fault(Enum):
@@ -18,7 +21,7 @@ class Fault(Enum):
     SERVER = auto()
     """The server can't be reached or can't serve; every stream has the same trouble."""
     SILENCE = auto()
-    """The server takes connections and does not answer; likewise."""
+    """What takes connections there does not answer as a server does; likewise."""
     UNKNOWN = auto()
     """The call broke, and what the server said, if anything, is lost; the next may tell."""
     CREDENTIAL = auto()
@@ -52,13 +55,16 @@ _CODES = {
     grpc.StatusCode.INVALID_ARGUMENT: Fault.STREAM,
 }
 
+_CAUSES: dict[Cause, Fault] = {"tls": Fault.TRUST, "silence": Fault.SILENCE}
 _TOO_LARGE = {"MESSAGE_TOO_LARGE", "ASSET_TOO_LARGE"}
 
 
 def judge(error: Exception) -> Verdict:
     """Return what `error`, raised by `uplink.publish`, means."""
     if isinstance(error, RpcFailure):
-        fault = Fault.TRUST if error.untrusted else _CODES.get(error.code, Fault.SERVER)
+        fault = _CODES.get(error.code, Fault.SERVER)
+        if error.cause is not None:
+            fault = _CAUSES[error.cause]
         if error.code is grpc.StatusCode.INTERNAL and not error.reason:
             # grpc puts this in the place of the answer to a call that had not yet written
             fault = Fault.UNKNOWN

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 _CALL_S = 60.0
+_SLOWEST_BYTES_S = 64 << 10
+"""Bytes a second with which a line is still in use."""
 _INLINE_BYTES, _CHUNK_BYTES = 1 << 20, 256 << 10
 
 
@@ -65,12 +67,13 @@ async def _deliver(
     except ValueError as error:
         return Verdict(Fault.STREAM, str(error))
     draft = AssetDraft.FromString(data)
+    timeout = _CALL_S + len(content) / _SLOWEST_BYTES_S
     try:
         if len(content) <= _INLINE_BYTES:
             request = PutAssetRequest(draft=draft, content=content)
-            await stub.PutAsset(request, metadata=metadata, timeout=_CALL_S)
+            await stub.PutAsset(request, metadata=metadata, timeout=timeout)
         else:
-            await stub.UploadAsset(_requests(draft, content), metadata=metadata, timeout=_CALL_S)
+            await stub.UploadAsset(_requests(draft, content), metadata=metadata, timeout=timeout)
     except grpc.aio.AioRpcError as error:
         return judge(rpc.failure_of(error))
     return None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import time
 from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from stardag.tracking.spool import frames
@@ -37,8 +38,6 @@ class Moment:
 
     event_time_us: int
     monotonic_us: int
-    build: bytes = b""
-    """Build that was spoken of then, if one was."""
 
 
 def written_here(header: StreamHeader) -> bool:
@@ -52,8 +51,8 @@ def written_here(header: StreamHeader) -> bool:
 def close_if_orphaned(directory: Path, header: StreamHeader, *, seen_alive: bool) -> bool:
     """Close a stream whose writer has died: PRODUCER_DIED for each open build, then the end mark.
 
-    If its files are damaged, it is cut there; EVENTS_LOST, for the build that had the last event
-    before, says how much is missing.
+    If its files are damaged, it is cut there; EVENTS_LOST, for the build that had the last event,
+    says how much is missing. If that event is the build's end, it is kept.
 
     The time of death is now if the writer was `seen_alive` by the caller a moment ago,
     and otherwise that of its last event, as nobody knows better. Return whether the stream
@@ -63,20 +62,17 @@ def close_if_orphaned(directory: Path, header: StreamHeader, *, seen_alive: bool
     if spool is None:
         return False
     try:
-        last_damaged = cut_damage(directory)
-        spool.sequence = last_sequence(directory)
+        behind = cut_damage(directory)
+        # the server may have more than a disk whose machine lost power
+        spool.sequence = max(last_sequence(directory), read_delivery(directory).acked)
+        kept = _what_damage_left(behind, spool.sequence) if behind is not None else []
         starts = segment_starts(directory)
-        reader = SpoolReader(directory, starts[0] - 1 if starts else 0)
-        open_builds, last = summarize(_events(reader))
+        with SpoolReader(directory, starts[0] - 1 if starts else 0) as reader:
+            open_builds, last = summarize(chain(_events(reader), kept))
         if not reader.ended:
-            # the server may have more than a disk whose machine lost power
-            spool.sequence = max(spool.sequence, read_delivery(directory).acked)
             moment = _now() if seen_alive and header.boot_id == boot_id() else last
-            if last_damaged > spool.sequence and last.build:
-                lost = _loss(last.build, moment, last_damaged - spool.sequence)
-                spool.append(frames.body(lost.SerializeToString()))
-            for build in open_builds:
-                spool.append(frames.body(_death(build, moment, header).SerializeToString()))
+            for event in (*kept, *(_death(build, moment, header) for build in open_builds)):
+                spool.append(frames.body(event.SerializeToString()))
             spool.append(b"")
             spool.force()
     finally:
@@ -92,7 +88,7 @@ def summarize(events: Iterable[event_pb2.NewEvent]) -> tuple[list[bytes], Moment
     is_open: dict[bytes, bool] = {}
     last = Moment(0, 0)
     for event in events:
-        last = Moment(event.event_time_us, event.monotonic_us, event.build_id)
+        last = _moment_of(event)
         if event.type == event_pb2.EVENT_TYPE_BUILD_STARTED:
             is_open[event.build_id] = True
         elif event.type == event_pb2.EVENT_TYPE_EVENTS_LOST:
@@ -106,6 +102,16 @@ def _events(reader: SpoolReader) -> Iterable[event_pb2.NewEvent]:
     while batch := reader.read():
         for frame in batch:
             yield event_pb2.NewEvent.FromString(frames.event(frame.body))
+
+
+def _what_damage_left(behind: frames.Frame, before: int) -> list[event_pb2.NewEvent]:
+    """Return what is to be said of the events from `before` up to the last one, `behind`."""
+    final = event_pb2.NewEvent.FromString(frames.event(behind.body))
+    kept = [final] if final.type in _BUILD_ENDS and behind.sequence > before else []
+    count = behind.sequence - before - len(kept)
+    if count > 0:
+        kept.insert(0, _loss(final.build_id, _moment_of(final), count))
+    return kept
 
 
 def _death(build: bytes, moment: Moment, header: StreamHeader) -> event_pb2.NewEvent:
@@ -129,6 +135,10 @@ def _event(
         monotonic_us=moment.monotonic_us,
         **detail,
     )
+
+
+def _moment_of(event: event_pb2.NewEvent) -> Moment:
+    return Moment(event.event_time_us, event.monotonic_us)
 
 
 def _now() -> Moment:

@@ -30,6 +30,8 @@ _log = logging.getLogger(__name__)
 _WATCH_S = 0.25
 # a server that is back should be found soon, and one that answers with errors left alone
 _SILENT_CAP_S, _ANSWERED_CAP_S = 3.0, 30.0
+# a server that hangs should be left soon, and a slow line must get its batch through some time
+_PATIENCE_S, _PATIENCE_CAP_S = 5.0, 40.0
 _REFUSALS = 10
 _FAILURES = (RpcFailure, TimeoutError, SpoolGapError, AckError, CredentialError, TlsError, OSError)
 _NOBODYS = {Fault.SERVER, Fault.SILENCE, Fault.UNKNOWN}
@@ -65,6 +67,8 @@ class Shipment:
         """How many events the server has committed since it was first asked what it has."""
         self._puzzled = False
         """Whether the last attempt failed and nobody knows why."""
+        self._patience_s = _PATIENCE_S
+        """How long the server may be silent: twice as long each time that it was."""
 
     @property
     def untraced(self) -> bool:
@@ -178,6 +182,7 @@ class Shipment:
             known = progress.acked
             if progress.proven:
                 self._puzzled = False
+                self._patience_s = _PATIENCE_S
                 witness.connected()
             rejected = self.record.rejected + progress.rejected
             self.update(replace(self.record, acked=progress.acked, rejected=rejected, problem=""))
@@ -190,6 +195,7 @@ class Shipment:
                 complete=complete,
                 report=report,
                 cancel=self._note_cancel,
+                patience_s=self._patience_s,
             )
         except _FAILURES as error:
             if (task := asyncio.current_task()) is not None and task.cancelling():
@@ -200,6 +206,8 @@ class Shipment:
             if self._puzzled or verdict.fault is not Fault.UNKNOWN:
                 witness.failed(verdict)
             self._puzzled = verdict.fault is Fault.UNKNOWN
+            if verdict.fault is Fault.SILENCE:
+                self._patience_s = min(2 * self._patience_s, _PATIENCE_CAP_S)
             if verdict.fault is Fault.STREAM:
                 self.update(replace(self.record, problem=verdict.message))
             return verdict
@@ -214,11 +222,8 @@ class Shipment:
 
     def is_acked(self, complete: Callable[[SpoolReader], bool] = _has_ended) -> bool:
         """Return whether the stream is `complete`, and all of it acknowledged already."""
-        reader = SpoolReader(self.directory, self.record.acked)
-        try:
+        with SpoolReader(self.directory, self.record.acked) as reader:
             return not reader.read(1) and complete(reader) and not reader.has_gap()
-        finally:
-            reader.close()
 
 
 def _backoffs() -> tuple[Backoff, Backoff]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING
 from stardag.tracking.connection.backoff import Backoff
 from stardag.tracking.connection.verdict import Fault, Verdict
 from stardag.tracking.sender.asset_delivery import deliver_assets
+from stardag.tracking.sender.cleaning import clean
 from stardag.tracking.sender.closing import close_if_orphaned, written_here
 from stardag.tracking.sender.shipment import Shipment
 from stardag.tracking.sender.uplink import Server
@@ -21,6 +23,7 @@ from stardag.tracking.spool.reader import last_sequence
 from stardag.tracking.spool.streams import stream_directories
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from pathlib import Path
 
     from stardag.tracking.connection.address import Address
@@ -46,14 +49,25 @@ class SyncReport:
     """Assets that are still only here."""
     untraced: int = 0
     """Streams whose spans are still only here: those are for a sender to export."""
-    elsewhere: int = 0
-    """Streams left alone because they are for another server."""
+    elsewhere: dict[str, int] = field(default_factory=dict[str, int])
+    """Events left alone because they are for another server, by its address."""
     problems: dict[str, str] = field(default_factory=dict[str, str])
     """Why events remain, or may, for people, by stream id or, if it is about all of them, spool."""
 
+    @property
+    def complete(self) -> bool:
+        """Whether the server has all that is for it, as far as can be told."""
+        return not (self.remaining or self.assets or self.problems)
+
 
 async def deliver(
-    state_dir: Path, address: Address, credential: Credential, *, again: str | None = None
+    state_dir: Path,
+    address: Address,
+    credential: Credential,
+    *,
+    again: str | None = None,
+    recorded_for: Address | None = None,
+    retention_s: float = math.inf,
 ) -> SyncReport:
     """Deliver what `state_dir` has for `address`, was written without a server, or is a copy.
 
@@ -66,6 +80,9 @@ async def deliver(
     server, as far as it does not have it: it may have been restored from a backup. Of that spool
     alone, as the others may be for another workspace.
 
+    What was recorded for another server is left alone, unless that is `recorded_for`. What was
+    delivered more than `retention_s` seconds ago is removed.
+
     A sender at work on a spool is asked to leave it first; the builds that need one start
     it again. What the trace collector does not have all of stays for them. Raises `OSError` if
     `state_dir` can't be read, and `ConfigError` if the credential would travel unencrypted to
@@ -73,26 +90,31 @@ async def deliver(
     """
     report = SyncReport()
     server = Server(address, credential)
+    ours = {str(address), str(recorded_for)}
     root = state_dir / "spool"
     spools = sorted(path for path in root.iterdir() if path.is_dir()) if root.exists() else []
     for spool in spools:
         if is_for_traces_only(spool):
             continue
         try:
-            await _deliver_spool(spool, server, report, again=spool.name == again)
+            await _deliver_spool(spool, server, report, ours, again=spool.name == again)
         except OSError as error:
             report.problems[str(spool)] = str(error)
+    if spools:
+        clean(root, retention_s)
     return report
 
 
-async def _deliver_spool(spool: Path, server: Server, report: SyncReport, *, again: bool) -> None:
+async def _deliver_spool(
+    spool: Path, server: Server, report: SyncReport, ours: Collection[str], *, again: bool
+) -> None:
     lease = await _take_over(spool)
     try:
         if lease is not None and again:
             take_back(spool)
         for directory in stream_directories(spool):
             try:
-                await _deliver_stream(directory, server, report, may_send=lease is not None)
+                await _deliver_stream(directory, server, report, ours, may_send=lease is not None)
             except (OSError, ValueError) as error:
                 if directory.exists():  # else somebody else has delivered it
                     report.problems[directory.name] = str(error)
@@ -104,12 +126,18 @@ async def _deliver_spool(spool: Path, server: Server, report: SyncReport, *, aga
 
 
 async def _deliver_stream(
-    directory: Path, server: Server, report: SyncReport, *, may_send: bool
+    directory: Path,
+    server: Server,
+    report: SyncReport,
+    ours: Collection[str],
+    *,
+    may_send: bool,
 ) -> None:
     shipment = Shipment(directory)
-    here = written_here(shipment.header)
-    if here and shipment.header.address not in (None, str(server.address)):
-        report.elsewhere += 1
+    here, address = written_here(shipment.header), shipment.header.address
+    if here and address is not None and address not in ours:
+        if waiting := max(0, last_sequence(directory) - shipment.record.acked):
+            report.elsewhere[address] = report.elsewhere.get(address, 0) + waiting
         return
     if here and may_send:
         await _close_if_orphaned(shipment)

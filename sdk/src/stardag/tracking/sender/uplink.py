@@ -22,9 +22,6 @@ if TYPE_CHECKING:
     from stardag.tracking.spool.reader import SpoolReader
     from stardag.tracking.spool.streams import StreamHeader
 
-ANSWER_S = 5.0
-"""Longest silence of the server while something is unacknowledged."""
-
 _METHOD = "/stardag.v1.EventService/PublishEvents"
 _BATCH_EVENTS = 500
 _POLL_S, _IDLE_POLL_S = 0.005, 0.1
@@ -72,6 +69,7 @@ async def publish(
     complete: Callable[[SpoolReader], bool],
     report: Callable[[Progress], None],
     cancel: Callable[[str, str], None],
+    patience_s: float,
 ) -> None:
     """Deliver a stream's events until the reader is `complete` and all is acknowledged.
 
@@ -80,16 +78,16 @@ async def publish(
     of each build that was asked to stop, and why.
 
     Raises `rpc.RpcFailure` when connection or server fail; `TimeoutError` if the server
-    is silent for `ANSWER_S`; `SpoolGapError`; `AckError` if the server does not keep to
-    the contract; `CredentialError`, `TlsError` and `OSError` if credential, files of TLS or
-    spool can't be read.
+    is silent for `patience_s` seconds while an answer is due; `SpoolGapError`; `AckError` if
+    the server does not keep to the contract; `CredentialError`, `TlsError` and `OSError` if
+    credential, files of TLS or spool can't be read.
     """
     metadata = grpc.aio.Metadata(*rpc.bearer(server.credential.read()))
     # one connection for each session, so that one that hangs is left behind with it
     async with rpc.aio_channel(server.address, server.credential.tls) as channel:
         # no serializers: the spool has the messages as they are sent
         call = cast("Any", channel.stream_stream(_METHOD))(metadata=metadata)
-        session = _Session(call, report, cancel)
+        session = _Session(call, report, cancel, patience_s)
         try:
             await session.open(header)
             reader = open_reader(session.window.acked)
@@ -111,11 +109,13 @@ class _Session:
         call: Any,
         report: Callable[[Progress], None],
         cancel: Callable[[str, str], None],
+        patience_s: float,
     ) -> None:
         self.window = Window()
         self._call = call
         self._report = report
         self._cancel = cancel
+        self._patience_s = patience_s
         self._proven = False
         self._stir = asyncio.Event()
         self._heard_at = self._spoke_at = _now()
@@ -126,7 +126,7 @@ class _Session:
             stream_id=header.stream_id, client=header.client, host=header.host, pid=header.pid
         )
         request = event_service_pb2.PublishEventsRequest(open=open_stream)
-        async with asyncio.timeout(ANSWER_S):
+        async with asyncio.timeout(self._patience_s):
             await self._call.write(request.SerializeToString())
             while (answer := await self._read()) is None or not answer.HasField("opened"):
                 if answer is None:
@@ -140,7 +140,7 @@ class _Session:
         try:
             await self._send(reader, complete, acks)
             await self._call.done_writing()
-            async with asyncio.timeout(ANSWER_S):
+            async with asyncio.timeout(self._patience_s):
                 await acks
         finally:
             acks.cancel()
@@ -186,7 +186,7 @@ class _Session:
 
     async def _keep_alive(self) -> None:
         now = _now()
-        if self.window.unacked and now - self._heard_at > ANSWER_S:
+        if self.window.unacked and now - self._heard_at > self._patience_s:
             raise TimeoutError
         heartbeat = self._opened.heartbeat_interval.ToTimedelta().total_seconds()
         if now - self._spoke_at > (heartbeat or _HEARTBEAT_S) / 3:
@@ -201,7 +201,7 @@ class _Session:
             return False
 
     async def _write(self, request: bytes) -> None:
-        async with asyncio.timeout(ANSWER_S):
+        async with asyncio.timeout(self._patience_s):
             await self._call.write(request)
         self._spoke_at = _now()
 

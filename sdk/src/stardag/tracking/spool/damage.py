@@ -9,37 +9,35 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from stardag.tracking.spool import frames
-from stardag.tracking.spool.reader import SpoolReader, last_sequence, segment_path, segment_starts
+from stardag.tracking.spool.reader import SpoolReader, segment_path, segment_starts
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from stardag.tracking.spool.frames import Frame
 
 _LOOK_FOR = 8
 """How many frames in a row may be damaged for what is behind them to be noticed."""
 
 
-def cut_damage(directory: Path) -> int:
-    """Cut a stream at its first damaged or missing frame; return the last number behind that.
+def cut_damage(directory: Path) -> Frame | None:
+    """Cut a stream at its first damaged or missing frame; return the last event behind that.
 
-    0 if nothing is wrong. Segments behind the damage are put aside, in `damaged/`. Only for who
-    has the writer's lock. Raises `OSError`.
+    None if nothing is wrong, or nothing is left behind. Segments behind the damage are put aside,
+    in `damaged/`. Only for who has the writer's lock. Raises `OSError`.
     """
     starts = segment_starts(directory)
     if not starts:
-        return 0
-    reader = SpoolReader(directory, starts[0] - 1)
-    try:
+        return None
+    with SpoolReader(directory, starts[0] - 1) as reader:
         while reader.read():
             pass
         whole, offset = reader.sequence, reader.offset
-    finally:
-        reader.close()
     behind = [start for start in starts if start > whole + 1]
     if not behind:
         damaged = segment_path(directory, max(start for start in starts if start <= whole + 1))
-        return _last_behind(damaged.read_bytes()[offset:], whole + 1)
-    last = last_sequence(directory)
+        return _last_in(damaged.read_bytes()[offset:], whole + 1)
+    last = _last_from(directory, behind)
     aside = directory / "damaged"
     aside.mkdir(mode=0o700, exist_ok=True)
     for start in behind:
@@ -48,9 +46,21 @@ def cut_damage(directory: Path) -> int:
     return last
 
 
-def _last_behind(data: bytes, sequence: int) -> int:
-    """Return the number of the last whole frame behind the bad frame `sequence`; 0 if none is."""
+def _last_in(data: bytes, sequence: int) -> Frame | None:
+    """Return the last whole event behind the bad frame `sequence`, if there is one."""
     for following in range(sequence + 1, sequence + 1 + _LOOK_FOR):
         if found := frames.find(data, following):
-            return found[-1].sequence
-    return 0
+            return next((frame for frame in reversed(found) if frame.body), None)
+    return None
+
+
+def _last_from(directory: Path, starts: list[int]) -> Frame | None:
+    """Return the last whole event of the last segment that has one."""
+    for start in reversed(starts):
+        last = None
+        with SpoolReader(directory, start - 1) as reader:
+            while batch := reader.read():
+                last = batch[-1]
+        if last is not None:
+            return last
+    return None

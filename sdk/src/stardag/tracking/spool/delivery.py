@@ -24,8 +24,8 @@ class SenderStatus:
 
     pid: int
     state: SenderState
-    """`unreachable`: there is no server, or it can't serve; `silent`: it takes connections and
-    does not answer; `refused`: it does not accept the credential, or
+    """`unreachable`: there is no server, or it can't serve; `silent`: what takes connections there
+    does not answer as a server does; `refused`: it does not accept the credential, or
     there is none to be had where it should be; `untrusted`: there is no connection by TLS."""
     detail: str = ""
     """What is wrong, for people."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from stardag.tracking.spool import frames
 from stardag.tracking.spool.frames import Frame
@@ -28,10 +28,10 @@ def segment_starts(directory: Path) -> list[int]:
 def last_sequence(directory: Path) -> int:
     """Return the number of the last whole frame, 0 if there is none."""
     starts = segment_starts(directory)
-    reader = SpoolReader(directory, starts[-1] - 1 if starts else 0)
-    while reader.read():
-        pass
-    return reader.sequence
+    with SpoolReader(directory, starts[-1] - 1 if starts else 0) as reader:
+        while reader.read():
+            pass
+        return reader.sequence
 
 
 class SpoolReader:
@@ -39,6 +39,8 @@ class SpoolReader:
 
     What is cut off or damaged at the end of a segment is not there: a later read sees
     it once it is whole, or goes on with the segment that begins with the same number.
+
+    A context manager, or to be closed.
     """
 
     def __init__(self, directory: Path, after: int = 0) -> None:
@@ -91,6 +93,14 @@ class SpoolReader:
         if self._segment >= 0:
             os.close(self._segment)
             self._segment = -1
+
+    def __enter__(self) -> Self:
+        """Return the reader."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close the file."""
+        self.close()
 
     def _seek(self, after: int) -> None:
         starts = [start for start in segment_starts(self.directory) if start <= after + 1]

@@ -105,7 +105,10 @@ def read_header(directory: Path) -> StreamHeader:
     Raises `OSError`, and `ValueError` if the file says something else or the format is another.
     """
     path = directory / "stream.json"
-    content = json.loads(path.read_text())
+    try:
+        content = json.loads(path.read_text())
+    except ValueError as error:
+        raise ValueError(f"{path} is damaged: {error}") from None
     if not isinstance(content, dict):
         raise ValueError(f"{path} is no header of a stream")
     told = cast("dict[str, Any]", content)

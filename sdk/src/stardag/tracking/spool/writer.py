@@ -11,7 +11,7 @@ import os
 from typing import TYPE_CHECKING
 
 from stardag.tracking.spool import frames
-from stardag.tracking.spool.reader import SpoolReader, segment_path
+from stardag.tracking.spool.reader import segment_path
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -71,6 +71,10 @@ class Spool:
         used = self.used_bytes + frames.HEADER.size + body_bytes
         return used <= (self._max_bytes if reserve else self._ordinary_bytes)
 
+    def ensure_room(self, size: int) -> None:
+        """Let the next `size` bytes with `reserve` be kept, also beyond the stream's share."""
+        self._max_bytes = max(self._max_bytes, self.used_bytes + size)
+
     def take_share(self, size: int) -> None:
         """Count bytes that are written beside the segments. Raises `SpoolFullError`."""
         if self.used_bytes + size > self._ordinary_bytes:
@@ -101,7 +105,7 @@ class Spool:
         self.force()
         self._close_segment()
         path = segment_path(self.directory, self.sequence + 1)
-        flags = os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC
+        flags = os.O_RDWR | os.O_APPEND | os.O_CLOEXEC
         try:
             segment = os.open(path, flags | os.O_CREAT | os.O_EXCL, 0o600)
         except FileExistsError:
@@ -116,12 +120,15 @@ class Spool:
             os.close(segment)
 
     def _repair(self) -> None:
-        """Find out how much of the segment is whole, and cut the rest."""
-        reader = SpoolReader(self.directory, self.sequence)
-        while reader.read():
-            pass
-        os.ftruncate(self._segment, reader.offset)
-        self.sequence, self._size = reader.sequence, reader.offset
+        """Count the last frame if it is whole, and cut it off if not."""
+        rest = os.pread(self._segment, frames.HEADER.size + frames.MAX_BODY, self._size)
+        # an interrupt came before the frame was counted, or just after
+        for number in (self.sequence + 1, self.sequence):
+            whole, size = frames.decode(rest, number)
+            if whole:
+                self.sequence, self._size = number, self._size + size
+                break
+        os.ftruncate(self._segment, self._size)
         self._intact = True
 
 
