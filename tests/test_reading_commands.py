@@ -130,6 +130,8 @@ def test_a_shell_completes_ids_from_what_the_service_has(history: History) -> No
     build, task = history.small.id, history.task("failing")
     for beginning in (build[:20], ""):
         assert f"{build}\tCOMPLETED " in history.says("__complete", "builds", "watch", beginning)
+    for command in (["targets", "verify"], ["tasks", "check"], ["tasks", "why", "--build"]):
+        assert f"{build}\tCOMPLETED " in history.says("__complete", *command, build[:20])
     assert f"{task}\tFAILED failing" in history.says("__complete", "tasks", "why", task[:2])
     assert build not in history.says("__complete", "builds", "show", history.broken.id)
 

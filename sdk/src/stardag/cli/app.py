@@ -15,6 +15,7 @@ from stardag.cli.builds.commands import builds
 from stardag.cli.completion import completion
 from stardag.cli.config import config
 from stardag.cli.doctor.command import doctor
+from stardag.cli.help import reflow
 from stardag.cli.keys import keys
 from stardag.cli.options import Json
 from stardag.cli.targets.commands import targets
@@ -66,3 +67,6 @@ def server(*arguments: Annotated[str, Parameter(allow_leading_hyphen=True)]) -> 
     if importlib.util.find_spec("stardag_server") is None:
         raise ConfigError("the server is not installed here: pip install stardag-server")
     os.execv(sys.executable, [sys.executable, "-m", "stardag_server", *arguments])
+
+
+reflow(app)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from cyclopts import App
+from typing import Annotated
+
+from cyclopts import App, Parameter
 
 from stardag.cli.options import (
     BuildRef,
@@ -88,8 +90,13 @@ def show(
     build: BuildRef,
     /,
     *,
-    status: TaskStatuses = (),
-    filter: Filter = "",
+    status: Annotated[
+        TaskStatuses, Parameter(help="List the tasks in these statuses instead.")
+    ] = (),
+    filter: Annotated[
+        Filter,
+        Parameter(help="List the tasks that match instead, such as 'duration > 60'."),
+    ] = "",
     limit: Limit = 50,
     json: Json = False,
 ) -> None:
@@ -97,10 +104,6 @@ def show(
 
     Parameters
     ----------
-    status
-        List the tasks in this status instead.
-    filter
-        List the tasks that match instead, such as 'duration > 60 AND name = "train"'.
     limit
         Most tasks to list; JSON has all of them.
     json

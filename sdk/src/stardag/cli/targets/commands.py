@@ -7,7 +7,7 @@ from typing import Annotated
 
 from cyclopts import App, Parameter
 
-from stardag.cli.options import Json, Limit, Repeated, Switch
+from stardag.cli.options import BuildRef, Json, Limit, Repeated, Switch
 from stardag.cli.spans import Span
 
 _IN_DAYS = Parameter(show_default=lambda default: f"{default.days}d")
@@ -95,9 +95,10 @@ def gc(
     return 0
 
 
-@targets.command
+@targets.command(usage="Usage: stardag targets verify [OPTIONS] [BUILD]")
 def verify(
-    build: Annotated[str | None, Parameter(help="Id of the build, or `latest`.")] = None,
+    build: BuildRef | None = None,
+    /,
     *,
     limit: Limit = 50,
     json: Json = False,

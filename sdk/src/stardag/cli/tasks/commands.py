@@ -8,6 +8,7 @@ from cyclopts import App, Parameter
 from cyclopts.validators import Number
 
 from stardag.cli.options import (
+    BuildRef,
     Filter,
     Json,
     Limit,
@@ -26,7 +27,10 @@ def list_tasks(
     *,
     status: TaskStatuses = (),
     name: Name = None,
-    since: Since = None,
+    since: Annotated[
+        Since,
+        Parameter(help="Only those first heard of since then: 30m, 6h, 7d, or a date or time."),
+    ] = None,
     param: tuple[str, ...] = (),
     filter: Filter = "",
     order_by: OrderBy = "",
@@ -39,8 +43,6 @@ def list_tasks(
 
     Parameters
     ----------
-    since
-        Only those first heard of since then: 30m, 6h, 7d, or a date or time.
     param
         Only those with this parameter, as NAME=VALUE.
     limit
@@ -117,7 +119,7 @@ def why(
     task: TaskRef,
     /,
     *,
-    build: Annotated[str, Parameter(help="Build whose run is meant, not the latest.")] = "",
+    build: Annotated[BuildRef, Parameter(help="Build whose run is meant, not the latest.")] = "",
     json: Json = False,
 ) -> None:
     """Tell why a task ran, and in what it differs from the nearest one that ran before.
@@ -178,10 +180,11 @@ def lineage(
         output.console().print(found)
 
 
-@tasks.command
+@tasks.command(usage="Usage: stardag tasks check [OPTIONS] [SUBJECT]")
 def check(
     subject: Annotated[
-        str, Parameter(help="A build, as an id, the beginning of one, or `latest`; or MODULE:NAME.")
+        BuildRef,
+        Parameter(help="A build, as an id, the beginning of one, or `latest`; or MODULE:NAME."),
     ] = "latest",
     /,
     *,
@@ -193,10 +196,10 @@ def check(
 ) -> int:
     """Check that what is recorded of tasks still holds; exits with 1 if not.
 
-    Of a build, every output that it says is there is looked for, and the ids of
-    tasks whose types a --module defines are made anew from the recorded
-    parameters. MODULE:NAME is a task, several, or a function that returns them:
-    these, and all they depend on, are looked up by the ids that they have now.
+    Of a build, every output that it says is there is looked for, and the ids of tasks whose types a
+    --module defines are made anew from the recorded parameters. MODULE:NAME is a task, several, or
+    a function that returns them: these, and all they depend on, are looked up by the ids that they
+    have now.
 
     Parameters
     ----------
