@@ -146,6 +146,7 @@ def test_tasks_nestings_of_tasks_and_functions_can_be_named(
     [
         ("{}.py", {}, "not of the form module:attribute"),
         ("{}:numbr", {}, "has no 'numbr'; did you mean 'number'?"),
+        ("{}:tots_of_it", {}, "has no 'tots_of_it'; to build, it has total, "),
         ("no_such_module:x", {}, "there is no module 'no_such_module': it must be installed, or"),
         ("{}:text", {}, "is no task type, no task, no nesting of tasks"),
         ("{}:nothing", {}, "it is, or returned, None"),

@@ -54,8 +54,8 @@ class Terms:
             return NotFoundError(str(failure), failure)
         if failure.code is grpc.StatusCode.UNAUTHENTICATED:
             return UnauthenticatedError(
-                f"{self.address} does not accept the credential ({failure}); set STARDAG_TOKEN "
-                "or STARDAG_TOKEN_FILE",
+                f"{self.address} does not accept the credential ({failure}); "
+                f"{self.credential.remedy()}",
                 failure,
             )
         if failure.code in _UNREACHABLE:

@@ -12,6 +12,7 @@ from stardag.cli.doctor.check import Check
 from stardag.cli.keys import scope_words
 from stardag.client import ServerError, UnauthenticatedError, UnreachableError, connect
 from stardag.tracking.connection.address import parse_address
+from stardag.tracking.connection.credential import configured_credential
 from stardag.v1.admin_service_pb2 import GetServerInfoRequest
 from stardag.v1.auth_pb2 import SCOPE_INGEST
 from stardag.v1.auth_service_pb2 import GetCallerRequest
@@ -39,7 +40,7 @@ def server_checks(config: Config) -> Iterator[Check]:
         action = "check the address, and that the server runs (`stardag server` starts one here)"
         yield Check("server", False, detail, action)
     except UnauthenticatedError:
-        action = "set STARDAG_TOKEN or STARDAG_TOKEN_FILE to one that it does"
+        action = configured_credential(config.server, parse_address(address)).remedy()
         yield Check("credential", False, f"{address} does not accept it", action)
     except (ServerError, ConfigError) as error:
         yield Check("server", False, str(error), "check that this is the address of a server")

@@ -58,6 +58,16 @@ class Credential:
             raise CredentialError(f"the token file {self.file} is not a text") from None
         return _checked(text.strip(), f"what the token file {self.file} has") or None
 
+    def remedy(self) -> str:
+        """Return what to do where this is not accepted, and where it was looked for."""
+        if self.token is not None or self.file is None:
+            where = ""
+        elif self.file.exists():
+            where = f"it is that of the token file {self.file}: "
+        else:
+            where = f"there is no token file {self.file}: "
+        return f"{where}set STARDAG_TOKEN or STARDAG_TOKEN_FILE"
+
     def options(self) -> list[str]:
         """Return the options by which a process of ours is told the same, but for the token."""
         file = [f"--token-file={self.file}"] if self.file is not None else []
