@@ -12,13 +12,14 @@ from rich.color import Color
 from rich.console import Console
 from rich.style import Style
 
+from stardag import _colours
 from stardag._readable import one_line
 from stardag.cli import output
 from stardag.cli.builds.comparison import Comparison
 from stardag.cli.builds.report import BuildReport
 from stardag.cli.tasks import explanation
 from stardag.cli.tasks.report import TaskReport
-from stardag.cli.views import cells, colours, graph, tables
+from stardag.cli.views import cells, graph, tables
 from stardag.v1.build_pb2 import BUILD_STATUS_RUNNING, Build, TaskStatusCount
 from stardag.v1.build_service_pb2 import (
     BLOCK_CAUSE_LEASE_HELD,
@@ -157,7 +158,7 @@ def luminance(color: Color) -> float:
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 
-@pytest.mark.parametrize("style", sorted({*colours.OF_STATUS.values(), colours.MUTED}))
+@pytest.mark.parametrize("style", sorted({*_colours.OF_STATUS.values(), _colours.MUTED}))
 def test_every_colour_can_be_read_on_black_and_on_white(style: str) -> None:
     color = Style.parse(style).color
     assert color is not None

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 from rich.table import Table
 from rich.text import Text
 
+from stardag import _colours
 from stardag.cli import output
 from stardag.cli.lists import listing
-from stardag.cli.views import cells, colours, tables
+from stardag.cli.views import cells, tables
 from stardag.v1.build_service_pb2 import CompareBuildsRequest, CompareBuildsResponse, TaskChangeKind
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ class Comparison:
             table.add_column(no_wrap=True)
         for word, build in (("base", self.first.base_build), ("build", self.first.build)):
             table.add_row(
-                Text(word, style=colours.MUTED),
+                Text(word, style=_colours.MUTED),
                 cells.line(build.build_id),
                 cells.coloured(cells.build_status(build)),
                 cells.moment(build.start_time, short=True),
@@ -69,7 +70,7 @@ class Comparison:
         length = cells.id_lengths([state.task_id for state in states], wide=wide)
         for change, state in zip(self.changes, states, strict=True):
             table.add_row(
-                Text(_WORDS.get(change.kind, str(change.kind)), style=colours.MUTED),
+                Text(_WORDS.get(change.kind, str(change.kind)), style=_colours.MUTED),
                 cells.cut(cells.type_name(state)),
                 cells.line(state.task_id[:length]),
                 *(

@@ -11,10 +11,11 @@ from rich.console import Group
 from rich.live import Live
 from rich.text import Text
 
+from stardag import _colours
 from stardag._readable import one_line
 from stardag.cli import output
 from stardag.cli.builds import report as build_report
-from stardag.cli.views import cells, colours, tables
+from stardag.cli.views import cells, tables
 from stardag.v1.build_pb2 import Build, BuildStatus
 from stardag.v1.task_pb2 import TaskState, TaskStatus
 
@@ -72,13 +73,13 @@ class BuildView:
     def __rich__(self) -> RenderableType:
         """Draw the build, what runs, and what ended last."""
         if not self.build.build_id:
-            return Text("waiting for the server", style=colours.MUTED)
+            return Text("waiting for the server", style=_colours.MUTED)
         newest = list(reversed(self.states.values()))
         failed = [s for s in newest if s.status == TaskStatus.TASK_STATUS_FAILED]
         active = [s for s in newest if s.status in _ACTIVE]
         ended = (s for s in newest if s.HasField("end_time") and s.status not in _FIRST)
         shown = list(islice(chain(failed, active, ended), _SHOWN))
-        as_of = Text(f"as of {cells.moment(self._as_of)}", style=colours.MUTED)
+        as_of = Text(f"as of {cells.moment(self._as_of)}", style=_colours.MUTED)
         return Group(
             build_report.headline(self.build),
             build_report.facts(self.build),

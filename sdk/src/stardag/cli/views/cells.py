@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from rich.text import Text
 
-from stardag import _readable
+from stardag import _colours, _readable
 from stardag._identity import referred
-from stardag.cli.views import colours
 from stardag.v1.build_pb2 import Build, BuildStatus
 from stardag.v1.task_pb2 import TaskState, TaskStatus
 
@@ -76,7 +75,7 @@ def coloured(status: str) -> Text:
 
 def colour(status: str) -> str:
     """Return the style in which a status is shown."""
-    return colours.OF_STATUS.get(status, "")
+    return _colours.OF_STATUS.get(status, "")
 
 
 def line(text: str, style: str = "") -> Text:

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
+from stardag import _colours
 from stardag.cli import output
-from stardag.cli.views import cells, colours
+from stardag.cli.views import cells
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -107,7 +108,7 @@ def drawn(
         for child, bend in zip(reversed(below), reversed(bends), strict=False):
             stack.append((child, indent + bend, indent + ("│  " if bend == "├─ " else "   ")))
     if (missing := len(nodes) - known - len(seen)) > 0:
-        yield Text(f"… {missing} more are not drawn", style=colours.MUTED)
+        yield Text(f"… {missing} more are not drawn", style=_colours.MUTED)
 
 
 def _sorted(nodes: Sequence[Node], numbers: Iterable[int]) -> list[int]:
@@ -121,13 +122,13 @@ def _line(node: Node, branch: str, again: bool, length: int, width: int) -> Text
     else:
         status = next(iter(node.statuses), "")
         rest = Text("  ").append_text(cells.coloured(status))
-        rest.append("  ").append_text(cells.line(node.task_id[:length], colours.MUTED))
+        rest.append("  ").append_text(cells.line(node.task_id[:length], _colours.MUTED))
         rest.append(f"  {node.took}".rstrip())
     if again:
-        rest.append("  (above)", style=colours.MUTED)
+        rest.append("  (above)", style=_colours.MUTED)
     name = Text(node.name)
     name.truncate(max(8, width - len(branch) - rest.cell_len), overflow="ellipsis")
-    line = Text.assemble((branch, colours.MUTED)).append_text(name).append_text(rest)
+    line = Text.assemble((branch, _colours.MUTED)).append_text(name).append_text(rest)
     line.truncate(width, overflow="ellipsis")
     return line
 

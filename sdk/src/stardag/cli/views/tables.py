@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from rich.table import Table
 
-from stardag.cli.views import cells, colours
+from stardag import _colours
+from stardag.cli.views import cells
 from stardag.v1.task_pb2 import TaskStatus
 
 if TYPE_CHECKING:
@@ -107,7 +108,7 @@ def history(found: Sequence[TaskState], *, wide: bool = True) -> Table:
 def facts() -> Table:
     """Return an empty table for names and what there is to say under each."""
     table = Table.grid(padding=(0, 2, 0, 0))
-    table.add_column(style=colours.MUTED, no_wrap=True)
+    table.add_column(style=_colours.MUTED, no_wrap=True)
     table.add_column(overflow="fold")
     return table
 
