@@ -6,6 +6,7 @@ import contextlib
 import io
 import json
 import os
+import pty
 import subprocess
 from collections.abc import Iterator
 from contextlib import redirect_stderr, redirect_stdout
@@ -405,3 +406,24 @@ def test_a_watch_survives_the_server_and_sees_a_build_cancelled(workplace: Workp
     assert last["build"]["status"] == "BUILD_STATUS_CANCELLED"
     assert last["build"]["cancel_reason"] == "wrong data"
     assert watch.returncode == 1
+
+
+@pytest.mark.parametrize(
+    ("in_terminal", "settings"), [(False, {"FORCE_COLOR": "1"}), (True, {"TERM": "dumb"})]
+)
+def test_a_watch_prints_lines_where_nothing_can_be_drawn_over(
+    history: History, in_terminal: bool, settings: dict[str, str]
+) -> None:
+    reading, writing = pty.openpty() if in_terminal else os.pipe()
+    subprocess.run(
+        [STARDAG, "builds", "watch", history.small.id],
+        env={**history.place.settings(), **settings},
+        stdout=writing,
+        timeout=60,
+        check=True,
+    )
+    shown = os.read(reading, 65_536).decode()
+    os.close(writing)
+    os.close(reading)
+    assert "\x1b" not in shown
+    assert shown.splitlines()[-1].startswith(f"build {history.small.id} COMPLETED ")

@@ -45,7 +45,7 @@ def follow(client: Client, build_id: str, *, json: bool) -> int:
     elif output.can_redraw():
         _redraw(responses, view)
     else:
-        _print_lines(responses)
+        print_lines(responses)
     completed = view.build.status == BuildStatus.BUILD_STATUS_COMPLETED
     return 0 if completed else 1
 
@@ -101,15 +101,31 @@ def _print_objects(responses: Iterator[WatchBuildResponse]) -> None:
             output.print_json(output.as_dict(response), indent=None)
 
 
-def _print_lines(responses: Iterator[WatchBuildResponse]) -> None:
+def print_lines(responses: Iterator[WatchBuildResponse]) -> None:
+    """Print a line for each task that is in another status or attempt, or build that has changed.
+
+    What has not begun is only counted, and how far a task is makes no line.
+    """
+    told: dict[str, tuple[int, int]] = {}
+    build_told = ""
     for response in responses:
         for state in response.task_states:
-            now = datetime.now().strftime("%H:%M:%S")
-            took = cells.duration(state.duration_us)
-            name = cells.type_name(state)
-            words = (now, cells.task_status(state), name, one_line(state.task_id))
-            print(*words, took, flush=True)
+            stage = (state.status, state.attempt)
+            if state.status != TaskStatus.TASK_STATUS_PENDING and told.get(state.task_id) != stage:
+                print(f"{datetime.now():%H:%M:%S} {_line(state)}", flush=True)
+            told[state.task_id] = stage
         if response.HasField("build"):
             build = response.build
-            words = (one_line(build.build_id), cells.build_status(build))
-            print("build", *words, cells.counts(build.task_counts), flush=True)
+            words = ("build", one_line(build.build_id), cells.build_status(build))
+            line = " ".join((*words, cells.counts(build.task_counts)))
+            if line != build_told:
+                print(line, flush=True)
+            build_told = line
+
+
+def _line(state: TaskState) -> str:
+    words = [cells.task_status(state), cells.type_name(state), one_line(state.task_id)]
+    words += [f"attempt {state.attempt}"] * (state.attempt > 1)
+    words += [cells.duration(state.duration_us)] * (state.duration_us > 0)
+    line = " ".join(words)
+    return f"{line}: {cells.reason(state.failure)}" if state.HasField("failure") else line
