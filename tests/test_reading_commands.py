@@ -174,6 +174,11 @@ def test_two_builds_are_compared(history: History) -> None:
     assert "REUSED" in shown
 
 
+def test_what_went_wrong_comes_first_in_a_comparison(history: History) -> None:
+    shown = history.says("builds", "compare", history.small.id, history.broken.id, "--limit", "1")
+    assert shown.splitlines()[-1].split() == ["new", "failing", history.task("failing"), "FAILED"]
+
+
 def test_cancelling_what_has_ended_changes_nothing(history: History) -> None:
     done = history.run("builds", "cancel", history.broken.id, "--reason", "late")
     assert done.code == 0

@@ -35,7 +35,14 @@ from stardag.v1.registry_service_pb2 import (
     Producer,
     RunCause,
 )
-from stardag.v1.task_pb2 import TASK_STATUS_RUNNING, Task, TaskFailure, TaskState
+from stardag.v1.task_pb2 import (
+    TASK_STATUS_COMPLETED,
+    TASK_STATUS_FAILED,
+    TASK_STATUS_RUNNING,
+    Task,
+    TaskFailure,
+    TaskState,
+)
 
 
 def shown(*renderables: object, width: int = 160) -> str:
@@ -139,6 +146,32 @@ def test_what_runs_is_shown_with_the_time_that_it_has_taken_so_far() -> None:
     assert cells.took(state) == "0 s"
     build = Build(status=BUILD_STATUS_RUNNING, start_time=state.start_time, duration_us=2_500_000)
     assert cells.took(build) == "2.5 s"
+
+
+@pytest.mark.parametrize(
+    ("state", "told"),
+    [
+        (
+            TaskState(status=TASK_STATUS_COMPLETED, attempt=1, duration_us=5_000, progress=0.9),
+            "5 ms",
+        ),
+        (TaskState(status=TASK_STATUS_COMPLETED, attempt=3, duration_us=5_000), "5 ms, attempt 3"),
+        (TaskState(status=TASK_STATUS_RUNNING, attempt=2, progress=0.4), "40%, attempt 2"),
+        (TaskState(), ""),
+    ],
+)
+def test_how_a_task_goes_is_how_long_how_far_and_at_which_attempt(
+    state: TaskState, told: str
+) -> None:
+    assert cells.course(state) == told
+
+
+def test_of_numbers_those_that_matter_come_first() -> None:
+    counts = [
+        TaskStatusCount(status=s, count=n)
+        for n, s in enumerate((TASK_STATUS_COMPLETED, TASK_STATUS_FAILED), 1)
+    ]
+    assert cells.counts(counts) == "2 failed, 1 completed"
 
 
 def test_json_can_not_control_the_terminal_either(capsys: pytest.CaptureFixture[str]) -> None:

@@ -12,6 +12,7 @@ from stardag import _colours
 from stardag.cli import output
 from stardag.cli.lists import listing
 from stardag.cli.views import cells, tables
+from stardag.client import rows
 from stardag.v1.build_service_pb2 import CompareBuildsRequest, CompareBuildsResponse, TaskChangeKind
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 _WORDS = {
     TaskChangeKind.TASK_CHANGE_KIND_ADDED: "new",
     TaskChangeKind.TASK_CHANGE_KIND_REMOVED: "gone",
-    TaskChangeKind.TASK_CHANGE_KIND_STATUS: "otherwise",
+    TaskChangeKind.TASK_CHANGE_KIND_STATUS: "changed",
     TaskChangeKind.TASK_CHANGE_KIND_SAME: "the same",
 }
 
@@ -37,7 +38,7 @@ class Comparison:
     first: CompareBuildsResponse
     """The first page, which has the builds and all counts."""
     changes: Sequence[TaskChange]
-    """What differs in status, or is in one build only."""
+    """What differs in status, or is in one build only: what went wrong in the build first."""
     more: bool = False
     """Whether there are more changes than these."""
 
@@ -98,5 +99,12 @@ def read(client: Client, base_id: str, build_id: str, limit: int | None) -> Comp
     request = CompareBuildsRequest(base_build_id=base_id, build_id=build_id, page_size=1)
     first = client.builds.CompareBuilds(request)
     request.kinds.extend(kind for kind in _WORDS if kind != TaskChangeKind.TASK_CHANGE_KIND_SAME)
-    changes = listing.first(client.builds.CompareBuilds, request, lambda page: page.changes, limit)
-    return Comparison(first, *changes)
+    request.page_size = listing.PAGE
+    changes = list(rows(client.builds.CompareBuilds, request, lambda page: page.changes))
+    changes.sort(key=_urgency)
+    return Comparison(first, changes[:limit], limit is not None and len(changes) > limit)
+
+
+def _urgency(change: TaskChange) -> tuple[bool, int]:
+    """Return the place of a change: what is gone is last."""
+    return not change.HasField("state"), cells.urgency(cells.task_status(change.state))

@@ -91,7 +91,7 @@ class BuildReport:
             nodes = graph.condensed(
                 graph.nodes_of(
                     [
-                        (cells.type_name(s), cells.task_status(s), s.task_id, cells.took(s))
+                        (cells.type_name(s), cells.task_status(s), s.task_id, cells.course(s))
                         for s in self.states
                     ],
                     self.edges,
@@ -273,7 +273,8 @@ def _reused_from(client: Client, build: Build, states: Iterable[TaskState]) -> l
 
 def _cancelled(build: Build) -> str:
     when = cells.moment(build.cancel_time)
-    return f"asked for at {when} {build.cancel_reason}".rstrip() if when else ""
+    why = f": {build.cancel_reason}" if build.cancel_reason else ""
+    return f"asked for at {when}{why}" if when else ""
 
 
 def _source(build: Build) -> str:

@@ -124,8 +124,6 @@ def print_lines(responses: Iterator[WatchBuildResponse]) -> None:
 
 
 def _line(state: TaskState) -> str:
-    words = [cells.task_status(state), cells.type_name(state), one_line(state.task_id)]
-    words += [f"attempt {state.attempt}"] * (state.attempt > 1)
-    words += [cells.duration(state.duration_us)] * (state.duration_us > 0)
-    line = " ".join(words)
+    words = (cells.task_status(state), cells.type_name(state), one_line(state.task_id))
+    line = " ".join(filter(None, (*words, cells.course(state))))
     return f"{line}: {cells.reason(state.failure)}" if state.HasField("failure") else line

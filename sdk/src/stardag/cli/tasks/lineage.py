@@ -67,7 +67,7 @@ class Lineage:
                         cells.type_name(task),
                         cells.task_status(state) if state.build_id else "NEVER BUILT",
                         task.task_id,
-                        cells.took(state),
+                        cells.course(state),
                     )
                     for task, state in zip(tasks, states, strict=True)
                 ],

@@ -118,7 +118,7 @@ def _indented(params_json: str) -> str:
         return "\n".join(
             f"{name} = {json.dumps(value, ensure_ascii=False)}"
             for name, value in values.items()
-            if not name.startswith("__")
+            if not name.startswith("__") and name != "version"  # that has a line of its own
         )
     except (ValueError, AttributeError, RecursionError):
         return params_json

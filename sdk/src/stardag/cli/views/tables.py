@@ -59,7 +59,7 @@ def task_states(found: Sequence[TaskState], *, wide: bool = True) -> Table:
             cells.coloured(cells.task_status(state)),
             cells.cut(cells.type_name(state)),
             cells.line(state.task_id[:length]),
-            cells.took(state),
+            cells.course(state),
             *([cells.cut(cells.reason(state.failure))] * failed),
         )
     return table
@@ -99,7 +99,7 @@ def history(found: Sequence[TaskState], *, wide: bool = True) -> Table:
             cells.line(state.build_id[:length]),
             cells.coloured(cells.task_status(state)),
             cells.moment(state.start_time, short=not wide),
-            cells.took(state),
+            cells.course(state),
             cells.cut(cells.reason(state.failure)),
         )
     return table
