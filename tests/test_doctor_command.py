@@ -44,7 +44,7 @@ def test_a_server_that_is_away_is_told_and_so_is_what_waits_for_it(workplace: Wo
     code, checks = examined(workplace)
     assert code == 1
     assert "can't be reached" in checks["server"]["detail"]
-    assert "Connection refused" in checks["server"]["detail"]
+    assert "nothing listens there" in checks["server"]["detail"]
     assert "the server runs" in checks["server"]["action"]
     assert "events wait in" in checks["spool"]["detail"]
     assert checks["spool"]["action"] == "run `stardag sync`"

@@ -6,6 +6,7 @@ import contextlib
 import io
 import json
 import os
+import pty
 import subprocess
 from collections.abc import Iterator
 from contextlib import redirect_stderr, redirect_stdout
@@ -130,6 +131,8 @@ def test_a_shell_completes_ids_from_what_the_service_has(history: History) -> No
     build, task = history.small.id, history.task("failing")
     for beginning in (build[:20], ""):
         assert f"{build}\tCOMPLETED " in history.says("__complete", "builds", "watch", beginning)
+    for command in (["targets", "verify"], ["tasks", "check"], ["tasks", "why", "--build"]):
+        assert f"{build}\tCOMPLETED " in history.says("__complete", *command, build[:20])
     assert f"{task}\tFAILED failing" in history.says("__complete", "tasks", "why", task[:2])
     assert build not in history.says("__complete", "builds", "show", history.broken.id)
 
@@ -169,6 +172,11 @@ def test_two_builds_are_compared(history: History) -> None:
     shown = history.says("builds", "compare", history.small.id, again.id)
     assert "3 gone" in shown
     assert "REUSED" in shown
+
+
+def test_what_went_wrong_comes_first_in_a_comparison(history: History) -> None:
+    shown = history.says("builds", "compare", history.small.id, history.broken.id, "--limit", "1")
+    assert shown.splitlines()[-1].split() == ["new", "failing", history.task("failing"), "FAILED"]
 
 
 def test_cancelling_what_has_ended_changes_nothing(history: History) -> None:
@@ -403,3 +411,24 @@ def test_a_watch_survives_the_server_and_sees_a_build_cancelled(workplace: Workp
     assert last["build"]["status"] == "BUILD_STATUS_CANCELLED"
     assert last["build"]["cancel_reason"] == "wrong data"
     assert watch.returncode == 1
+
+
+@pytest.mark.parametrize(
+    ("in_terminal", "settings"), [(False, {"FORCE_COLOR": "1"}), (True, {"TERM": "dumb"})]
+)
+def test_a_watch_prints_lines_where_nothing_can_be_drawn_over(
+    history: History, in_terminal: bool, settings: dict[str, str]
+) -> None:
+    reading, writing = pty.openpty() if in_terminal else os.pipe()
+    subprocess.run(
+        [STARDAG, "builds", "watch", history.small.id],
+        env={**history.place.settings(), **settings},
+        stdout=writing,
+        timeout=60,
+        check=True,
+    )
+    shown = os.read(reading, 65_536).decode()
+    os.close(writing)
+    os.close(reading)
+    assert "\x1b" not in shown
+    assert shown.splitlines()[-1].startswith(f"build {history.small.id} COMPLETED ")

@@ -146,8 +146,8 @@ def test_tasks_nestings_of_tasks_and_functions_can_be_named(
     [
         ("{}.py", {}, "not of the form module:attribute"),
         ("{}:numbr", {}, "has no 'numbr'; did you mean 'number'?"),
-        ("{}:zzz", {}, "has no 'zzz'; it has number, "),
-        ("json:zzz", {}, "json has no 'zzz'; it defines no tasks"),
+        ("{}:tots_of_it", {}, "has no 'tots_of_it'; to build, it has total, "),
+        ("json:zzz", {}, "json has no 'zzz'; to build, it has "),
         ("no_such_module:x", {}, "there is no module 'no_such_module': it must be installed, or"),
         ("{}:text", {}, "is no task type, no task, no nesting of tasks"),
         ("{}:nothing", {}, "it is, or returned, None"),

@@ -12,13 +12,14 @@ from rich.color import Color
 from rich.console import Console
 from rich.style import Style
 
+from stardag import _colours
 from stardag._readable import one_line
 from stardag.cli import output
 from stardag.cli.builds.comparison import Comparison
 from stardag.cli.builds.report import BuildReport
 from stardag.cli.tasks import explanation
 from stardag.cli.tasks.report import TaskReport
-from stardag.cli.views import cells, colours, graph, tables
+from stardag.cli.views import cells, graph, tables
 from stardag.v1.build_pb2 import BUILD_STATUS_RUNNING, Build, TaskStatusCount
 from stardag.v1.build_service_pb2 import (
     BLOCK_CAUSE_LEASE_HELD,
@@ -34,7 +35,14 @@ from stardag.v1.registry_service_pb2 import (
     Producer,
     RunCause,
 )
-from stardag.v1.task_pb2 import TASK_STATUS_RUNNING, Task, TaskFailure, TaskState
+from stardag.v1.task_pb2 import (
+    TASK_STATUS_COMPLETED,
+    TASK_STATUS_FAILED,
+    TASK_STATUS_RUNNING,
+    Task,
+    TaskFailure,
+    TaskState,
+)
 
 
 def shown(*renderables: object, width: int = 160) -> str:
@@ -140,6 +148,32 @@ def test_what_runs_is_shown_with_the_time_that_it_has_taken_so_far() -> None:
     assert cells.took(build) == "2.5 s"
 
 
+@pytest.mark.parametrize(
+    ("state", "told"),
+    [
+        (
+            TaskState(status=TASK_STATUS_COMPLETED, attempt=1, duration_us=5_000, progress=0.9),
+            "5 ms",
+        ),
+        (TaskState(status=TASK_STATUS_COMPLETED, attempt=3, duration_us=5_000), "5 ms, attempt 3"),
+        (TaskState(status=TASK_STATUS_RUNNING, attempt=2, progress=0.4), "40%, attempt 2"),
+        (TaskState(), ""),
+    ],
+)
+def test_how_a_task_goes_is_how_long_how_far_and_at_which_attempt(
+    state: TaskState, told: str
+) -> None:
+    assert cells.course(state) == told
+
+
+def test_of_numbers_those_that_matter_come_first() -> None:
+    counts = [
+        TaskStatusCount(status=s, count=n)
+        for n, s in enumerate((TASK_STATUS_COMPLETED, TASK_STATUS_FAILED), 1)
+    ]
+    assert cells.counts(counts) == "2 failed, 1 completed"
+
+
 def test_json_can_not_control_the_terminal_either(capsys: pytest.CaptureFixture[str]) -> None:
     value = {"é": "\x9b2J\x7f\u202e\x1b[2J\U000e0001\ud800 Ω 🙂"}
     output.print_json(value)
@@ -157,7 +191,7 @@ def luminance(color: Color) -> float:
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 
-@pytest.mark.parametrize("style", sorted({*colours.OF_STATUS.values(), colours.MUTED}))
+@pytest.mark.parametrize("style", sorted({*_colours.OF_STATUS.values(), _colours.MUTED}))
 def test_every_colour_can_be_read_on_black_and_on_white(style: str) -> None:
     color = Style.parse(style).color
     assert color is not None

@@ -236,16 +236,6 @@ def test_a_wrong_or_missing_credential_is_named_and_not_shown(
         assert "wrong" not in str(caught.value)
 
 
-def test_a_token_file_that_is_not_there_is_named(shared_server: Server, tmp_path: Path) -> None:
-    address = parse_address(f"127.0.0.1:{shared_server.port}")
-    file = tmp_path / "tokn"
-    with (
-        Client(address, Credential(file=file)) as client,
-        pytest.raises(UnauthenticatedError, match=f"there is no token file {file}; set"),
-    ):
-        list(client.list_builds())
-
-
 def test_a_token_file_that_can_not_be_read_is_a_mistake_of_the_configuration(
     shared_server: Server, tmp_path: Path
 ) -> None:
@@ -260,6 +250,17 @@ def test_a_token_file_that_can_not_be_read_is_a_mistake_of_the_configuration(
         pytest.raises(ConfigError, match=str(tmp_path)),
     ):
         list(client.watch_build(UNKNOWN))
+
+
+def test_a_token_file_that_is_not_there_is_named_when_a_credential_is_wanted(
+    shared_server: Server, tmp_path: Path
+) -> None:
+    address = parse_address(f"127.0.0.1:{shared_server.port}")
+    with (
+        Client(address, Credential(file=tmp_path / "token")) as client,
+        pytest.raises(UnauthenticatedError, match=f"there is no token file {tmp_path}/token"),
+    ):
+        list(client.list_builds())
 
 
 async def test_so_it_is_to_asyncio(shared_server: Server, tmp_path: Path) -> None:

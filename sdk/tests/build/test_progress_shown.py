@@ -9,6 +9,7 @@ from uuid import UUID
 import pytest
 from rich.cells import cell_len
 from rich.console import Console
+from rich.style import Style
 from rich.text import Text
 
 import stardag as sd
@@ -58,7 +59,7 @@ NAMES = {
 
 
 def drawn(progress: Progress, columns: int, most: int = 12, now: float = 100.0) -> list[str]:
-    console = Console(file=io.StringIO(), width=columns, force_terminal=True)
+    console = Console(file=io.StringIO(), width=columns, force_terminal=True, color_system="256")
     return draw(progress.snapshot(now, first=12), View(), console, most)
 
 
@@ -106,6 +107,18 @@ def test_no_status_is_crowded_out_by_another() -> None:
     progress.blocked(fetch(n=39), now=50)
     words = [Text.from_ansi(row).plain.split()[0] for row in drawn(progress, 80, most=8)[2:]]
     assert words == ["failed"] * 2 + ["blocked"] + ["suspended"] * 2 + ["running"]
+
+
+def test_no_colour_is_one_that_a_theme_sets() -> None:
+    progress = running(4, of=10)
+    progress.failed(fetch(n=0), ValueError(), now=40, will_retry=False)
+    progress.failed(fetch(n=1), ValueError(), now=40, will_retry=True)
+    progress.suspended(fetch(n=2), [fetch(n=9)], now=40)
+    progress.blocked(fetch(n=8), now=50)
+    styles = [span.style for row in drawn(progress, 80) for span in Text.from_ansi(row).spans]
+    colours = [style.color for style in styles if isinstance(style, Style) and style.color]
+    assert len({*colours}) >= 4
+    assert all(colour.number is not None and colour.number >= 16 for colour in colours)
 
 
 def test_a_suspended_task_names_what_it_waits_for_yet() -> None:

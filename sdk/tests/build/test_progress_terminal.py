@@ -248,7 +248,7 @@ def test_no_color_is_respected(start: Start) -> None:
         terminal.show_until("running  WaitsForGo()")
     Path("go").touch()
     assert (coloured.finish(), plain.finish()) == (0, 0)
-    colour = re.compile(rb"\x1b\[[0-9;]*3[0-7]m")
+    colour = re.compile(rb"\x1b\[[0-9;]*3([0-7]|8;5;[0-9]+)m")
     assert colour.search(coloured.written)
     assert not colour.search(plain.written)
 

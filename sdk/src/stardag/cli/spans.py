@@ -30,5 +30,5 @@ def _converted(_: object, tokens: Sequence[Token]) -> timedelta:
     return span
 
 
-Span = Annotated[timedelta, Parameter(converter=_converted)]
+Span = Annotated[timedelta, Parameter(converter=_converted, metavar="SPAN")]
 """An option that is a span of time."""

@@ -61,14 +61,10 @@ class Terms:
         if failure.code is grpc.StatusCode.NOT_FOUND:
             return NotFoundError(str(failure), failure)
         if failure.code is grpc.StatusCode.UNAUTHENTICATED:
-            missing = self.credential.missing_file
-            problem = (
-                f"{self.address} does not accept the credential ({failure})"
-                if missing is None
-                else f"{self.address} wants a credential, and there is no token file {missing}"
-            )
             return UnauthenticatedError(
-                f"{problem}; set STARDAG_TOKEN or STARDAG_TOKEN_FILE", failure
+                f"{self.address} does not accept the credential ({failure}); "
+                f"{self.credential.remedy()}",
+                failure,
             )
         if failure.code in _UNREACHABLE:
             return UnreachableError(

@@ -9,6 +9,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from stardag import _colours
 from stardag._readable import elapsed
 from stardag.build.progress import wording
 from stardag.build.progress.pinned import PinnedRows
@@ -24,13 +25,6 @@ if TYPE_CHECKING:
 _MOST_ROWS = 12
 _BAR_COLUMNS, _TIME_COLUMNS = 24, 5
 _ORDER = (Phase.BLOCKED, Phase.RETRYING, Phase.SUSPENDED, Phase.RUNNING)
-_STYLES = {
-    "failed": "bold red",
-    "blocked": "yellow",
-    "retrying": "yellow",
-    "suspended": "blue",
-    "running": "cyan",
-}
 
 
 class Live:
@@ -81,8 +75,9 @@ def _headline(snapshot: Snapshot) -> Table:
     table = Table.grid(padding=(0, 2), expand=True)
     table.add_column(width=_BAR_COLUMNS)
     table.add_column(no_wrap=True, overflow="ellipsis", ratio=1)
+    green = _colours.GREEN
     bar = ProgressBar(
-        total or None, ended, style="dim", complete_style="green", finished_style="green"
+        total or None, ended, style=_colours.MUTED, complete_style=green, finished_style=green
     )
     table.add_row(bar, Text(" · ".join(filter(None, parts))))
     return table
@@ -95,7 +90,7 @@ def _tasks(snapshot: Snapshot, view: BuildView, most: int) -> Table:
     table.add_column(no_wrap=True, justify="right", min_width=_TIME_COLUMNS)
     table.add_column(no_wrap=True, overflow="ellipsis", ratio=1)
     for status, *texts in _chosen(snapshot, view, most):
-        table.add_row(Text(status, style=_STYLES[status]), *map(Text, texts))
+        table.add_row(Text(status, style=_colours.OF_STATUS[status.upper()]), *map(Text, texts))
     return table
 
 

@@ -6,6 +6,7 @@ import importlib
 import inspect
 import os
 import sys
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, cast
 
 from stardag._errors import ConfigError
@@ -15,10 +16,11 @@ from stardag.cli.build.parameters import make_task
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from types import ModuleType
 
     from stardag._task import TaskStruct
 
-_NAMED = 10
+_MOST_NAMED = 10
 
 
 def find_tasks(reference: str, parameters: Mapping[str, str]) -> list[BaseTask]:
@@ -56,32 +58,33 @@ def _attribute(reference: str) -> Any:
             f"{reference!r} is not of the form module:attribute, such as my_pipeline:Total or "
             "my_package.pipelines:nightly"
         )
-    found: Any = import_module(module_name)
+    module = found = import_module(module_name)
     for name in path.split("."):
         if not hasattr(found, name):
-            hint = did_you_mean(name, dir(found), otherwise=_tasks_in(found))
+            nearest = get_close_matches(name, _to_build(module), _MOST_NAMED, cutoff=0.0)
+            otherwise = f"to build, it has {', '.join(nearest) or 'nothing'}"
+            hint = did_you_mean(name, dir(found), otherwise=otherwise)
             raise ConfigError(f"{module_name} has no {path!r}; {hint}")
         found = getattr(found, name)
     return found
 
 
-def _tasks_in(module: Any) -> str:
-    """Say which of a module's names are tasks or task types of its own."""
-    defined = cast("Mapping[str, object]", vars(module))
-    names = [name for name, value in defined.items() if _makes_tasks(value, module.__name__)]
-    if not names:
-        return "it defines no tasks"
-    rest = ", ..." if len(names) > _NAMED else ""
-    return f"it has {', '.join(names[:_NAMED])}{rest}"
+def _to_build(module: ModuleType) -> list[str]:
+    """Return the names that a module has for what can be built, but not for what it imports."""
+
+    def counts(value: Any) -> bool:
+        if inspect.isfunction(value) or inspect.isclass(value):
+            of_tasks = inspect.isfunction(value) or issubclass(value, BaseTask)
+            return of_tasks and value.__module__ == module.__name__
+        try:
+            return bool(flatten_task_struct(value))
+        except TypeError:
+            return False
+
+    return [name for name, value in vars(module).items() if name[0] != "_" and counts(value)]
 
 
-def _makes_tasks(value: object, module_name: str) -> bool:
-    if inspect.isclass(value):
-        return issubclass(value, BaseTask) and value.__module__ == module_name
-    return isinstance(value, BaseTask)
-
-
-def import_module(name: str) -> Any:
+def import_module(name: str) -> ModuleType:
     """Import a module, as `python -m` finds it.
 
     Raises `ConfigError` if there is none, and what it raises when it is imported.

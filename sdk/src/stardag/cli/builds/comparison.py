@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any
 from rich.table import Table
 from rich.text import Text
 
+from stardag import _colours
 from stardag.cli import output
 from stardag.cli.lists import listing
-from stardag.cli.views import cells, colours, tables
+from stardag.cli.views import cells, tables
+from stardag.client import rows
 from stardag.v1.build_service_pb2 import CompareBuildsRequest, CompareBuildsResponse, TaskChangeKind
 
 if TYPE_CHECKING:
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
 _WORDS = {
     TaskChangeKind.TASK_CHANGE_KIND_ADDED: "new",
     TaskChangeKind.TASK_CHANGE_KIND_REMOVED: "gone",
-    TaskChangeKind.TASK_CHANGE_KIND_STATUS: "otherwise",
+    TaskChangeKind.TASK_CHANGE_KIND_STATUS: "changed",
     TaskChangeKind.TASK_CHANGE_KIND_SAME: "the same",
 }
 
@@ -36,7 +38,7 @@ class Comparison:
     first: CompareBuildsResponse
     """The first page, which has the builds and all counts."""
     changes: Sequence[TaskChange]
-    """What differs in status, or is in one build only."""
+    """What differs in status, or is in one build only: what went wrong in the build first."""
     more: bool = False
     """Whether there are more changes than these."""
 
@@ -47,7 +49,7 @@ class Comparison:
             table.add_column(no_wrap=True)
         for word, build in (("base", self.first.base_build), ("build", self.first.build)):
             table.add_row(
-                Text(word, style=colours.MUTED),
+                Text(word, style=_colours.MUTED),
                 cells.line(build.build_id),
                 cells.coloured(cells.build_status(build)),
                 cells.moment(build.start_time, short=True),
@@ -69,7 +71,7 @@ class Comparison:
         length = cells.id_lengths([state.task_id for state in states], wide=wide)
         for change, state in zip(self.changes, states, strict=True):
             table.add_row(
-                Text(_WORDS.get(change.kind, str(change.kind)), style=colours.MUTED),
+                Text(_WORDS.get(change.kind, str(change.kind)), style=_colours.MUTED),
                 cells.cut(cells.type_name(state)),
                 cells.line(state.task_id[:length]),
                 *(
@@ -97,5 +99,12 @@ def read(client: Client, base_id: str, build_id: str, limit: int | None) -> Comp
     request = CompareBuildsRequest(base_build_id=base_id, build_id=build_id, page_size=1)
     first = client.builds.CompareBuilds(request)
     request.kinds.extend(kind for kind in _WORDS if kind != TaskChangeKind.TASK_CHANGE_KIND_SAME)
-    changes = listing.first(client.builds.CompareBuilds, request, lambda page: page.changes, limit)
-    return Comparison(first, *changes)
+    request.page_size = listing.PAGE
+    changes = list(rows(client.builds.CompareBuilds, request, lambda page: page.changes))
+    changes.sort(key=_urgency)
+    return Comparison(first, changes[:limit], limit is not None and len(changes) > limit)
+
+
+def _urgency(change: TaskChange) -> tuple[bool, int]:
+    """Return the place of a change: what is gone is last."""
+    return not change.HasField("state"), cells.urgency(cells.task_status(change.state))

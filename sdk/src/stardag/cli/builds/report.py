@@ -11,10 +11,11 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from stardag import _colours
 from stardag._readable import one_line
 from stardag.cli import output
 from stardag.cli.lists import listing, producers
-from stardag.cli.views import cells, colours, graph, tables, traces
+from stardag.cli.views import cells, graph, tables, traces
 from stardag.client import rows
 from stardag.v1.build_pb2 import BuildStatus
 from stardag.v1.build_service_pb2 import (
@@ -81,7 +82,7 @@ class BuildReport:
         for number, group in enumerate(self.failures):
             yield from self._failure(group, traced=number == 0)
         if self.more_failures:
-            yield Text(f"more failed than these {len(self.failures)} groups", style=colours.RED)
+            yield Text(f"more failed than these {len(self.failures)} groups", style=_colours.RED)
         yield ""
         yield facts(self.build, self.trace_url, self.producers)
         yield from self._waits()
@@ -90,7 +91,7 @@ class BuildReport:
             nodes = graph.condensed(
                 graph.nodes_of(
                     [
-                        (cells.type_name(s), cells.task_status(s), s.task_id, cells.took(s))
+                        (cells.type_name(s), cells.task_status(s), s.task_id, cells.course(s))
                         for s in self.states
                     ],
                     self.edges,
@@ -102,7 +103,7 @@ class BuildReport:
         yield ""
         count = cells.plural(group.failed_task_count, "task")
         what = f"{count} failed: {cells.reason(group.example)}"
-        yield _shortened(Text(what, style=colours.FAILURE))
+        yield _shortened(Text(what, style=_colours.FAILURE))
         by_id = {state.task_id: state for state in self.states}
         example = by_id.get(group.example_task_id)
         told = [_named(by_id[i]) for i in group.failed_task_ids[:_MOST_NAMED] if i in by_id]
@@ -117,7 +118,7 @@ class BuildReport:
         table.add_row("more", cells.line(f"stardag tasks show {group.example_task_id}"))
         yield table
         if traced and group.example.stack_trace:
-            yield Panel(cells.block(_end_of(group.example.stack_trace)), border_style=colours.RED)
+            yield Panel(cells.block(_end_of(group.example.stack_trace)), border_style=_colours.RED)
 
     def _waits(self) -> Iterator[RenderableType]:
         if not self.waiting:
@@ -134,7 +135,7 @@ class BuildReport:
                 yield Text(f"{cells.plural(len(tasks), 'task')} waiting {why}{by}")
                 yield table
         if self.more_waiting:
-            yield Text(f"of the first {len(self.waiting)} that wait; more do", style=colours.MUTED)
+            yield Text(f"of the first {len(self.waiting)} that wait; more do", style=_colours.MUTED)
 
 
 def read(client: Client, build_id: str, trace_url: str | None) -> BuildReport:
@@ -272,7 +273,8 @@ def _reused_from(client: Client, build: Build, states: Iterable[TaskState]) -> l
 
 def _cancelled(build: Build) -> str:
     when = cells.moment(build.cancel_time)
-    return f"asked for at {when} {build.cancel_reason}".rstrip() if when else ""
+    why = f": {build.cancel_reason}" if build.cancel_reason else ""
+    return f"asked for at {when}{why}" if when else ""
 
 
 def _source(build: Build) -> str:

@@ -11,10 +11,11 @@ from rich.console import Group
 from rich.live import Live
 from rich.text import Text
 
+from stardag import _colours
 from stardag._readable import one_line
 from stardag.cli import output
 from stardag.cli.builds import report as build_report
-from stardag.cli.views import cells, colours, tables
+from stardag.cli.views import cells, tables
 from stardag.v1.build_pb2 import Build, BuildStatus
 from stardag.v1.task_pb2 import TaskState, TaskStatus
 
@@ -44,7 +45,7 @@ def follow(client: Client, build_id: str, *, json: bool) -> int:
     elif output.can_redraw():
         _redraw(responses, view)
     else:
-        _print_lines(responses)
+        print_lines(responses)
     completed = view.build.status == BuildStatus.BUILD_STATUS_COMPLETED
     return 0 if completed else 1
 
@@ -72,13 +73,13 @@ class BuildView:
     def __rich__(self) -> RenderableType:
         """Draw the build, what runs, and what ended last."""
         if not self.build.build_id:
-            return Text("waiting for the server", style=colours.MUTED)
+            return Text("waiting for the server", style=_colours.MUTED)
         newest = list(reversed(self.states.values()))
         failed = [s for s in newest if s.status == TaskStatus.TASK_STATUS_FAILED]
         active = [s for s in newest if s.status in _ACTIVE]
         ended = (s for s in newest if s.HasField("end_time") and s.status not in _FIRST)
         shown = list(islice(chain(failed, active, ended), _SHOWN))
-        as_of = Text(f"as of {cells.moment(self._as_of)}", style=colours.MUTED)
+        as_of = Text(f"as of {cells.moment(self._as_of)}", style=_colours.MUTED)
         return Group(
             build_report.headline(self.build),
             build_report.facts(self.build),
@@ -100,15 +101,29 @@ def _print_objects(responses: Iterator[WatchBuildResponse]) -> None:
             output.print_json(output.as_dict(response), indent=None)
 
 
-def _print_lines(responses: Iterator[WatchBuildResponse]) -> None:
+def print_lines(responses: Iterator[WatchBuildResponse]) -> None:
+    """Print a line for each task that is in another status or attempt, or build that has changed.
+
+    What has not begun is only counted, and how far a task is makes no line.
+    """
+    told: dict[str, tuple[int, int]] = {}
+    build_told = ""
     for response in responses:
         for state in response.task_states:
-            now = datetime.now().strftime("%H:%M:%S")
-            took = cells.duration(state.duration_us)
-            name = cells.type_name(state)
-            words = (now, cells.task_status(state), name, one_line(state.task_id))
-            print(*words, took, flush=True)
+            stage = (state.status, state.attempt)
+            if state.status != TaskStatus.TASK_STATUS_PENDING and told.get(state.task_id) != stage:
+                print(f"{datetime.now():%H:%M:%S} {_line(state)}", flush=True)
+            told[state.task_id] = stage
         if response.HasField("build"):
             build = response.build
-            words = (one_line(build.build_id), cells.build_status(build))
-            print("build", *words, cells.counts(build.task_counts), flush=True)
+            words = ("build", one_line(build.build_id), cells.build_status(build))
+            line = " ".join((*words, cells.counts(build.task_counts)))
+            if line != build_told:
+                print(line, flush=True)
+            build_told = line
+
+
+def _line(state: TaskState) -> str:
+    words = (cells.task_status(state), cells.type_name(state), one_line(state.task_id))
+    line = " ".join(filter(None, (*words, cells.course(state))))
+    return f"{line}: {cells.reason(state.failure)}" if state.HasField("failure") else line

@@ -39,11 +39,11 @@ def doctor(*, json: Json = False) -> int:
 def _print(check: Check) -> None:
     from rich.text import Text
 
+    from stardag import _colours
     from stardag._readable import one_line
     from stardag.cli import output
-    from stardag.cli.views import colours
 
-    word = Text("ok     ", colours.GREEN) if check.ok else Text("problem", colours.FAILURE)
+    word = Text("ok     ", _colours.GREEN) if check.ok else Text("problem", _colours.FAILURE)
     line = Text.assemble(word, f"  {check.name:14}  {one_line(check.detail)}")
     output.console().print(line, soft_wrap=True)
     if check.action:

@@ -40,10 +40,8 @@ def server_checks(config: Config) -> Iterator[Check]:
         action = "check the address, and that the server runs (`stardag server` starts one here)"
         yield Check("server", False, detail, action)
     except UnauthenticatedError:
-        missing = configured_credential(config.server, parse_address(address)).missing_file
-        detail = f"there is no token file {missing}" if missing else f"{address} does not accept it"
-        action = "set STARDAG_TOKEN or STARDAG_TOKEN_FILE to one that it accepts"
-        yield Check("credential", False, detail, action)
+        action = configured_credential(config.server, parse_address(address)).remedy()
+        yield Check("credential", False, f"{address} does not accept it", action)
     except (ServerError, ConfigError) as error:
         yield Check("server", False, str(error), "check that this is the address of a server")
 

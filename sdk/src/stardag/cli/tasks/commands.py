@@ -198,10 +198,10 @@ def check(
 ) -> int:
     """Check that what is recorded of tasks still holds; exits with 1 if not.
 
-    Of a build, every output that it says is there is looked for, and the ids of
-    tasks whose types a --module defines are made anew from the recorded
-    parameters. MODULE:NAME is a task, several, or a function that returns them:
-    these, and all they depend on, are looked up by the ids that they have now.
+    Of a build, every output that it says is there is looked for, and the ids of tasks whose types a
+    --module defines are made anew from the recorded parameters. MODULE:NAME is a task, several, or
+    a function that returns them: these, and all they depend on, are looked up by the ids that they
+    have now.
 
     Parameters
     ----------

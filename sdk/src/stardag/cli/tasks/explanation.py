@@ -9,7 +9,8 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from stardag.cli.views import cells, colours, tables
+from stardag import _colours
+from stardag.cli.views import cells, tables
 from stardag.v1.registry_service_pb2 import RunCause
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ def drawn(task_id: str, found: ExplainTaskResponse) -> RenderableType:
         )
         parts += ["", _differences(found)]
         if found.truncated:
-            parts.append(Text("… and in more", style=colours.MUTED))
+            parts.append(Text("… and in more", style=_colours.MUTED))
     elif found.HasField("earlier_state"):
         parts.append(cells.line(f"Before, it {_ran(found.earlier_state)}."))
     return Group(*parts)

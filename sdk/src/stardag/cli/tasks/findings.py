@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
 
+from stardag import _colours
 from stardag.cli import output
-from stardag.cli.views import cells, colours, tables
+from stardag.cli.views import cells, tables
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderResult
@@ -49,11 +50,11 @@ class Check:
             f"for, {cells.plural(self.ids, 'id')} made anew"
         )
         for note in self.notes:
-            yield cells.line(note, colours.MUTED)
+            yield cells.line(note, _colours.MUTED)
         if not self.findings:
-            yield Text("all of it holds", style=colours.GREEN)
+            yield Text("all of it holds", style=_colours.GREEN)
             return
-        yield Text(f"{len(self.findings)} do not hold:", style=colours.FAILURE)
+        yield Text(f"{len(self.findings)} do not hold:", style=_colours.FAILURE)
         table = tables.rows()
         for column in ("PROBLEM", "TASK", "ID"):
             table.add_column(column, no_wrap=column != "TASK")
@@ -62,7 +63,7 @@ class Check:
         length = cells.id_lengths(ids, wide=options.max_width >= output.WIDE)
         for found in self.findings[:_SHOWN]:
             table.add_row(
-                Text(found.problem, style=colours.RED),
+                Text(found.problem, style=_colours.RED),
                 cells.cut(found.name),
                 cells.line(found.task_id[:length]),
                 cells.line(found.message),
@@ -70,7 +71,7 @@ class Check:
         yield table
         if len(self.findings) > _SHOWN:
             more = len(self.findings) - _SHOWN
-            yield Text(f"… and {more} more; --json has all", style=colours.MUTED)
+            yield Text(f"… and {more} more; --json has all", style=_colours.MUTED)
 
     def as_json(self) -> dict[str, Any]:
         """Return the same as a JSON object."""

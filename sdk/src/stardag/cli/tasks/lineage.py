@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
 
+from stardag import _colours
 from stardag.cli import output
-from stardag.cli.views import cells, colours, graph
+from stardag.cli.views import cells, graph
 from stardag.v1.registry_service_pb2 import GetLineageRequest, LineageDirection
 
 if TYPE_CHECKING:
@@ -41,13 +42,13 @@ class Lineage:
         for direction, title in _TITLES.items():
             if lines := list(self._tree(direction, options.max_width)):
                 yield ""
-                yield Text(title, style=colours.MUTED)
+                yield Text(title, style=_colours.MUTED)
                 yield from lines
         if len(self.nodes) == 1:
             alone = "nothing that is known depends on it, nor it on anything"
-            yield Text(alone, style=colours.MUTED)
+            yield Text(alone, style=_colours.MUTED)
         if any(node.cut for node in self.nodes):
-            yield Text("… and further: the search was bounded", style=colours.MUTED)
+            yield Text("… and further: the search was bounded", style=_colours.MUTED)
 
     def _tree(self, direction: LineageDirection.ValueType, width: int) -> Iterator[Text]:
         chosen = [n for n, node in enumerate(self.nodes) if n == 0 or node.direction == direction]
@@ -66,7 +67,7 @@ class Lineage:
                         cells.type_name(task),
                         cells.task_status(state) if state.build_id else "NEVER BUILT",
                         task.task_id,
-                        cells.took(state),
+                        cells.course(state),
                     )
                     for task, state in zip(tasks, states, strict=True)
                 ],

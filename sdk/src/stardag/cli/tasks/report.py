@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 from rich.panel import Panel
 from rich.text import Text
 
+from stardag import _colours
 from stardag.cli import output
 from stardag.cli.lists import listing, producers
-from stardag.cli.views import cells, colours, tables, traces
+from stardag.cli.views import cells, tables, traces
 from stardag.v1.registry_service_pb2 import GetTaskHistoryRequest
 from stardag.v1.task_pb2 import TaskStatus
 
@@ -50,7 +51,7 @@ class TaskReport:
         if latest.status == TaskStatus.TASK_STATUS_FAILED:
             failure = latest.failure
             text = failure.stack_trace.rstrip() or cells.reason(failure)
-            yield Panel(cells.block(text), border_style=colours.RED)
+            yield Panel(cells.block(text), border_style=_colours.RED)
         yield ""
         table = tables.facts()
         dependencies = [*task.dependency_ids[:_MOST_DEPENDENCIES]]
@@ -117,7 +118,7 @@ def _indented(params_json: str) -> str:
         return "\n".join(
             f"{name} = {json.dumps(value, ensure_ascii=False)}"
             for name, value in values.items()
-            if not name.startswith("__")
+            if not name.startswith("__") and name != "version"  # that has a line of its own
         )
     except (ValueError, AttributeError, RecursionError):
         return params_json

@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from rich.text import Text
 
-from stardag import _readable
+from stardag import _colours, _readable
 from stardag._identity import referred
-from stardag.cli.views import colours
 from stardag.v1.build_pb2 import Build, BuildStatus
 from stardag.v1.task_pb2 import TaskState, TaskStatus
 
@@ -35,6 +34,7 @@ _RUNNING: dict[type, int] = {
 _SHORTEST_ID = 13
 """Characters of an id that are shown at least: all of the time in that of a build."""
 _FEW = 3
+_URGENCY = ("FAILED", "CANCELLED", "BLOCKED", "RUNNING", "SUSPENDED", "PENDING", "SKIPPED")
 """Elements of a list that are shown."""
 
 
@@ -76,7 +76,12 @@ def coloured(status: str) -> Text:
 
 def colour(status: str) -> str:
     """Return the style in which a status is shown."""
-    return colours.OF_STATUS.get(status, "")
+    return _colours.OF_STATUS.get(status, "")
+
+
+def urgency(status: str) -> int:
+    """Return how soon among its like what has a status is to be seen: the least first."""
+    return _URGENCY.index(status) if status in _URGENCY else len(_URGENCY)
 
 
 def line(text: str, style: str = "") -> Text:
@@ -101,9 +106,13 @@ def type_name(of: Typed) -> str:
 
 
 def counts(found: Iterable[TaskStatusCount]) -> str:
-    """Return numbers of tasks by status, as `3 completed, 1 failed`."""
-    named = ((each.count, word(TaskStatus, each.status).lower()) for each in found)
-    return ", ".join(f"{count} {name}" for count, name in named)
+    """Return numbers of tasks by status, as `1 failed, 3 completed`: the most urgent first."""
+    named = sorted(((each.count, word(TaskStatus, each.status)) for each in found), key=_by_urgency)
+    return ", ".join(f"{count} {status.lower()}" for count, status in named)
+
+
+def _by_urgency(counted: tuple[int, str]) -> int:
+    return urgency(counted[1])
 
 
 def parameters(task: Task) -> str:
@@ -171,6 +180,17 @@ def took(of: Build | TaskState) -> str:
     if of.duration_us or not runs:
         return duration(of.duration_us)
     return _readable.elapsed(max(0.0, time.time() - of.start_time.seconds))
+
+
+def course(state: TaskState) -> str:
+    """Return how long a task took, of one that runs how far it is, and which attempt that was.
+
+    As `7 s, 40%, attempt 2`; nothing is said of a first attempt.
+    """
+    runs = state.status == TaskStatus.TASK_STATUS_RUNNING and state.HasField("progress")
+    parts = [took(state), f"{state.progress:.0%}" if runs else ""]
+    parts += [f"attempt {state.attempt}"] * (state.attempt > 1)
+    return ", ".join(filter(None, parts))
 
 
 def id_lengths(ids: Sequence[str], *, wide: bool) -> int:

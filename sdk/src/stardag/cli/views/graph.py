@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
+from stardag import _colours
 from stardag.cli import output
-from stardag.cli.views import cells, colours
+from stardag.cli.views import cells
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -24,7 +25,6 @@ _STEP = 3
 """Columns by which a dependency is further in than what depends on it."""
 _LABEL = 44
 """Columns that are left for a node's own text, at the least."""
-_URGENCY = ("FAILED", "CANCELLED", "BLOCKED", "RUNNING", "SUSPENDED", "PENDING", "SKIPPED")
 
 
 @dataclass(slots=True)
@@ -36,24 +36,24 @@ class Node:
     statuses: Counter[str] = field(default_factory=Counter[str])
     task_id: str = ""
     """Id of the task; empty if the node stands for several."""
-    took: str = ""
-    """How long it took."""
+    course: str = ""
+    """How it went, in a few words, such as how long it took."""
     dependencies: dict[int, None] = field(default_factory=dict[int, None])
     """Numbers of the nodes it depends on, each once."""
 
     def urgency(self) -> int:
         """Return how soon among its like the node is to be seen: the least first."""
-        return next((n for n, s in enumerate(_URGENCY) if self.statuses[s]), len(_URGENCY))
+        return min(map(cells.urgency, self.statuses))
 
 
 def nodes_of(
     tasks: Sequence[tuple[str, str, str, str]], edges: Iterable[tuple[int, int]]
 ) -> list[Node]:
-    """Return a node for each task: its type's name, status, id and how long it took.
+    """Return a node for each task: its type's name, status, id and how it went.
 
     An edge leads from the number of a task to that of one that depends on it.
     """
-    nodes = [Node(name, Counter([status]), key, took) for name, status, key, took in tasks]
+    nodes = [Node(name, Counter([status]), key, course) for name, status, key, course in tasks]
     for upstream, downstream in edges:
         nodes[downstream].dependencies[upstream] = None
     return nodes
@@ -68,7 +68,7 @@ def condensed(nodes: Sequence[Node]) -> list[Node]:
     for node in nodes:
         group = groups[numbers[node.name]]
         group.task_id = "" if group.statuses else node.task_id
-        group.took = node.took
+        group.course = node.course
         group.statuses.update(node.statuses)
         for upstream in node.dependencies:
             group.dependencies[numbers[nodes[upstream].name]] = None
@@ -107,7 +107,7 @@ def drawn(
         for child, bend in zip(reversed(below), reversed(bends), strict=False):
             stack.append((child, indent + bend, indent + ("│  " if bend == "├─ " else "   ")))
     if (missing := len(nodes) - known - len(seen)) > 0:
-        yield Text(f"… {missing} more are not drawn", style=colours.MUTED)
+        yield Text(f"… {missing} more are not drawn", style=_colours.MUTED)
 
 
 def _sorted(nodes: Sequence[Node], numbers: Iterable[int]) -> list[int]:
@@ -116,23 +116,18 @@ def _sorted(nodes: Sequence[Node], numbers: Iterable[int]) -> list[int]:
 
 def _line(node: Node, branch: str, again: bool, length: int, width: int) -> Text:
     if not node.task_id:
-        statuses = ", ".join(f"{n} {s.lower()}" for s, n in node.statuses.most_common())
-        rest = Text(f" x{node.statuses.total()}  ").append_text(_worst(node, statuses))
+        statuses = sorted(node.statuses.items(), key=lambda each: cells.urgency(each[0]))
+        told = ", ".join(f"{n} {status.lower()}" for status, n in statuses)
+        rest = Text(f" x{node.statuses.total()}  ").append(told, cells.colour(statuses[0][0]))
     else:
         status = next(iter(node.statuses), "")
         rest = Text("  ").append_text(cells.coloured(status))
-        rest.append("  ").append_text(cells.line(node.task_id[:length], colours.MUTED))
-        rest.append(f"  {node.took}".rstrip())
+        rest.append("  ").append_text(cells.line(node.task_id[:length], _colours.MUTED))
+        rest.append(f"  {node.course}".rstrip())
     if again:
-        rest.append("  (above)", style=colours.MUTED)
+        rest.append("  (above)", style=_colours.MUTED)
     name = Text(node.name)
     name.truncate(max(8, width - len(branch) - rest.cell_len), overflow="ellipsis")
-    line = Text.assemble((branch, colours.MUTED)).append_text(name).append_text(rest)
+    line = Text.assemble((branch, _colours.MUTED)).append_text(name).append_text(rest)
     line.truncate(width, overflow="ellipsis")
     return line
-
-
-def _worst(node: Node, text: str) -> Text:
-    urgency = node.urgency()
-    status = _URGENCY[urgency] if urgency < len(_URGENCY) else next(iter(node.statuses), "")
-    return Text(text, style=cells.colour(status))

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from rich.table import Table
 
-from stardag.cli.views import cells, colours
+from stardag import _colours
+from stardag.cli.views import cells
 from stardag.v1.task_pb2 import TaskStatus
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ def task_states(found: Sequence[TaskState], *, wide: bool = True) -> Table:
             cells.coloured(cells.task_status(state)),
             cells.cut(cells.type_name(state)),
             cells.line(state.task_id[:length]),
-            cells.took(state),
+            cells.course(state),
             *([cells.cut(cells.reason(state.failure))] * failed),
         )
     return table
@@ -98,7 +99,7 @@ def history(found: Sequence[TaskState], *, wide: bool = True) -> Table:
             cells.line(state.build_id[:length]),
             cells.coloured(cells.task_status(state)),
             cells.moment(state.start_time, short=not wide),
-            cells.took(state),
+            cells.course(state),
             cells.cut(cells.reason(state.failure)),
         )
     return table
@@ -107,7 +108,7 @@ def history(found: Sequence[TaskState], *, wide: bool = True) -> Table:
 def facts() -> Table:
     """Return an empty table for names and what there is to say under each."""
     table = Table.grid(padding=(0, 2, 0, 0))
-    table.add_column(style=colours.MUTED, no_wrap=True)
+    table.add_column(style=_colours.MUTED, no_wrap=True)
     table.add_column(overflow="fold")
     return table
 

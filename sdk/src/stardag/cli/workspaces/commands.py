@@ -150,7 +150,7 @@ def _print(workspace: Workspace, *, json: bool) -> None:
         "keeps events": _kept(retention.events),
         "keeps asset revisions": _kept(retention.asset_revisions),
         "keeps of each name": f"the latest {retention.min_builds} builds",
-        **{field.name.replace("_", " "): str(value) for field, value in limits.ListFields()},
+        **{field.name.replace("_", " "): f"{value:,}" for field, value in limits.ListFields()},
     }
     table = tables.facts()
     for name, fact in facts.items():

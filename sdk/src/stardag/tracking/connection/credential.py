@@ -58,11 +58,15 @@ class Credential:
             raise CredentialError(f"the token file {self.file} is not a text") from None
         return _checked(text.strip(), f"what the token file {self.file} has") or None
 
-    @property
-    def missing_file(self) -> Path | None:
-        """The file that would have the token, if it is not there."""
-        is_missing = self.token is None and self.file is not None and not self.file.exists()
-        return self.file if is_missing else None
+    def remedy(self) -> str:
+        """Return what to do where this is not accepted, and where it was looked for."""
+        if self.token is not None or self.file is None:
+            where = ""
+        elif self.file.exists():
+            where = f"it is that of the token file {self.file}: "
+        else:
+            where = f"there is no token file {self.file}: "
+        return f"{where}set STARDAG_TOKEN or STARDAG_TOKEN_FILE"
 
     def options(self) -> list[str]:
         """Return the options by which a process of ours is told the same, but for the token."""

@@ -1,4 +1,4 @@
-"""The colours of all views: each can be read on black and on white, whatever the theme.
+"""The colours of commands and of progress, to be read on black and on white in any theme.
 
 Of the sixteen that a theme sets, yellow vanishes on white, blue on black, and dim on either. These
 are of the 256 that are everywhere the same, with a contrast to both of 3.8 to 1 or more.
@@ -21,6 +21,7 @@ OF_STATUS = {
     "RUNNING": TEAL,
     "SUSPENDED": TEAL,
     "BLOCKED": ORANGE,
+    "RETRYING": ORANGE,
     "COMPLETED": GREEN,
     "REUSED": BLUE,
     "FAILED": FAILURE,
