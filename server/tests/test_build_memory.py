@@ -2,6 +2,7 @@
 
 import pytest
 
+from stardag.v1.build_pb2 import BUILD_STATUS_COMPLETED
 from stardag_server.domain.build_fold import BuildFold
 from stardag_server.domain.build_state import BuildState
 from stardag_server.domain.task_state import TaskState
@@ -33,6 +34,15 @@ def test_what_two_commits_remember_of_one_build_counts_once(monkeypatch: pytest.
         memory.keep(B, fold(head, tasks=4))
     assert A in memory
     assert memory.take(B, 1, 3) is not None
+
+
+def test_a_build_that_has_ended_is_not_remembered():
+    memory = BuildMemory()
+    memory.keep(A, fold(head=1, tasks=1))
+    ended = fold(head=2, tasks=1)
+    ended.build.status = BUILD_STATUS_COMPLETED
+    memory.keep(A, ended)
+    assert A not in memory
 
 
 def test_a_build_of_another_workspace_is_another():

@@ -1,8 +1,9 @@
-"""Folded builds kept between commits, so that they need not be read back."""
+"""Folded builds kept between commits while they run, so that they need not be read back."""
 
 from collections import OrderedDict
 
 from stardag_server.domain.build_fold import BuildFold
+from stardag_server.domain.build_state import OPEN
 
 _MAX_STATES = 100_000
 
@@ -34,15 +35,19 @@ class BuildMemory:
         return fold if (fold.build.key, fold.build.head) == (key, head) else None
 
     def forget(self, build: BuildName) -> None:
-        """Forget a build that was deleted."""
+        """Forget what is known of the build, if anything."""
         if fold := self._folds.pop(build, None):
             self._states -= len(fold.tasks)
 
     def keep(self, build: BuildName, fold: BuildFold) -> None:
-        """Keep a build whose fold was committed; forget the oldest ones if there are too many."""
+        """Keep a build whose fold was committed, unless it has ended.
+
+        The oldest ones are forgotten if there are too many.
+        """
+        self.forget(build)
+        if fold.build.status not in OPEN:
+            return
         fold.changed.clear()
-        if other := self._folds.pop(build, None):
-            self._states -= len(other.tasks)
         self._folds[build] = fold
         self._states += len(fold.tasks)
         while self._states > _MAX_STATES:
