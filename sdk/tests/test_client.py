@@ -225,6 +225,11 @@ async def test_a_closed_client_for_asyncio_says_so(shared_server: Server) -> Non
         await client.get_task(UNKNOWN)
 
 
+def test_a_client_for_asyncio_wants_the_loop_it_is_to_run_in(shared_server: Server) -> None:
+    with pytest.raises(RuntimeError, match="made in async code"):
+        connect_aio(shared_server.config)
+
+
 @pytest.mark.parametrize("token", ["wrong", None])
 def test_a_wrong_or_missing_credential_is_named_and_not_shown(
     shared_server: Server, token: str | None
@@ -288,7 +293,10 @@ async def test_an_absent_server_is_named_to_asyncio_too() -> None:
 
 
 def test_a_call_may_be_given_less_time(shared_server: Server) -> None:
-    with connect(shared_server.config) as client, pytest.raises(UnreachableError):
+    with (
+        connect(shared_server.config) as client,
+        pytest.raises(UnreachableError, match=r"did not answer in time.*more time"),
+    ):
         client.builds.ListBuilds(build_service_pb2.ListBuildsRequest(), timeout=1e-6)
 
 

@@ -1,6 +1,6 @@
 """Reads what a server knows: a channel, its credential, its errors, and nothing more.
 
-    with stardag.client.connect(get_config()) as client:
+    with stardag.client.connect() as client:
         request = ListTasksRequest(filter='name = train AND params.lr >= 0.01')
         for task in rows(client.registry.ListTasks, request, lambda page: page.tasks):
             print(task.task_id, task.output_uri)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Self
 
 import grpc
@@ -10,6 +11,7 @@ from stardag._errors import ConfigError
 from stardag.client._guards import ASYNC_GUARDS, Guard, Terms
 from stardag.client._pages import rows
 from stardag.client._watches import watch
+from stardag.config import get_config
 from stardag.tracking.connection import rpc
 from stardag.tracking.connection.address import Address, parse_address
 from stardag.tracking.connection.credential import Credential, configured_credential
@@ -42,8 +44,10 @@ if TYPE_CHECKING:
     from stardag.v1.workspace_service_pb2_grpc import WorkspaceServiceAsyncStub
 
 
-def connect(config: Config) -> Client:
+def connect(config: Config | None = None) -> Client:
     """Return a client for the configured server; it connects when it is first used.
+
+    Without `config`, as `get_config()` has it.
 
     Raises `ConfigError` if no server is configured, its address is wrong, a file of TLS
     can't be used, or the token would be sent unencrypted.
@@ -51,8 +55,11 @@ def connect(config: Config) -> Client:
     return Client(*_configured(config))
 
 
-def connect_aio(config: Config) -> AsyncClient:
-    """Return an asyncio client; otherwise as `connect`."""
+def connect_aio(config: Config | None = None) -> AsyncClient:
+    """Return an asyncio client; otherwise as `connect`.
+
+    Raises `RuntimeError` where no event loop runs.
+    """
     return AsyncClient(*_configured(config))
 
 
@@ -142,8 +149,12 @@ class AsyncClient:
     workspaces: WorkspaceServiceAsyncStub
 
     def __init__(self, address: Address, credential: Credential) -> None:
-        """Prepare to call `address`. Raises `ConfigError` as `connect` does."""
+        """Prepare to call `address`.
+
+        Raises `ConfigError` as `connect` does, and `RuntimeError` where no event loop runs.
+        """
         address.require_safe_for(credential)
+        _require_loop()
         self._terms = Terms(address, credential)
         self._channel = rpc.aio_channel(
             address, credential.tls, [guard(self._terms) for guard in ASYNC_GUARDS]
@@ -193,7 +204,8 @@ class AsyncClient:
         await self.close()
 
 
-def _configured(config: Config) -> tuple[Address, Credential]:
+def _configured(config: Config | None) -> tuple[Address, Credential]:
+    config = config or get_config()
     if not config.server.address:
         raise ConfigError(
             "no server is configured; set STARDAG_SERVER=<host:port>, or `address` under "
@@ -201,6 +213,16 @@ def _configured(config: Config) -> tuple[Address, Credential]:
         )
     address = parse_address(config.server.address)
     return address, configured_credential(config.server, address)
+
+
+def _require_loop() -> None:
+    # grpc would take the loop that is set, which need not be the one that will run
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        raise RuntimeError(
+            "an AsyncClient is made in async code, where its event loop runs; a Client needs none"
+        ) from None
 
 
 def _task_states_request(

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 DEADLINE_S = 10.0
 """Seconds a unary call may take unless it is given another limit."""
 
-_UNREACHABLE = {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED}
+_WHAT_TO_DO = "check the address, and that the server runs (stardag-server starts one here)"
 
 
 @dataclass(slots=True)
@@ -66,10 +66,13 @@ class Terms:
                 f"{self.credential.remedy()}",
                 failure,
             )
-        if failure.code in _UNREACHABLE:
+        if failure.code is grpc.StatusCode.UNAVAILABLE:
             return UnreachableError(
-                f"{self.address} can't be reached ({failure}); check the address, and that the "
-                "server runs (stardag-server starts one here)",
+                f"{self.address} can't be reached ({failure}); {_WHAT_TO_DO}", failure
+            )
+        if failure.code is grpc.StatusCode.DEADLINE_EXCEEDED:
+            return UnreachableError(
+                f"{self.address} did not answer in time; {_WHAT_TO_DO}, or give the call more time",
                 failure,
             )
         return ServerError(f"{self.address} refused the call: {failure}", failure)

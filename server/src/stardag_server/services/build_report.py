@@ -35,7 +35,7 @@ class BuildReport:
         failures: Mapping[int, bytes],
     ) -> None:
         self._rows = {row.ordinal: row for row in rows}
-        self._ordinals = {row.task_uuid: row.ordinal for row in rows}
+        self._ordinals = {str(row.task_uuid): row.ordinal for row in rows}
         self._failures = {
             ordinal: TaskFailure.FromString(failure) for ordinal, failure in failures.items()
         }
@@ -59,7 +59,7 @@ class BuildReport:
 
     def ordinal(self, task_id: str) -> int | None:
         """Return the ordinal of a task of the build; None if it has none with this id."""
-        return next((o for uuid, o in self._ordinals.items() if str(uuid) == task_id), None)
+        return self._ordinals.get(task_id)
 
     def statistics(self, wall_time: int) -> BuildStatistics:
         """Return what the build took, given the time from its start to its end."""
