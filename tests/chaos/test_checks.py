@@ -8,8 +8,6 @@ import pytest
 from own_postgres import OwnPostgres
 from support.waiting import until
 
-from stardag.tracking.spool.delivery import read_delivery
-
 from .checks import findings
 from .disk import SmallDisk
 from .stage import Stage
@@ -32,10 +30,19 @@ def test_the_checks_see_a_server_that_takes_events_again(
 ) -> None:
     with Stage(tmp_path, postgres, plant="server_that_takes_events_again") as stage:
         with stage.begun("whole"):
-            until(lambda: any_acknowledged(stage), "an acknowledgement")
+            until(stage.acknowledged, "an acknowledgement")
             stage.proxy.reset()
         stage.settle()
         assert "stored more than once" in "; ".join(findings(stage))
+
+
+def test_the_checks_see_a_server_that_trusts_its_memory(
+    tmp_path: Path, postgres: OwnPostgres
+) -> None:
+    with Stage(tmp_path, postgres, plant="server_that_trusts_its_memory", servers=2) as stage:
+        stage.build_to_and_fro()
+        stage.settle()
+        assert "is said to have" in "; ".join(findings(stage))
 
 
 @pytest.mark.parametrize(
@@ -85,7 +92,3 @@ def test_the_checks_see_a_builder_that_hides_what_it_lost(
         disk.free()
         stage.settle()
         assert "were lost, and 0 are said to be" in "; ".join(findings(stage))
-
-
-def any_acknowledged(stage: Stage) -> bool:
-    return any(read_delivery(stream).acked for stream in stage.undelivered())

@@ -20,6 +20,7 @@ from wrong_server import (
     change_a_byte,
     reorder,
     take_again,
+    trust_memory,
 )
 
 if TYPE_CHECKING:
@@ -66,6 +67,9 @@ DOUBLES = {
             "stardag_server.domain.batch:Batch.already_committed": take_again,
             "stardag_server.store.store:Store.open_stream": ask_for_all,
         },
+    ),
+    "server_that_trusts_its_memory": Double(
+        "server", {"stardag_server.store.build_memory:BuildMemory.take": trust_memory}
     ),
     "server_that_changes_a_byte": Double("server", {_BULK_WRITE: change_a_byte}),
     "server_that_reorders": Double("server", {_BULK_WRITE: reorder}),

@@ -57,6 +57,17 @@ def ask_for_all(open_stream: Any) -> Any:
     return opened
 
 
+def trust_memory(take: Any) -> Any:
+    """Go on with a build as it was here, whatever another server has written to it since."""
+
+    def taken(self: Any, build: Any, key: int, head: int) -> Any:
+        if build in self:
+            self._folds[build].build.head = head
+        return take(self, build, key, head)
+
+    return taken
+
+
 def change_a_byte(write: Any) -> Any:
     """Store events at a time that is another by a microsecond."""
     return _with_events(write, "event_time", lambda time: time + 1)
