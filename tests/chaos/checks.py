@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 from uuid import UUID
@@ -29,6 +29,15 @@ _ENDS = {
     "BUILD_CANCELLED": "CANCELLED",
     "PRODUCER_DIED": "ABANDONED",
 }
+_STATUSES = {"TASK_STARTED": "RUNNING", "TASK_RESUMED": "RUNNING"}
+"""Of tasks, where an event is not called as what it leads to."""
+_TASK_ENDS = {
+    "TASK_COMPLETED",
+    "TASK_REUSED",
+    "TASK_FAILED",
+    "TASK_SKIPPED",
+    "TASK_CANCELLED",
+}
 
 
 def findings(stage: Stage) -> list[str]:
@@ -42,6 +51,7 @@ def findings(stage: Stage) -> list[str]:
         *_refusals(database),
         *_losses(database, journals),
         *_statuses(database, stage),
+        *_task_statuses(database),
         *_outcomes(stage),
     ]
 
@@ -146,6 +156,31 @@ def _statuses(database: Database, stage: Stage) -> Iterator[str]:
                 yield f"{build} is {shown.get(build)}, and {status} by its log"
         if more := shown.keys() - expected.keys():
             yield f"there are builds without events: {more}"
+
+
+def _task_statuses(database: Database) -> Iterator[str]:
+    """A task has completed if an attempt has; else it is where the latest is, if that can go on."""
+    told: defaultdict[tuple[UUID, bytes], dict[int, str]] = defaultdict(dict)
+    dead: set[UUID] = set()
+    for each in database.events:
+        if each.type == "PRODUCER_DIED":
+            dead.add(each.build)
+        elif each.event.task_id and each.type != "TASK_PROGRESSED":
+            told[each.build, each.event.task_id][each.event.attempt] = each.type
+    for task, by_attempt in told.items():
+        completed = "TASK_COMPLETED" in by_attempt.values()
+        last = "TASK_COMPLETED" if completed else by_attempt[max(by_attempt)]
+        status = _STATUSES.get(last, last.removeprefix("TASK_"))
+        if last not in _TASK_ENDS and task[0] in dead:
+            status = "CANCELLED"
+        if database.tasks.get(task) != status:
+            yield f"a task of {task[0]} is {database.tasks.get(task)}, and {status} by its log"
+    if more := database.tasks.keys() - told.keys():
+        yield f"there are tasks without events: {more}"
+    for build, counts in database.counts.items():
+        found = Counter(status for task, status in database.tasks.items() if task[0] == build)
+        if counts != found:
+            yield f"{build} is said to have {counts}, and has {found}"
 
 
 def _outcomes(stage: Stage) -> Iterator[str]:

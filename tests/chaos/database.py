@@ -9,7 +9,8 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from stardag.v1.event_pb2 import EventType, NewEvent
-from stardag_server.store.schema import Build, Event, StrayEvent, Stream, Task
+from stardag.v1.task_pb2 import TaskStatus
+from stardag_server.store.schema import Build, BuildTask, Event, StrayEvent, Stream, Task
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +36,21 @@ class Database:
     """By build, in the order of its log; what the server inferred is left out."""
     definitions: dict[bytes, str | None]
     """The exact text of each task's identity, by its id."""
+    tasks: dict[tuple[UUID, bytes], str]
+    """The status of each task in a build, by the ids of both."""
+    counts: dict[UUID, dict[str, int]]
+    """How many tasks of each status a build is said to have; those that it has none of left out."""
     strays: int
+
+
+_TASK_STATUSES: dict[int, str] = {
+    number: name.removeprefix("TASK_STATUS_") for name, number in TaskStatus.items()
+}
+_STATES = (
+    sa.select(Build.uuid, Task.uuid, BuildTask.status)
+    .join(Build, Build.id == BuildTask.build_id)
+    .join(Task, Task.id == BuildTask.task_id)
+)
 
 
 async def read_database(url: str) -> Database:
@@ -57,10 +72,18 @@ async def read_database(url: str) -> Database:
         events = [_stored(*row) for row in await connection.execute(query)]
         tasks = await connection.execute(sa.select(Task.uuid, Task.identity_json))
         definitions = {task.bytes: identity for task, identity in tasks}
+        states = {
+            (build, task.bytes): _TASK_STATUSES[status]
+            for build, task, status in await connection.execute(_STATES)
+        }
+        counts = {
+            build: {_TASK_STATUSES[n]: count for n, count in enumerate(counted) if count}
+            for build, counted in await connection.execute(sa.select(Build.uuid, Build.task_counts))
+        }
         count = sa.select(sa.func.count()).select_from(StrayEvent)
         strays = (await connection.execute(count)).scalar_one()
     await engine.dispose()
-    return Database(events, definitions, strays)
+    return Database(events, definitions, states, counts, strays)
 
 
 def _stored(

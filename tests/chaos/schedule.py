@@ -22,6 +22,8 @@ _EVERY_S = 0.7
 _SHORT_S, _LONG_S = 1.0, 7.0
 """How long faults last at most; a sender gives up on a silent server in between."""
 _STEP_S = 0.05
+_PACE_S = 0.3
+"""How long a task takes at most: with it a build takes seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +67,7 @@ def run(scene: Scene, strikes: Sequence[Strike], seed: int) -> None:
         now = time.monotonic() - began
         running = [builder for builder in scene.stage.builders if builder.runs()]
         if coming and len(running) < _BUILDERS:
-            scene.stage.start_builder(random.choice(_KINDS))
+            scene.stage.start_builder(random.choice(_KINDS), pace_s=random.uniform(0, _PACE_S))
         for due in [each for each in mending if each[0] <= now]:
             mending.remove(due)
             due[1].close()

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ import psutil
 from server_process import ServerProcess
 from support.waiting import until
 
+from stardag.tracking.spool.delivery import read_delivery
 from stardag.tracking.spool.streams import stream_directories
 
 from ..conftest import STARDAG, Workplace
@@ -173,6 +175,10 @@ class Stage:
         spools = (self._place.state / "spool").glob("*")
         return [stream for spool in spools for stream in stream_directories(spool)]
 
+    def acknowledged(self) -> int:
+        """Return how many events of streams that are not put aside are acknowledged."""
+        return sum(read_delivery(stream).acked for stream in self.undelivered())
+
     def settings(self) -> dict[str, str]:
         """Return the environment of a builder."""
         path = os.pathsep.join((str(_PLANTED), str(_HERE.parent)))
@@ -212,6 +218,16 @@ class Stage:
         builder = Builder(self, kind, name, tracked=True, pace_s=pace_s)
         self.builders.append(builder)
         return builder
+
+    def build_to_and_fro(self) -> None:
+        """Build, and lead the sender to the next server whenever one has acknowledged something."""
+        builder = self.start_builder("whole", pace_s=0.1)
+        acknowledged = 0
+        while builder.runs():
+            if (now := self.acknowledged()) > acknowledged:
+                self.proxy.reset()
+            acknowledged = now
+            time.sleep(0.02)
 
     @contextmanager
     def begun(self, kind: str) -> Generator[Builder]:

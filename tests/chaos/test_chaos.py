@@ -60,6 +60,13 @@ def test_what_breaks_for_a_while_costs_time_and_nothing_else(scene: Scene) -> No
     endure(scene, int(_SEED or _SHORT_SEED), _SHORT)
 
 
+def test_a_stream_may_go_to_and_fro_between_servers(tmp_path: Path, postgres: OwnPostgres) -> None:
+    with Stage(tmp_path, postgres, servers=2) as stage:
+        stage.build_to_and_fro()
+        stage.settle()
+        assert findings(stage) == []
+
+
 def test_what_a_full_disk_took_is_said(
     tmp_path: Path, postgres: OwnPostgres, disk: SmallDisk | None
 ) -> None:
