@@ -122,6 +122,19 @@ def test_of_two_senders_one_works_and_the_other_leaves(
     stream.release()
 
 
+def test_a_sender_whose_spool_was_removed_leaves_what_was_made_there_since(
+    server: EventServer, state_dir: Path
+) -> None:
+    spool = state_dir / "spool" / "x"
+    header = StreamHeader(str(uuid.uuid4()), "test/1", socket.gethostname(), 1, "", None)
+    stream = create_stream(spool, header, max_bytes=1 << 20)  # gives it a reason to stay
+    with start_sender(spool, server.address) as sender:
+        until(lambda: read_status(spool))
+        (spool / "sender.lock").unlink()
+        assert sender.wait(60) == 0
+    stream.release()
+
+
 def test_a_sender_ends_by_itself_when_all_is_delivered_and_puts_the_stream_aside(
     server: EventServer, journal: Journal, state_dir: Path
 ) -> None:

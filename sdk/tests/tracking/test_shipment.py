@@ -110,6 +110,21 @@ async def test_a_server_that_takes_long_to_acknowledge_is_waited_for_longer_each
     assert told.news[-1] == "connected"
 
 
+async def test_what_is_wrong_is_logged_once_until_the_server_is_back(
+    refusing: EventServer, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The sender of a machine that is offline for weeks must not fill its disk."""
+    stream, server = abandoned_stream(tmp_path, STARTED_AND_COMPLETED), server_at(refusing, "right")
+    shipment = Shipment(stream)
+    for outage in (1, 2):
+        refusing.unexplained = True
+        for _ in range(3):
+            await shipment.attempt(server, Told())
+        assert len(caplog.records) == outage
+        refusing.unexplained = False
+        await shipment.attempt(server, Told(), complete=lambda _: True)
+
+
 async def test_a_failure_nobody_explained_is_told_only_when_it_repeats(
     refusing: EventServer, tmp_path: Path
 ) -> None:

@@ -15,6 +15,7 @@ import pytest
 
 from stardag.tracking import events, stream
 from stardag.tracking.spool import frames
+from stardag.tracking.spool.delivery import Delivery, write_delivery
 from stardag.tracking.spool.reader import SpoolReader
 from stardag.tracking.spool.streams import read_header, stream_directories, writer_lives
 from stardag.tracking.spool.writer import SpoolFullError
@@ -232,12 +233,15 @@ def test_a_grown_stream_is_closed_between_builds_and_not_within_one(
     assert writer_lives(second)
 
 
-def test_what_was_removed_while_it_was_written_is_said_to_be_lost(
+def test_what_was_removed_before_it_was_delivered_is_said_to_be_lost(
     make_stream: Callable[..., EventStream], tmp_path: Path
 ) -> None:
     events_stream = make_stream()
-    for number in range(3):
+    for number in range(5):
         assert events_stream.append(BUILD, started(number), events.TASK_STARTED)
+    position = events_stream.position()
+    assert position is not None
+    write_delivery(position.directory, Delivery(acked=2))
     events_stream.check(BUILD)
     assert events_stream.failure is None
     shutil.rmtree(tmp_path / "spool")

@@ -62,7 +62,6 @@ _MESSAGE, _STACK_TRACE, _DESCRIPTION = 4 << 10, 32 << 10, 4 << 10
 _PROGRESS = 1024
 _JSON, _JSON_DEPTH = 256 << 10, 64
 _MANY = 10_000
-_LABELS, _LABEL_KEY, _LABEL_VALUE = 32, 63, 255
 
 # What comes before the values of the fields that every event has, made once.
 _ID = wire.varint(16)
@@ -93,18 +92,14 @@ def _head(kind: int, attempt: int) -> bytes:
 
 def build_start(build: BuildInfo, source: SourceRevision, program: Program) -> bytes:
     """Return the detail of BUILD_STARTED."""
-    labels = list((build.labels or {}).items())[:_LABELS]
     body = [
         *(wire.text(1, str(root.id)) for root in build.roots[:_MANY]),
         wire.text(2, cut(build.roots[0].get_name(), _NAME) if build.roots else ""),
         wire.text(3, presentable(build.description, _DESCRIPTION)),
         *(
-            wire.message(
-                4,
-                wire.text(1, key[:_LABEL_KEY])
-                + wire.text(2, redact_value(key, value)[:_LABEL_VALUE]),
-            )
-            for key, value in labels
+            # a mask may be longer than what it hides
+            wire.message(4, wire.text(1, key) + wire.text(2, redact_value(key, value)[:_NAME]))
+            for key, value in (build.labels or {}).items()
         ),
         wire.message(
             5,

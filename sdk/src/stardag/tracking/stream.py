@@ -18,6 +18,7 @@ from typing import Literal, NamedTuple
 
 from stardag.tracking import events
 from stardag.tracking.spool.asset_files import write_asset
+from stardag.tracking.spool.delivery import read_delivery
 from stardag.tracking.spool.streams import StreamHeader, boot_id, create_stream
 from stardag.tracking.spool.writer import Spool, force_to_disk
 
@@ -151,13 +152,16 @@ class EventStream:
         """See whether the stream is still where it was made, and if not, go on with a new one.
 
         Somebody may remove the state directory while a build runs. What was in it counts as lost
-        by `build`, also what had been delivered, as that can't be told any more.
+        by `build`, but for what was delivered when this looked before.
         """
         with self._lock:
             spool = self._spool
-            if spool is None or spool.directory.exists():
+            if spool is None:
                 return
-            self._lost[build] = self._lost.get(build, 0) + spool.sequence
+            if spool.directory.exists():
+                self._delivered = read_delivery(spool.directory).acked
+                return
+            self._lost[build] = self._lost.get(build, 0) + spool.sequence - self._delivered
             self.failure = FileNotFoundError(f"{spool.directory} was removed")
             spool.release()
             self._abandon()
@@ -173,6 +177,7 @@ class EventStream:
         self._lost: dict[bytes, int] = {}
         self._defined: set[bytes] = set()
         self._assets = 0
+        self._delivered = 0
         self._force_at = time.monotonic() + self._force_every
         self._reopen_at = 0.0
 
@@ -191,6 +196,7 @@ class EventStream:
             traced=self._traced,
         )
         self._spool = create_stream(self._directory, header, max_bytes=self._max_bytes)
+        self._delivered = 0
         return self._spool
 
     def _record_losses(self, spool: Spool) -> None:

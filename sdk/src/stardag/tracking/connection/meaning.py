@@ -1,4 +1,4 @@
-"""What it means when grpc can't connect, in words that say what to do; pure, no I/O."""
+"""What it means when a connection of grpc fails, in words that say what to do; pure, no I/O."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ class Meaning(NamedTuple):
 
 # what grpc says -> what it means; the first that fits
 _MEANINGS = {
+    "Stream removed": Meaning("the connection broke"),
     "certificate has expired": Meaning(
         "the server's certificate has expired; it needs a new one", "tls"
     ),
@@ -43,7 +44,7 @@ _MEANINGS = {
 
 
 def meaning(message: str) -> Meaning | None:
-    """Return what grpc's message means, if it says that a connection could not be made."""
-    if not message.startswith(("failed to connect", "errors resolving")):
+    """Return what grpc's message means, if it is about a connection, and is known."""
+    if not message.startswith(("failed to connect", "errors resolving", "Stream removed")):
         return None
     return next((meaning for said, meaning in _MEANINGS.items() if said in message), None)

@@ -26,11 +26,13 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from stardag.tracking.sender.dispatch import Dispatch
+    from stardag.tracking.spool.lease import Lease
     from stardag.tracking.traces.otlp import OtlpExporter
 
 _log = logging.getLogger(__name__)
 
 _LOG_BYTES = 1 << 20
+_LOOK_S = 1.0
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -61,7 +63,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     server = Server(options.address, credential) if options.address else None
     dispatch = Dispatch(spool, server, exporter, retention_s=options.retention)
     while lease is not None:
-        asyncio.run(_run(dispatch))
+        asyncio.run(_run(dispatch, lease))
         lease.release()
         # a build that found the lock taken relies on this sender, which may just have left
         lease = take_lease(spool, "sender") if dispatch.has_work() else None
@@ -70,11 +72,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-async def _run(dispatch: Dispatch) -> None:
+async def _run(dispatch: Dispatch, lease: Lease) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, dispatch.stop)
-    await dispatch.run()
+    running = asyncio.create_task(dispatch.run())
+    while not running.done():
+        await asyncio.wait([running], timeout=_LOOK_S)
+        if not lease.is_known:  # another sender is, or will be, at work there
+            dispatch.stop()
+    await running
 
 
 def _exporter() -> OtlpExporter | None:

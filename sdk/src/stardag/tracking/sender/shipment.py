@@ -69,6 +69,7 @@ class Shipment:
         """Whether the last attempt failed and nobody knows why."""
         self._patience_s = _PATIENCE_S
         """How long the server may be silent: twice as long each time that it was."""
+        self._logged: set[str] = set()
 
     @property
     def untraced(self) -> bool:
@@ -83,7 +84,7 @@ class Shipment:
         try:
             write_delivery(self.directory, record)
         except OSError as error:
-            _log.warning("%s: progress can't be written: %s", self.directory.name, error)
+            self._warn(f"progress can't be written: {error}")
 
     async def close_when_orphaned(self) -> None:
         """Wait until the writer is gone, and close the stream for it.
@@ -106,7 +107,7 @@ class Shipment:
                     ):
                         return
                 except OSError as error:
-                    _log.warning("%s: it can't be closed yet: %s", self.directory.name, error)
+                    self._warn(f"it can't be closed yet: {error}")
                     pause = backoff.failed()
             # whoever looked in between if the writer lives had its lock for a moment
             await asyncio.sleep(pause)
@@ -158,7 +159,7 @@ class Shipment:
                 silent, answered, refusals = *_backoffs(), 0
                 await asyncio.sleep(_WATCH_S)
                 continue
-            _log.warning("%s: assets: %s", self.directory.name, verdict.message)
+            self._warn(f"assets: {verdict.message}")
             if verdict.fault is Fault.CREDENTIAL:
                 witness.failed(verdict)
             refusals += last and verdict.answered
@@ -183,6 +184,7 @@ class Shipment:
             if progress.proven:
                 self._puzzled = False
                 self._patience_s = _PATIENCE_S
+                self._logged.clear()
                 witness.connected()
             rejected = self.record.rejected + progress.rejected
             self.update(replace(self.record, acked=progress.acked, rejected=rejected, problem=""))
@@ -202,7 +204,7 @@ class Shipment:
                 # grpc reports a call that ended at the same moment instead of the cancellation
                 raise asyncio.CancelledError from error
             verdict = judge(error)
-            _log.warning("%s: %s: %s", self.directory.name, verdict.fault.name, verdict.message)
+            self._warn(f"{verdict.fault.name}: {verdict.message}")
             if self._puzzled or verdict.fault is not Fault.UNKNOWN:
                 witness.failed(verdict)
             self._puzzled = verdict.fault is Fault.UNKNOWN
@@ -218,7 +220,13 @@ class Shipment:
         try:
             write_cancel(self.directory, build, reason or "cancelled")
         except OSError as error:
-            _log.warning("%s: a request to stop can't be written: %s", self.directory.name, error)
+            self._warn(f"a request to stop can't be written: {error}")
+
+    def _warn(self, what: str) -> None:
+        """Log what is wrong, once until the server is back: an outage may last for weeks."""
+        if what not in self._logged:
+            self._logged.add(what)
+            _log.warning("%s: %s", self.directory.name, what)
 
     def is_acked(self, complete: Callable[[SpoolReader], bool] = _has_ended) -> bool:
         """Return whether the stream is `complete`, and all of it acknowledged already."""

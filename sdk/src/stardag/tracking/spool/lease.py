@@ -36,9 +36,15 @@ class Holder:
 class Lease:
     """The right to deliver one spool, until `release` or this process's end."""
 
-    def __init__(self, lock: int) -> None:
-        """Hold the locked file `lock`; use `take_lease` instead."""
+    def __init__(self, path: Path, lock: int) -> None:
+        """Hold the locked file `lock`, which is at `path`; use `take_lease` instead."""
+        self._path = path
         self._lock = lock
+
+    @property
+    def is_known(self) -> bool:
+        """Whether others find the spool taken; not, if it was removed and made again."""
+        return _is_at(self._path, self._lock)
 
     def release(self) -> None:
         """Let another have it."""
@@ -62,7 +68,7 @@ def take_lease(spool: Path, role: Role) -> Lease | None:
         with suppress(OSError):  # on a full disk it can't be asked to leave, and that is all
             os.ftruncate(lock, 0)
             os.pwrite(lock, json.dumps(asdict(Holder(os.getpid(), boot_id(), role))).encode(), 0)
-        return Lease(lock)
+        return Lease(path, lock)
     os.close(lock)
     return None
 
