@@ -42,15 +42,14 @@ def state_dir(tmp_path: Path) -> Iterator[Path]:
     for pid in sender_pids(directory):
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGTERM)
-    until(lambda: not sender_pids(directory) or reap())
+    until(lambda: not sender_pids(directory))
 
 
-def reap() -> bool:
-    """Let the system forget the test process's own children that have ended."""
-    with suppress(ChildProcessError):
-        while os.waitpid(-1, os.WNOHANG)[0]:
-            pass
-    return False
+def end_sender(state_dir: Path, number: signal.Signals) -> None:
+    """Send the only sender a signal, and wait until it is gone."""
+    (pid,) = sender_pids(state_dir)
+    os.kill(pid, number)
+    until(lambda: not sender_pids(state_dir))
 
 
 @pytest.fixture(autouse=True)

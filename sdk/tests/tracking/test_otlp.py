@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
@@ -22,7 +21,7 @@ from stardag.tracking.spool.delivery import read_delivery
 from stardag.tracking.spool.streams import stream_directories
 
 from .collector import Collector, attributes
-from .conftest import MakeConfig, sender_pids
+from .conftest import MakeConfig, end_sender, sender_pids
 from .event_server import EventServer, Journal
 from .tasks import Step, run, types_of_run
 from .test_sender import BUILDER, builder_environment, spool_of, start_sender
@@ -96,9 +95,7 @@ def test_a_sender_that_is_replaced_repeats_no_span_and_forgets_no_open_one(
     spool = spool_of(state_dir)
     (stream,) = stream_directories(spool)
     until(lambda: read_delivery(stream).exported == len(types_of_run(3)))
-    (pid,) = sender_pids(state_dir)
-    os.kill(pid, signal.SIGKILL)
-    os.waitpid(pid, 0)
+    end_sender(state_dir, signal.SIGKILL)
     run(observer, 2)
     with start_sender(spool, server.address) as sender:
         until(lambda: read_delivery(stream).exported == len(types_of_run(3) + types_of_run(2)))

@@ -17,7 +17,7 @@ from stardag.tracking.spool.lease import take_lease
 from stardag.tracking.spool.streams import StreamHeader, create_stream, stream_directories
 from stardag.v1 import event_pb2
 
-from .conftest import MakeConfig, sender_pids
+from .conftest import MakeConfig, end_sender, sender_pids
 from .event_server import EventServer, Journal
 from .tasks import run, types_of_run
 from .test_tracker import tracker
@@ -52,10 +52,8 @@ def test_a_sender_that_is_killed_is_replaced_and_no_event_is_lost_or_doubled(
     server.fail_after = 300  # commits, and breaks the connection instead of acknowledging
     observer = tracker(config(server.address, quiet=True))
     run(observer, 1000)
-    (pid,) = sender_pids(state_dir)
     until(lambda: journal.all_events())
-    os.kill(pid, signal.SIGKILL)
-    os.waitpid(pid, 0)
+    end_sender(state_dir, signal.SIGKILL)
     spool = spool_of(state_dir)
     for _ in range(2):
         committed = len(journal.all_events())
@@ -203,14 +201,12 @@ def test_a_sender_leaves_on_request_and_the_next_goes_on(
     observer = tracker(config(server.address, quiet=True))
     run(observer, 2)
     observer.wait_delivered(20)
-    (pid,) = sender_pids(state_dir)
-    os.kill(pid, signal.SIGTERM)
-    _, status = os.waitpid(pid, 0)
-    assert os.waitstatus_to_exitcode(status) == 0
+    end_sender(state_dir, signal.SIGTERM)
     run(observer, 3)
     with start_sender(spool_of(state_dir), server.address) as sender:
         until(lambda: exactly_once(journal, types_of_run(2) + types_of_run(3)))
         sender.terminate()
+    assert sender.returncode == 0
 
 
 def test_what_is_delivered_is_deleted_when_its_time_is_over(

@@ -19,7 +19,13 @@ from stardag.tracking.connection.address import parse_address
 from stardag.tracking.connection.credential import Credential
 from stardag.tracking.sender.sync import SyncReport, deliver
 from stardag.tracking.spool import frames
-from stardag.tracking.spool.delivery import Delivery, write_delivery
+from stardag.tracking.spool.delivery import (
+    Delivery,
+    SenderStatus,
+    write_delivery,
+    write_status,
+)
+from stardag.tracking.spool.names import spool_name
 from stardag.tracking.spool.reader import SpoolReader
 from stardag.tracking.spool.streams import (
     StreamHeader,
@@ -34,8 +40,10 @@ from .event_server import EventServer, Journal
 from .tasks import run, types_of_run
 from .test_sender import exactly_once
 from .test_tracker import tracker
+from .waiting import until
 
 NONE = Credential()
+SECRET = Credential(token="secret")
 STARTED = [event_pb2.EVENT_TYPE_BUILD_STARTED]
 STARTED_AND_COMPLETED = [*STARTED, event_pb2.EVENT_TYPE_BUILD_COMPLETED]
 
@@ -46,6 +54,7 @@ def abandoned_stream(
     *,
     host: str | None = None,
     traced: bool = False,
+    address: str | None = None,
 ) -> Path:
     """Make a stream whose writer is gone, with an event of each type."""
     here = host is None
@@ -56,7 +65,7 @@ def abandoned_stream(
         host or socket.gethostname(),
         1,
         boot,
-        None if here else "far:1",
+        address if here else "far:1",
         traced,
     )
     stream = create_stream(spool, who, max_bytes=1 << 20)
@@ -83,38 +92,63 @@ async def test_offline_builds_are_delivered_once_however_often_one_asks(
 
 
 async def test_a_server_restored_from_a_backup_gets_what_it_had_if_one_asks_for_that(
-    server: EventServer, journal: Journal, state_dir: Path
+    config: MakeConfig, server: EventServer, journal: Journal, state_dir: Path
 ) -> None:
-    spool = state_dir / "spool" / "ours"
-    streams = {abandoned_stream(spool, STARTED_AND_COMPLETED).name for _ in range(2)}
     address = parse_address(server.address)
-    await deliver(state_dir, address, NONE)
+    spool = state_dir / "spool" / spool_name(config(server.address), address)
+    streams = {abandoned_stream(spool, STARTED_AND_COMPLETED).name for _ in range(2)}
+    await deliver(state_dir, address, SECRET)
     lost, kept = sorted(streams)
     journal.events = {kept: journal.events[kept]}
-    assert await deliver(state_dir, address, NONE) == SyncReport()
-    assert await deliver(state_dir, address, NONE, again="ours") == SyncReport(delivered=2)
+    assert await deliver(state_dir, address, SECRET) == SyncReport()
+    assert await deliver(state_dir, address, NONE, again=True) == SyncReport()
+    assert await deliver(state_dir, address, SECRET, again=True) == SyncReport(delivered=2)
     assert {name: len(events) for name, events in journal.events.items()} == {lost: 2, kept: 2}
-    assert await deliver(state_dir, address, NONE, again="ours") == SyncReport()
-
-
-async def test_what_was_delivered_with_another_credential_is_never_sent_again(
-    server: EventServer, journal: Journal, state_dir: Path
-) -> None:
-    abandoned_stream(state_dir / "spool" / "of-another-workspace", STARTED_AND_COMPLETED)
-    address = parse_address(server.address)
-    await deliver(state_dir, address, NONE)
-    journal.events.clear()
-    assert await deliver(state_dir, address, NONE, again="ours") == SyncReport()
-    assert not journal.events
+    assert await deliver(state_dir, address, SECRET, again=True) == SyncReport()
 
 
 async def test_what_is_to_be_sent_again_remains_while_no_server_answers(
+    config: MakeConfig, server: EventServer, state_dir: Path
+) -> None:
+    nowhere = parse_address("127.0.0.1:1")
+    spool = state_dir / "spool" / spool_name(config(str(nowhere)), nowhere)
+    abandoned_stream(spool, STARTED_AND_COMPLETED)
+    await deliver(state_dir, parse_address(server.address), SECRET)
+    report = await deliver(state_dir, nowhere, SECRET, again=True)
+    assert report.remaining == 2
+
+
+async def test_what_was_recorded_with_another_credential_goes_with_this_one_only_if_one_asks(
+    server: EventServer, journal: Journal, state_dir: Path
+) -> None:
+    spool = state_dir / "spool" / "of-another-workspace"
+    abandoned_stream(spool, STARTED_AND_COMPLETED, address=server.address)
+    address = parse_address(server.address)
+    left = SyncReport(elsewhere={server.address: 2})
+    assert await deliver(state_dir, address, SECRET) == left
+    assert not journal.events
+    asked = await deliver(state_dir, address, SECRET, recorded_for=address)
+    assert asked == SyncReport(delivered=2)
+
+
+async def test_what_was_recorded_with_a_credential_that_was_refused_goes_with_this_one(
     server: EventServer, state_dir: Path
 ) -> None:
-    abandoned_stream(state_dir / "spool" / "ours", STARTED_AND_COMPLETED)
-    await deliver(state_dir, parse_address(server.address), NONE)
-    report = await deliver(state_dir, parse_address("127.0.0.1:1"), NONE, again="ours")
-    assert report.remaining == 2
+    spool = state_dir / "spool" / "of-a-wrong-token"
+    abandoned_stream(spool, STARTED_AND_COMPLETED, address=server.address)
+    write_status(spool, SenderStatus(1, "refused"))
+    report = await deliver(state_dir, parse_address(server.address), SECRET)
+    assert report == SyncReport(delivered=2)
+
+
+async def test_a_sender_that_delivers_elsewhere_is_left_at_work(
+    config: MakeConfig, server: EventServer, state_dir: Path
+) -> None:
+    run(tracker(config("127.0.0.1:1", quiet=True)), 1)
+    senders = until(lambda: sender_pids(state_dir))
+    report = await deliver(state_dir, parse_address(server.address), SECRET)
+    assert report.elsewhere == {"127.0.0.1:1": len(types_of_run(1))}
+    assert sender_pids(state_dir) == senders
 
 
 async def test_a_bad_stream_is_reported_and_the_others_go(
@@ -143,7 +177,8 @@ async def test_a_spool_that_can_not_be_read_is_reported_and_the_others_go(
     server: EventServer, journal: Journal, state_dir: Path
 ) -> None:
     broken = state_dir / "spool" / "broken"
-    (broken / "sender.lock").mkdir(parents=True)
+    abandoned_stream(broken, STARTED_AND_COMPLETED)
+    (broken / "sender.lock").mkdir()
     good = abandoned_stream(state_dir / "spool" / "local", STARTED_AND_COMPLETED)
     report = await deliver(state_dir, parse_address(server.address), NONE)
     assert report.delivered == 2

@@ -56,9 +56,10 @@ def sync(*, again: Switch = False, recorded_for: str | None = None, json: Json =
     ----------
     again
         Also what was delivered in the last day, as far as the server does not have it: after it
-        was restored from a backup. Use the settings with which it was built.
+        was restored from a backup. Use the credential with which it was built.
     recorded_for
-        Address of a server that has moved, or that was a mistake: deliver what is for it, too.
+        Address of a server that has moved, or that was a mistake: deliver what is for it, too,
+        with whatever credential it was recorded.
     json
         Print a JSON object.
     """

@@ -12,7 +12,6 @@ from stardag.tracking.connection.address import parse_address
 from stardag.tracking.connection.credential import configured_credential
 from stardag.tracking.route import open_route
 from stardag.tracking.sender.sync import SyncReport, deliver
-from stardag.tracking.spool.names import spool_name
 
 
 def sync_spool(*, again: bool, recorded_for: str | None, json: bool) -> int:
@@ -34,7 +33,7 @@ def sync_spool(*, again: bool, recorded_for: str | None, json: bool) -> int:
                 config.tracking.state_dir,
                 address,
                 credential,
-                again=spool_name(config, address) if again else None,
+                again=again,
                 recorded_for=parse_address(recorded_for) if recorded_for is not None else None,
                 retention_s=config.tracking.retention_s,
             )
@@ -46,11 +45,11 @@ def sync_spool(*, again: bool, recorded_for: str | None, json: bool) -> int:
     if json:
         output.print_json(asdict(report))
     else:
-        _print(report)
+        _print(report, str(address))
     return 0 if report.complete else 1
 
 
-def _print(report: SyncReport) -> None:
+def _print(report: SyncReport, here: str) -> None:
     console = output.console()
     console.print(
         f"{report.delivered} events delivered, {report.rejected} of them rejected; "
@@ -65,9 +64,13 @@ def _print(report: SyncReport) -> None:
             soft_wrap=True,
         )
     for address, count in report.elsewhere.items():
+        if address == here:
+            which, there = "were recorded with another credential", "`stardag sync` with that one"
+        else:
+            which, there = f"are for {address}", f"`STARDAG_SERVER={address} stardag sync`"
         console.print(
-            f"{count} events are for {address}: `STARDAG_SERVER={address} stardag sync` delivers "
-            f"them there, `stardag sync --recorded-for {address}` here",
+            f"{count} events {which}: {there} delivers them there, "
+            f"`stardag sync --recorded-for {address}` here",
             markup=False,
             soft_wrap=True,
         )

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from stardag.tracking.connection.credential import Credential
 
 _RETRY_S, _REFUSED_RETRY_S = 5.0, 30.0
+_SHELL = "/bin/sh"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +63,7 @@ class Launcher:
         """Start nothing yet."""
         self._arguments = arguments
         self._next = 0.0
-        self._pid: int | None = None
+        self._child: int | None = None
 
     def ensure(self) -> None:
         """Start a sender unless one runs; looks every five seconds at most.
@@ -79,11 +80,14 @@ class Launcher:
         self._next = now + (_REFUSED_RETRY_S if refused else _RETRY_S)
         self._reap()
         if not sender_runs(self._arguments.spool):
-            self._pid = self._start()
+            self._start()
 
-    def _start(self) -> int:
-        if not sys.executable:
-            raise OSError("sys.executable is empty, so nothing is uploaded before `stardag sync`")
+    def _start(self) -> None:
+        if not os.access(sys.executable, os.X_OK) or getattr(sys, "frozen", False):
+            raise OSError(
+                f"there is no Python to start at {sys.executable!r}, so nothing is uploaded before "
+                "`stardag sync`"
+            )
         spool = self._arguments.spool
         make_spool(spool)
         (spool / "sender.json").unlink(missing_ok=True)  # what another one said is not news
@@ -93,22 +97,35 @@ class Launcher:
             (os.POSIX_SPAWN_OPEN, 1, log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600),
             (os.POSIX_SPAWN_DUP2, 1, 2),
         ]
+        command = [sys.executable, *self._arguments.command()]
+        if is_passed_on := _can_pass_on():
+            command = [_SHELL, "-c", '"$0" "$@" &', *command]
         # the sender closes what else it inherits, so that nobody waits for a pipe it holds
-        return os.posix_spawn(
-            sys.executable,
-            [sys.executable, *self._arguments.command()],
+        self._child = os.posix_spawn(
+            command[0],
+            command,
             child_environment(self._arguments.credential),
             file_actions=files,
             setsid=True,
         )
+        self._reap(wait=is_passed_on)
 
-    def _reap(self) -> None:
-        """Let the system forget a sender that ended before this process."""
-        if self._pid is None:
+    def _reap(self, *, wait: bool = False) -> None:
+        """Let the system forget a child that has ended, or, with `wait`, is about to."""
+        if self._child is None:
             return
         try:
-            ended, _ = os.waitpid(self._pid, os.WNOHANG)
+            ended, _ = os.waitpid(self._child, 0 if wait else os.WNOHANG)
         except ChildProcessError:
-            ended = self._pid  # not ours: this is a fork, or somebody else has waited for it
+            ended = self._child  # not ours: this is a fork, or somebody else has waited for it
         if ended:
-            self._pid = None
+            self._child = None
+
+
+def _can_pass_on() -> bool:
+    """Return whether a shell can start the sender, and leave it to the system.
+
+    A child of this process would be waited for by a program that waits for all its children, and
+    it ends only after this process. The first process of a container gets it back in any case.
+    """
+    return os.getpid() != 1 and os.access(_SHELL, os.X_OK)

@@ -17,10 +17,11 @@ from stardag.tracking.sender.shipment import Shipment
 from stardag.tracking.sender.uplink import Server
 from stardag.tracking.spool.asset_files import waiting_assets
 from stardag.tracking.spool.delivered import put_aside, take_back
+from stardag.tracking.spool.delivery import read_status
 from stardag.tracking.spool.lease import Lease, dismiss_sender, take_lease
-from stardag.tracking.spool.names import is_for_traces_only
+from stardag.tracking.spool.names import is_for_traces_only, is_spool_with
 from stardag.tracking.spool.reader import last_sequence
-from stardag.tracking.spool.streams import stream_directories
+from stardag.tracking.spool.streams import read_header, stream_directories
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
     from stardag.tracking.connection.address import Address
     from stardag.tracking.connection.credential import Credential
+    from stardag.tracking.spool.streams import StreamHeader
 
 _ATTEMPTS, _PAUSE_CAP_S = 3, 2.0
 _FINAL = {Fault.CREDENTIAL, Fault.SUPERSEDED, Fault.STREAM}
@@ -50,7 +52,10 @@ class SyncReport:
     untraced: int = 0
     """Streams whose spans are still only here: those are for a sender to export."""
     elsewhere: dict[str, int] = field(default_factory=dict[str, int])
-    """Events left alone because they are for another server, by its address."""
+    """Events left alone, by the address of the server that they are for.
+
+    At the address that was delivered to, those that were recorded with another credential.
+    """
     problems: dict[str, str] = field(default_factory=dict[str, str])
     """Why events remain, or may, for people, by stream id or, if it is about all of them, spool."""
 
@@ -65,7 +70,7 @@ async def deliver(
     address: Address,
     credential: Credential,
     *,
-    again: str | None = None,
+    again: bool = False,
     recorded_for: Address | None = None,
     retention_s: float = math.inf,
 ) -> SyncReport:
@@ -76,12 +81,12 @@ async def deliver(
     written. May be repeated at any time: the server takes each event once. One stream's or
     spool's trouble does not hold up the others.
 
-    Of the spool called `again`, also what had been delivered and is still kept is brought to the
-    server, as far as it does not have it: it may have been restored from a backup. Of that spool
-    alone, as the others may be for another workspace.
+    With `again`, also what had been delivered with this credential and is still kept is brought to
+    the server, as far as it does not have it: it may have been restored from a backup.
 
-    What was recorded for another server is left alone, unless that is `recorded_for`. What was
-    delivered more than `retention_s` seconds ago is removed.
+    What was recorded for another server, or with another credential that may be for another
+    workspace, is left alone, unless its server is `recorded_for`. A credential that was refused is
+    for none. What was delivered more than `retention_s` seconds ago is removed.
 
     A sender at work on a spool is asked to leave it first; the builds that need one start
     it again. What the trace collector does not have all of stays for them. Raises `OSError` if
@@ -90,14 +95,16 @@ async def deliver(
     """
     report = SyncReport()
     server = Server(address, credential)
-    ours = {str(address), str(recorded_for)}
     root = state_dir / "spool"
     spools = sorted(path for path in root.iterdir() if path.is_dir()) if root.exists() else []
     for spool in spools:
         if is_for_traces_only(spool):
             continue
+        ours = {str(recorded_for)}
+        if is_ours := is_spool_with(spool, address, credential) or _is_refused(spool):
+            ours.add(str(address))
         try:
-            await _deliver_spool(spool, server, report, ours, again=spool.name == again)
+            await _deliver_spool(spool, server, report, ours, again=again and is_ours)
         except OSError as error:
             report.problems[str(spool)] = str(error)
     if spools:
@@ -105,10 +112,17 @@ async def deliver(
     return report
 
 
+def _is_refused(spool: Path) -> bool:
+    status = read_status(spool)
+    return status is not None and status.state == "refused"
+
+
 async def _deliver_spool(
     spool: Path, server: Server, report: SyncReport, ours: Collection[str], *, again: bool
 ) -> None:
-    lease = await _take_over(spool)
+    # a sender is left alone where nothing is to be done for it
+    is_wanted = again or any(_may_be_for(stream, ours) for stream in stream_directories(spool))
+    lease = await _take_over(spool) if is_wanted else None
     try:
         if lease is not None and again:
             take_back(spool)
@@ -118,11 +132,22 @@ async def _deliver_spool(
             except (OSError, ValueError) as error:
                 if directory.exists():  # else somebody else has delivered it
                     report.problems[directory.name] = str(error)
-        if lease is None and stream_directories(spool):
+        if is_wanted and lease is None and stream_directories(spool):
             report.problems[str(spool)] = "another process delivers it and does not let go"
     finally:
         if lease is not None:
             lease.release()
+
+
+def _may_be_for(stream: Path, ours: Collection[str]) -> bool:
+    try:
+        return _is_for(read_header(stream), ours)
+    except (OSError, ValueError):
+        return True  # which is to be told
+
+
+def _is_for(header: StreamHeader, ours: Collection[str]) -> bool:
+    return header.address is None or header.address in ours or not written_here(header)
 
 
 async def _deliver_stream(
@@ -135,7 +160,7 @@ async def _deliver_stream(
 ) -> None:
     shipment = Shipment(directory)
     here, address = written_here(shipment.header), shipment.header.address
-    if here and address is not None and address not in ours:
+    if address is not None and not _is_for(shipment.header, ours):
         if waiting := max(0, last_sequence(directory) - shipment.record.acked):
             report.elsewhere[address] = report.elsewhere.get(address, 0) + waiting
         return

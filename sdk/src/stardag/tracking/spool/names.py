@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from stardag.config import Config
     from stardag.tracking.connection.address import Address
+    from stardag.tracking.connection.credential import Credential
 
 _KEPT = "local"
 _TRACES_ONLY = "traces+"  # what no address begins with
@@ -29,6 +30,12 @@ def is_spool_for(spool: Path, address: Address) -> bool:
     return spool.name == _KEPT or spool.name.startswith(f"{address.slug}-")
 
 
+def is_spool_with(spool: Path, address: Address, credential: Credential) -> bool:
+    """Return whether a spool's events are for a server with this credential, or one like it."""
+    name = _name(address, credential)
+    return spool.name == name or spool.name.startswith(f"{name}-")
+
+
 def spool_name(config: Config, address: Address | None) -> str:
     """Return the name of the spool: one for each server, credential and trace collector.
 
@@ -37,11 +44,20 @@ def spool_name(config: Config, address: Address | None) -> str:
     """
     if address is None and config.tracking.offline:
         return _KEPT
-    told: list[str] = []
+    traces = ""
     if traces_wanted(os.environ):
-        told += (f"{k}={v}" for k, v in sorted(os.environ.items()) if k.startswith("OTEL_"))
-    if address is not None:
-        credential = configured_credential(config.server, address)
-        told += [credential.token or "", str(credential.file), str(credential.tls.certificate)]
-    digest = blake2b("\0".join(told).encode(errors="replace"), digest_size=5).hexdigest()
-    return f"{address.slug}-{digest}" if address is not None else f"{_TRACES_ONLY}{digest}"
+        told = (f"{k}={v}" for k, v in sorted(os.environ.items()) if k.startswith("OTEL_"))
+        traces = _digest(*told)
+    if address is None:
+        return f"{_TRACES_ONLY}{traces}"
+    name = _name(address, configured_credential(config.server, address))
+    return f"{name}-{traces}" if traces else name
+
+
+def _name(address: Address, credential: Credential) -> str:
+    shown = (credential.token or "", str(credential.file), str(credential.tls.certificate))
+    return f"{address.slug}-{_digest(*shown)}"
+
+
+def _digest(*told: str) -> str:
+    return blake2b("\0".join(told).encode(errors="replace"), digest_size=5).hexdigest()
