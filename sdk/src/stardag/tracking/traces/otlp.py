@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
     from stardag.tracking.traces.spans import Span
 
+_UNNAMED = "unknown_service"
+
 
 class OtlpExporter:
     """Sends spans to the collector that `OTEL_EXPORTER_OTLP_*` name, by gRPC or HTTP."""
@@ -23,11 +25,7 @@ class OtlpExporter:
     def __init__(self) -> None:
         """Connect when the first spans come."""
         self._exporter = _exporter()
-        # what OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES say wins over what is given here
-        named = "OTEL_SERVICE_NAME" in os.environ or f"{SERVICE_NAME}=" in os.environ.get(
-            "OTEL_RESOURCE_ATTRIBUTES", ""
-        )
-        self._resource = Resource.create({} if named else {SERVICE_NAME: "stardag"})
+        self._resource = _resource()
 
     def export(self, spans: Sequence[Span]) -> bool:
         """Return whether the collector took `spans`; tries for `OTEL_EXPORTER_OTLP_TIMEOUT`."""
@@ -57,6 +55,14 @@ class OtlpExporter:
             end_time=span.end_ns,
             instrumentation_scope=InstrumentationScope("stardag"),
         )
+
+
+def _resource() -> Resource:
+    """Return what OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES say; called ours if unnamed."""
+    resource = Resource.create()
+    if str(resource.attributes.get(SERVICE_NAME, _UNNAMED)).startswith(_UNNAMED):
+        resource = resource.merge(Resource({SERVICE_NAME: "stardag"}))
+    return resource
 
 
 def _exporter() -> SpanExporter:
