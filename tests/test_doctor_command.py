@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import pytest
+from support.collector import Collector
 
 from stardag.cli.doctor.server_checks import clock_check
 
@@ -27,12 +28,13 @@ def test_all_is_well_where_a_server_answers(workplace: Workplace) -> None:
     code, checks = examined(workplace)
     assert code == 0
     assert [*checks] == [
-        *("configuration", "server", "clock", "credential", "state", "spool", "root default")
+        *("configuration", "server", "clock", "credential"),
+        *("state", "spool", "traces", "root default"),
     ]
     assert "on sqlite" in checks["server"]["detail"]
     assert checks["credential"]["detail"].startswith("local in workspace default: ")
     told = workplace.stardag("doctor").stdout.splitlines()
-    assert [line.split()[0] for line in told] == ["ok"] * 7
+    assert [line.split()[0] for line in told] == ["ok"] * 8
     assert not list((workplace.directory / "targets").iterdir()), "what was tried is taken back"
 
 
@@ -49,6 +51,25 @@ def test_a_server_that_is_away_is_told_and_so_is_what_waits_for_it(workplace: Wo
     assert "events wait in" in checks["spool"]["detail"]
     assert checks["spool"]["action"] == "run `stardag sync`"
     assert not {"clock", "credential"} & {*checks}
+
+
+def test_what_keeps_traces_from_their_collector_is_told(workplace: Workplace) -> None:
+    collector = Collector()
+    workplace.extra["OTEL_EXPORTER_OTLP_ENDPOINT"] = collector.endpoint
+    workplace.extra["OTEL_EXPORTER_OTLP_PROTOCOL"] = "grpc"
+    code, checks = examined(workplace)
+    assert (code, checks["traces"]["detail"]) == (0, "the collector takes them")
+    collector.close()
+    workplace.extra["OTEL_EXPORTER_OTLP_ENDPOINT"] = f"http://{workplace.server.address}"
+    workplace.extra["OTEL_TRACES_SAMPLER"] = "sometimes"
+    code, checks = examined(workplace)
+    assert code == 1
+    assert "UNIMPLEMENTED" in checks["traces"]["detail"]
+    assert "OTEL_TRACES_SAMPLER=sometimes" in checks["sampler"]["detail"]
+    workplace.extra["OTEL_EXPORTER_OTLP_PROTOCOL"] = "smoke"
+    code, checks = examined(workplace)
+    assert code == 1
+    assert "OTEL_EXPORTER_OTLP_PROTOCOL=smoke" in checks["traces"]["detail"]
 
 
 def test_a_credential_that_is_refused_or_may_not_report_is_told(workplace: Workplace) -> None:

@@ -69,6 +69,18 @@ def test_a_failed_attempt_is_an_error_with_its_exception(
     assert said["exception.type"] == "ValueError"
 
 
+def test_an_empty_variable_is_one_that_is_not_set(workplace: Workplace) -> None:
+    collector = HttpCollector()
+    workplace.extra["OTEL_EXPORTER_OTLP_ENDPOINT"] = collector.endpoint
+    for name in ("EXPORTER_OTLP_PROTOCOL", "SERVICE_NAME", "TRACES_EXPORTER", "TRACES_SAMPLER"):
+        workplace.extra[f"OTEL_{name}"] = ""
+    workplace.build("small")
+    until(lambda: len(collector.spans) == 5, "five spans")
+    workplace.end_senders()
+    collector.close()
+    assert {resource["service.name"] for resource in collector.resources} == {"stardag"}
+
+
 def test_spans_go_over_http_with_the_resource_that_is_named(workplace: Workplace) -> None:
     collector = HttpCollector()
     workplace.extra["OTEL_EXPORTER_OTLP_ENDPOINT"] = collector.endpoint

@@ -79,6 +79,22 @@ async def test_a_build_is_given_up_after_ninety_seconds_of_silence_and_not_befor
     assert await swept.store.silent_workspaces() == []
 
 
+async def test_what_other_streams_of_the_build_were_at_ends_with_it(swept: Swept):
+    worker = Producer(build=swept.make.build)
+    stream = await swept.store.open_stream(swept.workspace, worker.stream, worker.open)
+    begun = worker.event(pb.EVENT_TYPE_TASK_STARTED, "w", 1)
+    await swept.store.commit([Batch(swept.workspace, stream, 1, [begun])])
+    await swept.pass_time(91)
+    await swept.give_up()
+    row = await swept.store.queries.build(swept.workspace, swept.make.build)
+    assert row.task_counts[task_pb2.TASK_STATUS_CANCELLED] == 2
+    done = worker.event(pb.EVENT_TYPE_TASK_COMPLETED, "w", 1)
+    await swept.store.commit([Batch(swept.workspace, stream, 2, [done])])
+    row = await swept.store.queries.build(swept.workspace, swept.make.build)
+    assert row.status == build_pb2.BUILD_STATUS_ABANDONED
+    assert row.task_counts[task_pb2.TASK_STATUS_COMPLETED] == 1
+
+
 async def test_a_sign_of_life_keeps_a_build(swept: Swept):
     await swept.pass_time(91)
     await swept.send()

@@ -1,49 +1,42 @@
 """The server's own spans, received by a real collector."""
 
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import grpc
 import pytest
-from opentelemetry.proto.collector.trace.v1 import trace_service_pb2 as messages
-from opentelemetry.proto.collector.trace.v1 import trace_service_pb2_grpc as services
+from opentelemetry import trace
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
+from opentelemetry.sdk.trace import TracerProvider
 from producer import Producer
 from running_server import Client
 from server_process import ServerProcess
+from support.collector import Collector, HttpCollector
 
 from stardag.v1.event_service_pb2 import PublishEventBatchRequest
+from stardag_server import tracing
+
+ENDPOINT = "OTEL_EXPORTER_OTLP_ENDPOINT"
 
 
-class Collector(services.TraceServiceServicer):
-    """Keeps the spans that it is sent, and their services' names."""
-
-    def __init__(self) -> None:
-        self.spans: list[Span] = []
-        self.services: set[str] = set()
-
-    def Export(
-        self, request: messages.ExportTraceServiceRequest, context: grpc.ServicerContext
-    ) -> messages.ExportTraceServiceResponse:
-        for resource_spans in request.resource_spans:
-            for attribute in resource_spans.resource.attributes:
-                if attribute.key == "service.name":
-                    self.services.add(attribute.value.string_value)
-            for scope_spans in resource_spans.scope_spans:
-                self.spans.extend(scope_spans.spans)
-        return messages.ExportTraceServiceResponse()
-
-
+@pytest.mark.parametrize(
+    ("kind", "protocol", "attributes", "service"),
+    [
+        (Collector, "grpc", "", "stardag-server"),
+        (HttpCollector, "", "service.name=nightly", "nightly"),
+    ],
+)
 async def test_a_call_and_its_commit_are_spans_under_the_callers_trace(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    kind: type[Collector | HttpCollector],
+    protocol: str,
+    attributes: str,
+    service: str,
 ):
-    collector = Collector()
-    listening = grpc.server(ThreadPoolExecutor(1))
-    services.add_TraceServiceServicer_to_server(collector, listening)
-    port = listening.add_insecure_port("127.0.0.1:0")
-    listening.start()
-    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", f"http://127.0.0.1:{port}")
-    trace, parent = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
+    collector = kind()
+    monkeypatch.setenv(ENDPOINT, collector.endpoint)
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_PROTOCOL", protocol)
+    monkeypatch.setenv("OTEL_RESOURCE_ATTRIBUTES", attributes)
+    trace_id, parent = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
     make = Producer()
     with ServerProcess(tmp_path / "data") as server:
         async with server.channel() as channel:
@@ -52,14 +45,27 @@ async def test_a_call_and_its_commit_are_spans_under_the_callers_trace(
                 PublishEventBatchRequest(
                     stream=make.open, first_sequence=1, events=[make.started()]
                 ),
-                metadata=(*client.metadata, ("traceparent", f"00-{trace}-{parent}-01")),
+                metadata=(*client.metadata, ("traceparent", f"00-{trace_id}-{parent}-01")),
             )
         assert server.terminate() == 0
-    listening.stop(None).wait()
+    collector.close()
     spans = {span.name: span for span in collector.spans}
     call = spans["stardag.v1.EventService/PublishEventBatch"]
-    assert (call.trace_id.hex(), call.parent_span_id.hex()) == (trace, parent)
+    assert (call.trace_id.hex(), call.parent_span_id.hex()) == (trace_id, parent)
     assert call.kind == Span.SPAN_KIND_SERVER
     assert "group commit" in spans
-    assert collector.services == {"stardag-server"}
+    assert {resource["service.name"] for resource in collector.resources} == {service}
     assert server.token not in str(collector.spans)
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {},
+        {ENDPOINT: "http://127.0.0.1:1", "OTEL_SDK_DISABLED": "true"},
+        {ENDPOINT: "http://127.0.0.1:1", "OTEL_TRACES_EXPORTER": "none"},
+    ],
+)
+def test_no_spans_are_made_that_are_not_asked_for(variables: dict[str, str]):
+    tracing.set_up(variables)()
+    assert not isinstance(trace.get_tracer_provider(), TracerProvider)

@@ -21,6 +21,7 @@ class Collector(services.TraceServiceServicer):
     def __init__(self) -> None:
         """Start listening."""
         self.spans: list[Span] = []
+        self.resources: list[dict[str, str]] = []
         self._server = grpc.server(ThreadPoolExecutor(2))
         services.add_TraceServiceServicer_to_server(self, self._server)
         port = self._server.add_insecure_port("127.0.0.1:0")
@@ -32,6 +33,7 @@ class Collector(services.TraceServiceServicer):
     ) -> messages.ExportTraceServiceResponse:
         """Keep the spans."""
         self.spans.extend(_spans(request))
+        self.resources.extend(_resources(request))
         return messages.ExportTraceServiceResponse()
 
     def close(self) -> None:
@@ -54,10 +56,7 @@ class HttpCollector:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
                 request = messages.ExportTraceServiceRequest.FromString(body)
                 collector.spans.extend(_spans(request))
-                for one in request.resource_spans:
-                    collector.resources.append(
-                        {a.key: a.value.string_value for a in one.resource.attributes}
-                    )
+                collector.resources.extend(_resources(request))
                 self.send_response(200)
                 self.end_headers()
 
@@ -82,4 +81,11 @@ def _spans(request: messages.ExportTraceServiceRequest) -> list[Span]:
         for resource_spans in request.resource_spans
         for scope_spans in resource_spans.scope_spans
         for span in scope_spans.spans
+    ]
+
+
+def _resources(request: messages.ExportTraceServiceRequest) -> list[dict[str, str]]:
+    return [
+        {a.key: a.value.string_value for a in resource_spans.resource.attributes}
+        for resource_spans in request.resource_spans
     ]

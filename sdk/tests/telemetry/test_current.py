@@ -13,6 +13,7 @@ from opentelemetry.sdk.trace import TracerProvider
 import stardag as sd
 from stardag.build import BuildInfo, Executor
 from stardag.telemetry import ids
+from stardag.telemetry.current import traces_wanted
 from stardag.telemetry.trace_parent import TraceParent, parse_trace_parent
 from stardag.testing import BuildRecord, builds_on_record
 
@@ -72,6 +73,26 @@ def test_a_trace_that_is_not_sampled_says_so_to_user_code(monkeypatch: pytest.Mo
     task = tasks.looks_around()
     build = built(task).id
     assert task.load()["current"] == str(place_of(task, build, sampled=False))
+
+
+@pytest.mark.parametrize(
+    ("variables", "wanted"),
+    [
+        ({}, True),
+        ({"OTEL_TRACES_EXPORTER": ""}, True),
+        ({"OTEL_TRACES_EXPORTER": "console, otlp"}, True),
+        ({"OTEL_TRACES_EXPORTER": "none"}, False),
+        ({"OTEL_TRACES_EXPORTER": "console"}, False),
+        ({"OTEL_SDK_DISABLED": "True"}, False),
+        ({"OTEL_SDK_DISABLED": "no"}, True),
+        ({ENDPOINT: ""}, False),
+        ({ENDPOINT: "", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "http://127.0.0.1:1"}, True),
+    ],
+)
+def test_opentelemetrys_variables_tell_if_builds_are_traced(
+    variables: dict[str, str], wanted: bool
+) -> None:
+    assert traces_wanted({ENDPOINT: "http://127.0.0.1:1", **variables}) == wanted
 
 
 def test_without_a_collector_the_current_span_stays_that_of_the_program() -> None:

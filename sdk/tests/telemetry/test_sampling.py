@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from stardag._uuid7 import uuid7
-from stardag.telemetry.sampling import is_sampled
+from stardag.telemetry.sampling import is_sampled, mistake
 
 
 def sampler(name: str, argument: str | None = None) -> dict[str, str]:
@@ -49,3 +49,20 @@ def test_what_a_lower_ratio_keeps_a_higher_one_keeps_too() -> None:
         trace = uuid7().int
         kept = [is_sampled(trace, sampler("traceidratio", f"0.{n}"), None) for n in range(10)]
         assert kept == sorted(kept)
+
+
+@pytest.mark.parametrize(
+    ("variables", "told"),
+    [
+        ({}, ""),
+        (sampler("Parentbased_TraceIdRatio", "0.5"), ""),
+        (sampler("always_on", "unused"), ""),
+        (sampler("traceidratio"), ""),
+        (sampler("sometimes"), "OTEL_TRACES_SAMPLER=sometimes"),
+        (sampler("traceidratio", "half"), "OTEL_TRACES_SAMPLER_ARG=half"),
+        (sampler("parentbased_traceidratio", "1.5"), "OTEL_TRACES_SAMPLER_ARG=1.5"),
+    ],
+)
+def test_what_is_not_understood_can_be_told(variables: dict[str, str], told: str) -> None:
+    assert mistake(variables).startswith(told)
+    assert bool(mistake(variables)) == bool(told)

@@ -5,30 +5,52 @@ caller and nothing that a client sent.
 """
 
 from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from opentelemetry.sdk.trace.export import SpanExporter
 
 _ENDPOINTS = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
+_PROTOCOLS = ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL")
+_UNNAMED = "unknown_service"
 
 
 def set_up(environment: Mapping[str, str]) -> Callable[[], None]:
     """Send spans where the environment says, if it does; return what sends the rest at the end."""
-    wanted = any(environment.get(name) for name in _ENDPOINTS)
-    if not wanted or environment.get("OTEL_SDK_DISABLED", "").lower() == "true":
+    if not _are_wanted(environment):
         return lambda: None
     # Ten megabytes that a server without traces does not need.
     from opentelemetry import trace
-    from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
-    from opentelemetry.sdk.resources import Resource
+    from opentelemetry.sdk.resources import SERVICE_NAME, Resource
     from opentelemetry.sdk.trace import TracerProvider
     from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
-    provider = TracerProvider(
-        # Variables of the environment go before this.
-        resource=Resource.create().merge(
-            Resource({})
-            if environment.get("OTEL_SERVICE_NAME")
-            else Resource({"service.name": "stardag-server"})
-        )
-    )
-    provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
+    resource = Resource.create()
+    if str(resource.attributes.get(SERVICE_NAME, _UNNAMED)).startswith(_UNNAMED):
+        resource = resource.merge(Resource({SERVICE_NAME: "stardag-server"}))
+    provider = TracerProvider(resource=resource)
+    provider.add_span_processor(BatchSpanProcessor(_exporter(environment)))
     trace.set_tracer_provider(provider)
     return provider.shutdown
+
+
+def _are_wanted(environment: Mapping[str, str]) -> bool:
+    exporters = environment.get("OTEL_TRACES_EXPORTER") or "otlp"
+    return (
+        any(environment.get(name) for name in _ENDPOINTS)
+        and environment.get("OTEL_SDK_DISABLED", "").lower() != "true"
+        and "otlp" in (name.strip() for name in exporters.split(","))
+    )
+
+
+def _exporter(environment: Mapping[str, str]) -> "SpanExporter":
+    """Return what sends by gRPC if that is asked for, else by HTTP, OpenTelemetry's default."""
+    if next(filter(None, map(environment.get, _PROTOCOLS)), "") == "grpc":
+        from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
+
+        return OTLPSpanExporter()
+    from opentelemetry.exporter.otlp.proto.http.trace_exporter import (
+        OTLPSpanExporter as HttpSpanExporter,
+    )
+
+    return HttpSpanExporter()

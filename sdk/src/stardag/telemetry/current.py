@@ -111,7 +111,8 @@ def traces_wanted(environment: Mapping[str, str]) -> bool:
     """Return whether OpenTelemetry's variables ask for traces by OTLP."""
     if environment.get("OTEL_SDK_DISABLED", "").lower() == "true":
         return False
-    if environment.get("OTEL_TRACES_EXPORTER", "otlp") != "otlp":
+    exporters = environment.get("OTEL_TRACES_EXPORTER") or "otlp"
+    if "otlp" not in (name.strip() for name in exporters.split(",")):
         return False
     return bool(
         environment.get("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")

@@ -45,14 +45,30 @@ def is_sampled(trace_id: int, environment: Mapping[str, str], parent: bool | Non
             return True
 
 
+def mistake(environment: Mapping[str, str]) -> str:
+    """Return what of the variables is not understood, for people; empty if all is."""
+    sampler = environment.get("OTEL_TRACES_SAMPLER", "").strip().lower()
+    if sampler and sampler not in _SAMPLERS:
+        return f"OTEL_TRACES_SAMPLER={sampler} is none of {', '.join(sorted(_SAMPLERS))}"
+    share = environment.get("OTEL_TRACES_SAMPLER_ARG", "")
+    if share and sampler.endswith("traceidratio") and _share(share) is None:
+        return f"OTEL_TRACES_SAMPLER_ARG={share} is no number from 0 to 1"
+    return ""
+
+
 _ROOTS = ("always_on", "always_off", "traceidratio")
 _SAMPLERS = frozenset((*_ROOTS, *(_PARENT_BASED + root for root in _ROOTS)))
 
 
 def _ratio(environment: Mapping[str, str]) -> float:
     """Return the share of traces to record; all of them if the variable has no such number."""
+    share = _share(environment.get("OTEL_TRACES_SAMPLER_ARG", ""))
+    return 1.0 if share is None else share
+
+
+def _share(text: str) -> float | None:
     try:
-        ratio = float(environment.get("OTEL_TRACES_SAMPLER_ARG", ""))
+        share = float(text)
     except ValueError:
-        return 1.0
-    return ratio if 0 <= ratio <= 1 else 1.0
+        return None
+    return share if 0 <= share <= 1 else None

@@ -1,6 +1,7 @@
 """The transaction of ingest: batches of many streams, in full or not at all."""
 
 import functools
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -25,6 +26,7 @@ from stardag_server.store.bulk import Append, Bulk, Change, LogCommit, Row, Writ
 from stardag_server.store.database import clock_of
 from stardag_server.store.fencing import newest_tokens
 from stardag_server.store.schema import Build, Event, StrayEvent, Stream, plain
+from stardag_server.store.silent_builds import streams_at_work
 from stardag_server.store.task_keys import TaskKeys
 
 EVENT_COLUMNS = (
@@ -89,18 +91,24 @@ class Commit:
         return outcomes
 
     async def give_up(self, silent: sa.Select[*tuple[Any, ...]]) -> None:
-        """Give up builds, with the death of their producers as the server's own events.
+        """Give up builds, with the death of all their producers as the server's own events.
 
         `silent` selects the clock, and of each build its id, the key of the stream
         that answers for it and when that was last heard. What another writer has
         locked is left out: that is alive, or being given up.
         """
+        rows = (await self.connection.execute(silent.with_for_update(skip_locked=True))).all()
+        others: dict[UUID, set[int]] = defaultdict(set)
+        if rows:
+            at_work = streams_at_work(self.workspace, [build for _, build, _, _ in rows])
+            for build, stream in await self.connection.execute(at_work):
+                others[build].add(stream)
         parts: list[Part] = []
-        rows = await self.connection.execute(silent.with_for_update(skip_locked=True))
         for now, build, stream, last_heard in rows:
             self.now = now
             death = inferred_death(build.bytes, last_heard)
-            parts.append(Part(stream, 0, [death], [None], Committed(0)))
+            for each in (stream, *sorted(others[build] - {stream})):
+                parts.append(Part(each, 0, [death], [None], Committed(0)))
         if writes := await self._fold_all(parts):
             await self.bulk.write(self.connection, writes)
 

@@ -9,6 +9,7 @@ from stardag._errors import ConfigError
 from stardag.cli.doctor.check import Check
 from stardag.cli.doctor.server_checks import server_checks
 from stardag.cli.doctor.spool_checks import spool_checks
+from stardag.cli.doctor.trace_checks import trace_checks
 from stardag.cli.targets.roots import configured_roots
 from stardag.config import load_config, unknown_variables
 
@@ -34,6 +35,7 @@ def run_checks() -> Iterator[Check]:
         yield Check("server", True, f"none is configured for builds: {kept}")
     yield _state_directory(config.tracking)
     yield from spool_checks(config)
+    yield from trace_checks()
     for name in dict.fromkeys(("default", *config.target_roots)):
         yield _root(name)
 

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def doctor(*, json: Json = False) -> int:
-    """Check configuration, server, clock, credential, spool and roots; exits with 1 on a problem.
+    """Check settings, server, clock, credential, spool, traces, roots; exits with 1 on a problem.
 
     To see whether a target root takes outputs, a small object is written to it and deleted.
 

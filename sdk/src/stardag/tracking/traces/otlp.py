@@ -16,21 +16,24 @@ if TYPE_CHECKING:
 
     from stardag.tracking.traces.spans import Span
 
+_UNNAMED = "unknown_service"
+
 
 class OtlpExporter:
     """Sends spans to the collector that `OTEL_EXPORTER_OTLP_*` name, by gRPC or HTTP."""
 
-    def __init__(self) -> None:
-        """Connect when the first spans come."""
-        self._exporter = _exporter()
-        # what OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES say wins over what is given here
-        named = "OTEL_SERVICE_NAME" in os.environ or f"{SERVICE_NAME}=" in os.environ.get(
-            "OTEL_RESOURCE_ATTRIBUTES", ""
-        )
-        self._resource = Resource.create({} if named else {SERVICE_NAME: "stardag"})
+    def __init__(self, *, timeout_s: float | None = None) -> None:
+        """Connect when the first spans come.
+
+        Try each time for `timeout_s`, or else for `OTEL_EXPORTER_OTLP_TIMEOUT`. Raises
+        `ValueError` if the protocol is neither `grpc` nor `http/protobuf`, and what OpenTelemetry
+        raises if it does not understand its settings.
+        """
+        self._exporter = _exporter(timeout_s)
+        self._resource = _resource()
 
     def export(self, spans: Sequence[Span]) -> bool:
-        """Return whether the collector took `spans`; tries for `OTEL_EXPORTER_OTLP_TIMEOUT`."""
+        """Return whether the collector took `spans`."""
         exported = self._exporter.export([self._readable(span) for span in spans])
         return exported is SpanExportResult.SUCCESS
 
@@ -59,21 +62,33 @@ class OtlpExporter:
         )
 
 
-def _exporter() -> SpanExporter:
+def _resource() -> Resource:
+    """Return what OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES say; called ours if unnamed."""
+    resource = Resource.create()
+    if str(resource.attributes.get(SERVICE_NAME, _UNNAMED)).startswith(_UNNAMED):
+        resource = resource.merge(Resource({SERVICE_NAME: "stardag"}))
+    return resource
+
+
+def _exporter(timeout_s: float | None) -> SpanExporter:
     protocol = (
         os.environ.get("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL")
         or os.environ.get("OTEL_EXPORTER_OTLP_PROTOCOL")
         or "http/protobuf"
     )
-    if protocol == "grpc":
-        from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
+    match protocol.strip().lower():
+        case "grpc":
+            from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
 
-        return OTLPSpanExporter()
-    from opentelemetry.exporter.otlp.proto.http.trace_exporter import (
-        OTLPSpanExporter as HttpSpanExporter,
-    )
+            return OTLPSpanExporter(timeout=timeout_s)
+        case "http/protobuf":
+            from opentelemetry.exporter.otlp.proto.http.trace_exporter import (
+                OTLPSpanExporter as HttpSpanExporter,
+            )
 
-    return HttpSpanExporter()
+            return HttpSpanExporter(timeout=timeout_s)
+        case _:
+            raise ValueError(f"OTEL_EXPORTER_OTLP_PROTOCOL={protocol} is not grpc or http/protobuf")
 
 
 def _context(trace_id: int, span_id: int) -> SpanContext:
