@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import pty
 import shlex
+import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -106,6 +109,57 @@ printf '%s\n' "${{COMPREPLY[@]}}"
     done = subprocess.run(["bash", "-c", program], capture_output=True, text=True, check=False)
     assert done.stderr == ""
     assert done.stdout.split() == completed
+
+
+@pytest.mark.skipif(shutil.which("zsh") is None, reason="zsh is not installed")
+@pytest.mark.parametrize("start", ["fpath=($PWD $fpath); {}".format, "{}; source _stardag".format])
+def test_zsh_completes_commands_and_options(isolated: Path, start: Callable[[str], str]) -> None:
+    (isolated / "_stardag").write_text(stardag("completion", "zsh").stdout)
+    settings = start("autoload -U compinit; compinit -D -u")
+    (isolated / ".zshrc").write_text(f"{settings}\nPROMPT='ready: '\n")
+    path = f"{STARDAG.parent}:{os.environ['PATH']}"
+    leader, follower = pty.openpty()
+    with os.fdopen(follower, "wb") as terminal:
+        zsh = subprocess.Popen(
+            ["zsh", "-d", "-i"],
+            stdin=terminal,
+            stdout=terminal,
+            stderr=terminal,
+            env={**os.environ, "PATH": path, "ZDOTDIR": str(isolated)},
+            cwd=isolated,
+            start_new_session=True,
+        )
+    with os.fdopen(leader, "r+b", buffering=0) as keyboard:
+        shown = b""
+        while b"ready: " not in shown:
+            shown += keyboard.read(65_536)
+        # what a tab makes of the line is printed, not run
+        keyboard.write(b"stardag keys create --scope re\t\x01print -r -- \nexit\n")
+        with contextlib.suppress(OSError):  # so a terminal ends
+            while part := keyboard.read(65_536):
+                shown += part
+    assert zsh.wait(10) == 0
+    assert b"\nstardag keys create --scope read\r" in shown
+
+
+@pytest.mark.skipif(shutil.which("fish") is None, reason="fish is not installed")
+@pytest.mark.parametrize(
+    ("typed", "completed"),
+    [
+        ("stardag targets ", ["gc", "list", "verify"]),
+        ("stardag keys create --scope re", ["read"]),
+        ("stardag server sta", ["stardag.fish"]),
+    ],
+)
+def test_fish_completes_commands_and_options(
+    isolated: Path, typed: str, completed: list[str]
+) -> None:
+    (isolated / "stardag.fish").write_text(stardag("completion", "fish").stdout)
+    program = f"source stardag.fish; complete -C '{typed}'"
+    done = subprocess.run(
+        ["fish", "-N", "-c", program], cwd=isolated, capture_output=True, text=True, check=True
+    )
+    assert [line.partition("\t")[0] for line in done.stdout.splitlines()] == completed
 
 
 @pytest.mark.parametrize("server", ["", "127.0.0.1:1"])
