@@ -7,6 +7,7 @@ from dataclasses import asdict
 
 from stardag._errors import ConfigError
 from stardag.cli import output
+from stardag.cli.views import cells
 from stardag.config import get_config
 from stardag.tracking.connection.address import parse_address
 from stardag.tracking.connection.credential import configured_credential
@@ -34,12 +35,12 @@ def sync_spool(*, json: bool) -> int:
 def _print(report: SyncReport) -> None:
     console = output.console()
     console.print(
-        f"{report.delivered} events delivered, {report.rejected} of them rejected; "
-        f"{report.remaining} remain"
+        f"{cells.plural(report.delivered, 'event')} delivered, {report.rejected} of them rejected; "
+        f"{report.remaining} left"
     )
     if report.assets:
-        console.print(f"{report.assets} assets remain")
+        console.print(f"{cells.plural(report.assets, 'asset')} left")
     if report.elsewhere:
-        console.print(f"{report.elsewhere} streams are for other servers")
+        console.print(f"{cells.plural(report.elsewhere, 'stream')} for other servers")
     for where, problem in report.problems.items():
         console.print(f"{where}: {problem}", markup=False)

@@ -246,10 +246,10 @@ def _named(task: TaskState | BlockedTask) -> str:
 
 
 def _some(named: Sequence[str], count: int) -> Text:
+    """Return tasks with a line each, and how many there are beside them."""
     more = count - len(named)
-    return Text(
-        ", ".join([*named, *([f"and {more} more"] if more and named else [])]) or str(count)
-    )
+    lines = [*named, *[f"and {more} more"] * (more > 0)] if named else [str(count)]
+    return Text("\n".join(lines))
 
 
 def _origins(producers: Sequence[Producer]) -> str:
