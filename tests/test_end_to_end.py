@@ -188,7 +188,7 @@ def test_what_is_left_can_be_delivered_by_hand(workplace: Workplace) -> None:
 
 def test_what_a_restored_server_has_lost_can_be_delivered_again(workplace: Workplace) -> None:
     built = workplace.build("small")
-    assert "0 remain" in workplace.stardag("sync").stdout
+    assert "0 left" in workplace.stardag("sync").stdout
     workplace.server.kill()
     for file in workplace.server.data_dir.glob("stardag.sqlite*"):
         file.unlink()  # as if the backup had been made before anything was built

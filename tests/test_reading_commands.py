@@ -244,6 +244,8 @@ def test_why_a_task_ran_is_told_by_what_sets_it_apart(history: History) -> None:
     assert "values[1]" in shown
     read = history.reads("tasks", "why", task)
     assert read["cause"] == "RUN_CAUSE_NEW_ID"
+    skipped = history.task("after")
+    assert f"`stardag tasks show {skipped}`" in history.says("tasks", "why", skipped)
 
 
 def test_lineage_is_told_in_both_directions(history: History) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import pty
 import shlex
+import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -19,6 +22,19 @@ COMMANDS = [
     *("build", "builds", "completion", "config", "doctor", "keys", "server", "sync", "targets"),
     *("tasks", "workspaces"),
 ]
+
+
+IN_CI = "CI" in os.environ
+
+
+def require_shell(name: str) -> None:
+    """Skip the test if the shell is not installed; install it in CI, where nothing is skipped."""
+    if shutil.which(name) is not None:
+        return
+    if not IN_CI:
+        pytest.skip(f"{name} is not installed")
+    subprocess.run(["apt-get", "update", "--quiet"], check=True)
+    subprocess.run(["apt-get", "install", "--quiet", "--yes", name], check=True)
 
 
 def stardag(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -108,11 +124,55 @@ printf '%s\n' "${{COMPREPLY[@]}}"
     assert done.stdout.split() == completed
 
 
-def test_the_script_for_zsh_calls_the_function_that_it_defines() -> None:
-    script = stardag("completion", "zsh").stdout
-    assert "\n_cyclopts_stardag() {" in script
-    assert '\n  _cyclopts_stardag "$@"\n' in script
-    assert "\n  compdef _cyclopts_stardag stardag\n" in script
+@pytest.mark.parametrize("start", ["fpath=($PWD $fpath); {}".format, "{}; source _stardag".format])
+def test_zsh_completes_commands_and_options(isolated: Path, start: Callable[[str], str]) -> None:
+    require_shell("zsh")
+    (isolated / "_stardag").write_text(stardag("completion", "zsh").stdout)
+    settings = start("autoload -U compinit; compinit -D -u")
+    (isolated / ".zshrc").write_text(f"{settings}\nPROMPT='ready: '\n")
+    path = f"{STARDAG.parent}:{os.environ['PATH']}"
+    leader, follower = pty.openpty()
+    with os.fdopen(follower, "wb") as terminal:
+        zsh = subprocess.Popen(
+            ["zsh", "-d", "-i"],
+            stdin=terminal,
+            stdout=terminal,
+            stderr=terminal,
+            env={**os.environ, "PATH": path, "ZDOTDIR": str(isolated)},
+            cwd=isolated,
+            start_new_session=True,
+        )
+    with os.fdopen(leader, "r+b", buffering=0) as keyboard:
+        shown = b""
+        while b"ready: " not in shown:
+            shown += keyboard.read(65_536)
+        # what a tab makes of the line is printed, not run
+        keyboard.write(b"stardag keys create --scope re\t\x01print -r -- \nexit\n")
+        with contextlib.suppress(OSError):  # so a terminal ends
+            while part := keyboard.read(65_536):
+                shown += part
+    assert zsh.wait(10) == 0
+    assert b"\nstardag keys create --scope read\r" in shown
+
+
+@pytest.mark.parametrize(
+    ("typed", "completed"),
+    [
+        ("stardag targets ", ["gc", "list", "verify"]),
+        ("stardag keys create --scope re", ["read"]),
+        ("stardag server sta", ["stardag.fish"]),
+    ],
+)
+def test_fish_completes_commands_and_options(
+    isolated: Path, typed: str, completed: list[str]
+) -> None:
+    require_shell("fish")
+    (isolated / "stardag.fish").write_text(stardag("completion", "fish").stdout)
+    program = f"source stardag.fish; complete -C '{typed}'"
+    done = subprocess.run(
+        ["fish", "-N", "-c", program], cwd=isolated, capture_output=True, text=True, check=True
+    )
+    assert [line.partition("\t")[0] for line in done.stdout.splitlines()] == completed
 
 
 @pytest.mark.parametrize("server", ["", "127.0.0.1:1"])

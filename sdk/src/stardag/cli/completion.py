@@ -4,6 +4,20 @@ from __future__ import annotations
 
 from typing import Literal
 
+# what the scripts lack: zsh is to call what it loads, or be told of it where it is sourced; and
+# fish would offer the files that are there beside commands and ids
+_ENDS = {
+    "bash": "",
+    "zsh": """
+if [[ $zsh_eval_context[-1] == loadautofunc ]]; then
+  _cyclopts_stardag "$@"
+else
+  compdef _cyclopts_stardag stardag
+fi
+""",
+    "fish": "complete -c stardag -n 'not __fish_seen_subcommand_from server' -f\n",
+}
+
 
 def completion(shell: Literal["bash", "zsh", "fish"], /) -> None:
     """Print the script that lets a shell complete `stardag`, for it to read when it starts.
@@ -15,15 +29,4 @@ def completion(shell: Literal["bash", "zsh", "fish"], /) -> None:
     """
     from stardag.cli.app import app
 
-    print(app.generate_completion(prog_name="stardag", shell=shell))
-    if shell == "zsh":
-        print(_ZSH_ENTRY)
-
-
-# What is generated defines a function, and zsh calls that only in a file of the same name.
-_ZSH_ENTRY = """\
-if [[ $funcstack[1] == _* ]]; then  # a file of fpath is a function itself
-  _cyclopts_stardag "$@"
-else
-  compdef _cyclopts_stardag stardag
-fi"""
+    print(app.generate_completion(prog_name="stardag", shell=shell), end=_ENDS[shell])

@@ -7,6 +7,7 @@ from dataclasses import asdict
 
 from stardag._errors import ConfigError, StardagError
 from stardag.cli import output
+from stardag.cli.views import cells
 from stardag.config import get_config
 from stardag.tracking.connection.address import parse_address
 from stardag.tracking.connection.credential import configured_credential
@@ -52,24 +53,24 @@ def sync_spool(*, again: bool, recorded_for: str | None, json: bool) -> int:
 def _print(report: SyncReport, here: str) -> None:
     console = output.console()
     console.print(
-        f"{report.delivered} events delivered, {report.rejected} of them rejected; "
-        f"{report.remaining} remain"
+        f"{cells.plural(report.delivered, 'event')} delivered, {report.rejected} of them rejected; "
+        f"{report.remaining} left"
     )
     if report.assets:
-        console.print(f"{report.assets} assets remain")
+        console.print(f"{cells.plural(report.assets, 'asset')} left")
     if report.untraced:
         console.print(
-            f"spans of {report.untraced} streams remain, for a sender with the OTEL_* variables of "
-            "their builds to export",
+            f"spans of {cells.plural(report.untraced, 'stream')} left, for a sender with the "
+            "OTEL_* variables of their builds to export",
             soft_wrap=True,
         )
     for address, count in report.elsewhere.items():
         if address == here:
-            which, there = "were recorded with another credential", "`stardag sync` with that one"
+            which, there = "of another credential", "`stardag sync` with that one"
         else:
-            which, there = f"are for {address}", f"`STARDAG_SERVER={address} stardag sync`"
+            which, there = f"for {address}", f"`STARDAG_SERVER={address} stardag sync`"
         console.print(
-            f"{count} events {which}: {there} delivers them there, "
+            f"{cells.plural(count, 'event')} {which}: {there} delivers there, "
             f"`stardag sync --recorded-for {address}` here",
             markup=False,
             soft_wrap=True,
@@ -77,4 +78,4 @@ def _print(report: SyncReport, here: str) -> None:
     for where, problem in report.problems.items():
         console.print(f"{where}: {problem}", markup=False, soft_wrap=True)
     if report.remaining or report.assets:
-        console.print("what remains is tried again by the next build, or `stardag sync`")
+        console.print("what is left is tried again by the next build, or `stardag sync`")

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from rich.panel import Panel
-from rich.table import Table
 from rich.text import Text
 
 from stardag import _colours
 from stardag._readable import one_line
 from stardag.cli import output
+from stardag.cli.builds.facts import facts, headline, shortened
 from stardag.cli.lists import listing, producers
 from stardag.cli.views import cells, graph, tables, traces
 from stardag.client import rows
@@ -46,13 +45,12 @@ MOST_GROUPS = 5
 """Groups of failures that are told; a build's log has all."""
 _MOST_NAMED = 3
 _MOST_TRACE_LINES = 20
-_LONGEST_REASON = 320
 _WAITS = {
-    BlockCause.BLOCK_CAUSE_UPSTREAM_UNFINISHED: "for what is upstream",
     BlockCause.BLOCK_CAUSE_UPSTREAM_FAILED: "in vain, as something upstream failed",
     BlockCause.BLOCK_CAUSE_LEASE_HELD: "for a lease that another build holds",
     BlockCause.BLOCK_CAUSE_LIMIT_REACHED: "for a free slot of a limit",
     BlockCause.BLOCK_CAUSE_NOT_STARTED: "for a worker",
+    BlockCause.BLOCK_CAUSE_UPSTREAM_UNFINISHED: "for what is upstream",
 }
 
 
@@ -103,7 +101,7 @@ class BuildReport:
         yield ""
         count = cells.plural(group.failed_task_count, "task")
         what = f"{count} failed: {cells.reason(group.example)}"
-        yield _shortened(Text(what, style=_colours.FAILURE))
+        yield shortened(Text(what, style=_colours.FAILURE))
         by_id = {state.task_id: state for state in self.states}
         example = by_id.get(group.example_task_id)
         told = [_named(by_id[i]) for i in group.failed_task_ids[:_MOST_NAMED] if i in by_id]
@@ -186,40 +184,6 @@ def as_json(client: Client, request: ListTaskStatesRequest) -> dict[str, Any]:
     }
 
 
-def headline(build: Build) -> Text:
-    """Return a build's status, id and name in one line."""
-    status = cells.coloured(cells.build_status(build))
-    told = Text("  ").join([status, cells.line(build.build_id), cells.line(build.name, "bold")])
-    told.no_wrap, told.overflow = True, "ellipsis"
-    return told
-
-
-def facts(build: Build, trace_url: str | None = None, producers: Sequence[Producer] = ()) -> Table:
-    """Return what there is to say of one build; its trace is where `trace_url` says, if it does."""
-    table = tables.facts()
-    labels = ", ".join(f"{key}={value}" for key, value in sorted(build.labels.items()))
-    told = {
-        "description": cells.block(build.description),
-        "reason": _shortened(cells.block(build.reason)),
-        "cancelled": cells.line(_cancelled(build)),
-        "started": Text(cells.moment(build.start_time)),
-        "took": Text(cells.took(build)),
-        "tasks": Text(cells.counts(build.task_counts)),
-        "reused from": cells.line(_origins(producers)),
-        "trace": cells.line(traces.trace_of(build.build_id, trace_url)),
-        "host": cells.line(build.host),
-        "runtime": cells.line(build.runtime),
-        "command": cells.line(build.command),
-        "code": cells.line(_source(build)),
-        "labels": cells.line(labels),
-        "incomplete": Text(_incompleteness(build)),
-    }
-    for name, fact in told.items():
-        if fact.plain:
-            table.add_row(name, fact)
-    return table
-
-
 def _blocked(
     client: Client, build_id: str, most: int, cause: str = ""
 ) -> tuple[Sequence[BlockedTask], bool]:
@@ -227,11 +191,6 @@ def _blocked(
     request = ListBlockedTasksRequest(build_id=build_id, root_cause_task_id=cause, page_size=most)
     page = client.builds.ListBlockedTasks(request)
     return page.tasks, bool(page.next_page_token)
-
-
-def _shortened(reason: Text) -> Text:
-    reason.truncate(_LONGEST_REASON, overflow="ellipsis")
-    return reason
 
 
 def _end_of(trace: str) -> str:
@@ -246,18 +205,10 @@ def _named(task: TaskState | BlockedTask) -> str:
 
 
 def _some(named: Sequence[str], count: int) -> Text:
+    """Return tasks with a line each, and how many there are beside them."""
     more = count - len(named)
-    return Text(
-        ", ".join([*named, *([f"and {more} more"] if more and named else [])]) or str(count)
-    )
-
-
-def _origins(producers: Sequence[Producer]) -> str:
-    """Return which builds made what was reused, those that made most of it first."""
-    made = Counter(producer.build_id for producer in producers).most_common()
-    named = [f"build {build_id} ({cells.plural(count, 'task')})" for build_id, count in made]
-    more = len(named) - _MOST_NAMED
-    return ", ".join(named[:_MOST_NAMED] + [f"and {more} more builds"] * (more > 0))
+    lines = [*named, *[f"and {more} more"] * (more > 0)] if named else [str(count)]
+    return Text("\n".join(lines))
 
 
 def _reused_from(client: Client, build: Build, states: Iterable[TaskState]) -> list[Producer]:
@@ -269,24 +220,3 @@ def _reused_from(client: Client, build: Build, states: Iterable[TaskState]) -> l
     found = producers.find(client, reused)
     # ids of builds are in the order of their starts
     return [producer for producer in found if producer.build_id < build.build_id]
-
-
-def _cancelled(build: Build) -> str:
-    when = cells.moment(build.cancel_time)
-    why = f": {build.cancel_reason}" if build.cancel_reason else ""
-    return f"asked for at {when}{why}" if when else ""
-
-
-def _source(build: Build) -> str:
-    source = build.source
-    if not source.commit:
-        return ""
-    where = f"{source.commit[:12]} ({source.ref})" if source.ref else source.commit[:12]
-    return f"{where}, with uncommitted changes" if source.dirty else where
-
-
-def _incompleteness(build: Build) -> str:
-    lost, rejected = build.completeness.lost_events, build.completeness.rejected_events
-    parts = [f"{lost} events lost by the producer"] * bool(lost)
-    parts += [f"{rejected} events rejected by the server"] * bool(rejected)
-    return ", ".join(parts)

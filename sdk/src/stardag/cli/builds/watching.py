@@ -14,7 +14,7 @@ from rich.text import Text
 from stardag import _colours
 from stardag._readable import one_line
 from stardag.cli import output
-from stardag.cli.builds import report as build_report
+from stardag.cli.builds.facts import facts, headline
 from stardag.cli.views import cells, tables
 from stardag.v1.build_pb2 import Build, BuildStatus
 from stardag.v1.task_pb2 import TaskState, TaskStatus
@@ -81,8 +81,8 @@ class BuildView:
         shown = list(islice(chain(failed, active, ended), _SHOWN))
         as_of = Text(f"as of {cells.moment(self._as_of)}", style=_colours.MUTED)
         return Group(
-            build_report.headline(self.build),
-            build_report.facts(self.build),
+            headline(self.build),
+            facts(self.build),
             "",
             tables.task_states(shown, wide=output.is_wide()),
             as_of,

@@ -16,6 +16,7 @@ from stardag.cli.lists import listing
 from stardag.cli.targets.garbage import Deletion, delete, read_kept, sort_out
 from stardag.cli.targets.object_table import object_table
 from stardag.cli.targets.roots import objects_below
+from stardag.cli.views import cells
 from stardag.tracking.connection.address import parse_address
 from stardag.tracking.spool.names import is_spool_for
 from stardag.tracking.spool.waiting import waiting_spools
@@ -46,9 +47,9 @@ class Look:
     def __str__(self) -> str:
         found = self.found
         return (
-            f"{len(found.garbage)} objects are garbage, {decimal(found.garbage_bytes)}; "
-            f"{found.kept.total()} are kept, {found.young} are too young, "
-            f"{found.other} are not where outputs are placed"
+            f"{cells.plural(len(found.garbage), 'object')} of garbage, "
+            f"{decimal(found.garbage_bytes)}; {found.kept.total()} kept, {found.young} too young, "
+            f"{found.other} not where outputs are placed"
         )
 
 
@@ -119,8 +120,8 @@ def _waiting_events(config: Config) -> str:
     if not waiting:
         return ""
     return (
-        f"{waiting} events wait on this machine, and may be about outputs that look like garbage; "
-        "run `stardag sync` first"
+        f"{cells.plural(waiting, 'event')} on this machine not delivered, perhaps about outputs "
+        "that look like garbage; run `stardag sync` first"
     )
 
 
@@ -128,8 +129,8 @@ def _confirms(seen: Look) -> bool:
     """Ask for the number of objects to be deleted."""
     count, size = len(seen.found.garbage), decimal(seen.found.garbage_bytes)
     print(
-        f"{count} objects ({size}) that no task of the workspace {seen.workspace!r} refers to will "
-        f"be deleted. Type {count} to confirm: ",
+        f"{cells.plural(count, 'object')} ({size}) that no task of the workspace "
+        f"{seen.workspace!r} refers to will be deleted. Type {count} to confirm: ",
         end="",
         file=sys.stderr,
         flush=True,

@@ -99,10 +99,11 @@ def print_verification(verified: Verified, *, limit: int, json: bool) -> None:
         print(one_line(line))
     missing = sum(each.problem == "missing" for each in verified.problems)
     print(
-        f"{verified.whole} outputs are whole, {missing} are missing, "
-        f"{len(verified.problems) - missing} are incomplete; "
-        f"of {verified.without_uri} tasks no place is recorded"
+        f"{cells.plural(verified.whole, 'output')} whole, {missing} missing, "
+        f"{len(verified.problems) - missing} incomplete"
     )
+    if verified.without_uri:
+        print(f"of {cells.plural(verified.without_uri, 'task')} no place is recorded")
     listing.tell_cut(limit, len(verified.problems) > limit)
 
 

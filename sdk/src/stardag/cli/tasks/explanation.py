@@ -24,8 +24,8 @@ _LONGEST = 240
 _CONTEXT = 40
 """Characters that are shown before those that differ."""
 _WHY = {
-    RunCause.RUN_CAUSE_NOT_RUN: "It did not run: no build did more than find it, wait for it or "
-    "reuse it.",
+    RunCause.RUN_CAUSE_NOT_RUN: "It did not run: no build did more than find it, wait for it, "
+    "reuse it or skip it.",
     RunCause.RUN_CAUSE_FIRST_OF_TYPE: "No task of its type ran before.",
     RunCause.RUN_CAUSE_NEW_ID: "Its id is new: it differs from every task of its type that ran "
     "before.",
@@ -42,6 +42,8 @@ def drawn(task_id: str, found: ExplainTaskResponse) -> RenderableType:
     if found.HasField("state"):
         parts.append(cells.line(f"{cells.type_name(found.state)} {task_id} {_ran(found.state)}"))
     parts.append(Text(why, style="bold"))
+    if found.cause == RunCause.RUN_CAUSE_NOT_RUN:
+        parts.append(cells.line(f"`stardag tasks show {task_id}` tells what became of it."))
     if found.HasField("nearest_task"):
         nearest = found.nearest_task
         parts.append(
