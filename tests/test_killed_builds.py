@@ -9,11 +9,13 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
+from uuid import UUID
 
 import pytest
 from support.collector import Collector
 from support.waiting import until
 
+from stardag.telemetry.ids import attempt_span_id, root_span_id
 from stardag.v1.build_pb2 import BUILD_STATUS_ABANDONED, BUILD_STATUS_RUNNING
 from stardag.v1.build_service_pb2 import GetBuildRequest
 from stardag.v1.task_pb2 import (
@@ -97,13 +99,22 @@ def test_a_killed_build_is_closed_and_holds_nothing(
         builder, build_id = start_waiting(workplace, client, name)
         kill(builder, with_group=with_group)
         wait_abandoned(client, build_id)
-        statuses = {state.status for state in client.list_task_states(build_id)}
-        assert statuses == {TASK_STATUS_COMPLETED, TASK_STATUS_CANCELLED}
-        ended_by_force = until(
-            lambda: [span for span in collector.spans if span.status.code == _ERROR][1:],
-            "the spans of the attempt and of the build",
-        )
-        assert len(ended_by_force) == 1
+        states = list(client.list_task_states(build_id))
+        assert {state.status for state in states} == {TASK_STATUS_COMPLETED, TASK_STATUS_CANCELLED}
+        cut_off = [state for state in states if state.status == TASK_STATUS_CANCELLED]
+        build = UUID(build_id)
+        expected = [root_span_id(build)] + [
+            attempt_span_id(build, UUID(state.task_id), state.attempt)
+            for state in cut_off
+            if state.attempt
+        ]
+
+        def ended_by_force() -> list[int]:
+            errors = [span for span in collector.spans if span.status.code == _ERROR]
+            return [int.from_bytes(span.span_id, "big") for span in errors]
+
+        until(lambda: len(ended_by_force()) >= len(expected), "the spans of what was cut off")
+        assert sorted(ended_by_force()) == sorted(expected)
         # what it had locked is free, though nobody has opened the gate
         other, _ = start_waiting(workplace, client, name)
         kill(other, with_group=True)
