@@ -5,6 +5,10 @@ from this process to a server of its own; the clock runs from the request to the
 which comes after the commit. The floor is a bare commit: between two events this process inserts a
 row of about as many bytes, by the driver alone and as durably; on PostgreSQL into the same
 database, on SQLite, where one write at a time would wait for the other, into one beside it.
+
+Of 2 ms on PostgreSQL gRPC takes 0.3 (a bare echo) and the transaction 1.4, being five round trips
+where the floor is one. A fifth of it plans the same statements again; to have the plans kept made
+groups of 160 events a third dearer for PostgreSQL.
 """
 
 from __future__ import annotations

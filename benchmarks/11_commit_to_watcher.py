@@ -4,6 +4,9 @@ One event every two seconds is published to a server of its own; a process with 
 channels notes when each response comes. The clock runs from the build's `update_time`, which is the
 commit's, read when its transaction begins: so the commit itself is counted. The floor is a bare
 `grpc.aio` server that writes as many bytes to as many calls, with the same process reading them.
+
+It alone is above the reach, as one thread writes to one call after the other, 36 us each. What
+comes on top is the commit and the read of what changed, 3 ms, and 3 us a watcher.
 """
 
 from __future__ import annotations

@@ -2,6 +2,10 @@
 
 Measured in the server: queries, and the responses as the bytes that are sent. The graph is streamed
 with the states of its tasks. The floor is the same rows read by the database's own driver.
+
+Of 40 ms of Python for the states on PostgreSQL Protobuf takes 21, SQLAlchemy and its driver 9. The
+graph takes 9 more for its edges, and waits for its queries. On SQLite ids are text to be parsed,
+and rows cross from thread to thread: 25 ms more.
 """
 
 from __future__ import annotations

@@ -4,6 +4,9 @@ Each is the resident memory of one server on SQLite, beside what it had when idl
 there when it starts: a server that makes it has loaded Alembic, which is 11 MB more until the next
 start. Events are sent as in `ingest_load`, three times; the slope is what the third time added.
 Watchers and connections are held by a process of their own.
+
+Of what is idle SQLAlchemy takes 21 MB, grpc 13, and Pydantic, which comes with the contract's
+package, 6. Of what ingest adds 33 MB are SQLite's cache of pages.
 """
 
 from __future__ import annotations

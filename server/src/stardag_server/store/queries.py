@@ -142,25 +142,12 @@ class Queries:
 
     async def edges(self, build: int, task_count: int) -> list[tuple[int, int]]:
         """Return (upstream, downstream) ordinals among the first so many tasks of a build."""
-        upstream, downstream = aliased(BuildTask), aliased(BuildTask)
-        # No range of ordinals on both sides: SQLite would then pair all tasks with all.
-        query = (
-            sa.select(upstream.ordinal, downstream.ordinal)
-            .select_from(downstream)
-            .join(TaskDependency, TaskDependency.task_id == downstream.task_id)
-            .join(
-                upstream,
-                sa.and_(
-                    upstream.task_id == TaskDependency.upstream_id,
-                    upstream.build_id == downstream.build_id,
-                ),
-            )
-            .where(downstream.build_id == build)
-        )
         async with self._database.read() as connection:
             return [
                 (upstream, downstream)
-                for upstream, downstream in (await connection.execute(query)).all()
+                for upstream, downstream in (
+                    await connection.execute(_EDGES, {"build": build})
+                ).all()
                 if upstream <= task_count and downstream <= task_count
             ]
 
@@ -225,6 +212,21 @@ _STATES_AFTER = (
     .where(BuildTask.build_id == sa.bindparam("build"), BuildTask.ordinal > sa.bindparam("after"))
     .order_by(BuildTask.ordinal)
     .limit(sa.bindparam("limit", type_=sa.Integer))
+)
+_UPSTREAM, _DOWNSTREAM = aliased(BuildTask), aliased(BuildTask)
+# No range of ordinals on both sides: SQLite would then pair all tasks with all.
+_EDGES = (
+    sa.select(_UPSTREAM.ordinal, _DOWNSTREAM.ordinal)
+    .select_from(_DOWNSTREAM)
+    .join(TaskDependency, TaskDependency.task_id == _DOWNSTREAM.task_id)
+    .join(
+        _UPSTREAM,
+        sa.and_(
+            _UPSTREAM.task_id == TaskDependency.upstream_id,
+            _UPSTREAM.build_id == _DOWNSTREAM.build_id,
+        ),
+    )
+    .where(_DOWNSTREAM.build_id == sa.bindparam("build"))
 )
 
 
