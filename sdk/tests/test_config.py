@@ -133,6 +133,17 @@ def test_the_project_file_is_found_above_the_working_directory(
     assert load_config().config.target_root("default") == str(isolated / "out")
 
 
+def test_a_working_directory_that_was_removed_is_in_no_project(
+    isolated: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone = isolated / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    monkeypatch.setenv("STARDAG_STATE_DIR", str(isolated / "own"))
+    assert load_config().config.tracking.state_dir == isolated / "own"
+
+
 def test_a_profile_is_laid_over_its_file(isolated: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (isolated / "stardag.toml").write_text(
         '[server]\naddress = "a:1"\n[target_roots]\nx = "/x"\n[profiles.prod.server]\n'

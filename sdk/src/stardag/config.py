@@ -137,7 +137,8 @@ def _files() -> Iterator[Path]:
             raise ConfigError(f"STARDAG_CONFIG names {path}, which is not a file")
         yield path
         return
-    for directory in (Path.cwd(), *Path.cwd().parents):
+    here = _working_directory()
+    for directory in (here, *here.parents):
         if (own := directory / "stardag.toml").is_file():
             yield own
             return
@@ -145,6 +146,13 @@ def _files() -> Iterator[Path]:
         if pyproject.is_file() and _tool_table(_parse(pyproject)) is not None:
             yield pyproject
             return
+
+
+def _working_directory() -> Path:
+    try:
+        return Path.cwd()
+    except FileNotFoundError:  # it was removed, and nothing can be relative to it
+        return Path()
 
 
 def _parse(path: Path) -> dict[str, Any]:
@@ -224,7 +232,7 @@ def read_config(
     Raises `ConfigError` naming the source and the setting at fault.
     """
     try:
-        return kind.model_validate(values, context={"base": base or Path.cwd()})
+        return kind.model_validate(values, context={"base": base or _working_directory()})
     except ValidationError as error:
         problems = "; ".join(map(_describe, error.errors()))
         raise ConfigError(f"{source}: {problems}") from None

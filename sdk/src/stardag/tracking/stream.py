@@ -132,16 +132,20 @@ class EventStream:
         with self._lock:
             if self._builds == 0 and self._spool is not None:
                 self._renew_if_grown(self._spool)
+            if self._spool is not None:
+                self._spool.keep_ballast()
             self._builds += 1
 
     def ensure_room_for_end(self) -> None:
-        """Let the end of a build be kept, and what is lost of it, where no room is left.
+        """Let the end of a build be kept, and what is lost of it, where no room was left.
 
         A build without its end would be shown as one whose process died.
         """
         with self._lock:
             if self._spool is not None:
                 self._spool.ensure_room(_END_BYTES)
+                if self._lost:
+                    self._spool.drop_ballast()
 
     def end_build(self) -> None:
         """Note that a build of this process ended."""
@@ -196,6 +200,7 @@ class EventStream:
             traced=self._traced,
         )
         self._spool = create_stream(self._directory, header, max_bytes=self._max_bytes)
+        self._spool.keep_ballast()
         self._delivered = 0
         return self._spool
 

@@ -62,6 +62,7 @@ def close_if_orphaned(directory: Path, header: StreamHeader, *, seen_alive: bool
     if spool is None:
         return False
     try:
+        spool.drop_ballast()
         behind = cut_damage(directory)
         # the server may have more than a disk whose machine lost power
         spool.sequence = max(last_sequence(directory), read_delivery(directory).acked)

@@ -9,5 +9,6 @@ writes. Both sides meet here and nowhere else: the building process appends (`wr
     <spool>/<stream id>/stream.json   who writes: see `StreamHeader`
     <spool>/<stream id>/writer.lock   locked (flock) while the writer lives
     <spool>/<stream id>/<number>.seg  segments: `frames`, named by their first sequence number
+    <spool>/<stream id>/ballast       room for the end, should the disk be full: see `writer`
     <spool>/<stream id>/assets/       see `asset_files`
 """

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from stardag.tracking.spool import frames
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 SEGMENT_BYTES = 4 << 20
 _HIGH = 512
+_BALLAST = bytes(8 << 10)  # for the longest end of a build
 # how a file is forced to disk; macOS has no fdatasync
 force_to_disk = getattr(os, "fdatasync", os.fsync)
 
@@ -74,6 +76,19 @@ class Spool:
     def ensure_room(self, size: int) -> None:
         """Let the next `size` bytes with `reserve` be kept, also beyond the stream's share."""
         self._max_bytes = max(self._max_bytes, self.used_bytes + size)
+
+    def keep_ballast(self) -> None:
+        """Take space on the disk that `drop_ballast` gives back, if there is any."""
+        path = self.directory / "ballast"
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+        # it fails on a full disk, and where there is one already
+        with suppress(OSError), os.fdopen(os.open(path, flags, 0o600), "wb") as file:
+            file.write(_BALLAST)
+
+    def drop_ballast(self) -> None:
+        """Make room on a full disk for how it ended, which must be told."""
+        with suppress(OSError):
+            (self.directory / "ballast").unlink()
 
     def take_share(self, size: int) -> None:
         """Count bytes that are written beside the segments. Raises `SpoolFullError`."""
