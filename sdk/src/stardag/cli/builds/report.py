@@ -113,7 +113,7 @@ class BuildReport:
             table.add_row("holds up", _some(kept, group.blocked_task_count))
         if example is not None:
             place = (example.build_id, example.task_id, example.attempt)
-            table.add_row("trace", cells.line(traces.span_of(*place, self.trace_url)))
+            table.add_row("trace", traces.span_of(*place, self.trace_url))
         table.add_row("more", cells.line(f"stardag tasks show {group.example_task_id}"))
         yield table
         if traced and group.example.stack_trace:
@@ -205,7 +205,7 @@ def facts(build: Build, trace_url: str | None = None, producers: Sequence[Produc
         "took": Text(cells.took(build)),
         "tasks": Text(cells.counts(build.task_counts)),
         "reused from": cells.line(_origins(producers)),
-        "trace": cells.line(traces.trace_of(build.build_id, trace_url)),
+        "trace": traces.trace_of(build.build_id, trace_url),
         "host": cells.line(build.host),
         "runtime": cells.line(build.runtime),
         "command": cells.line(build.command),
