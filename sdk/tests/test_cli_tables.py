@@ -19,7 +19,7 @@ from stardag.cli.builds.comparison import Comparison
 from stardag.cli.builds.report import BuildReport
 from stardag.cli.tasks import explanation
 from stardag.cli.tasks.report import TaskReport
-from stardag.cli.views import cells, graph, tables
+from stardag.cli.views import cells, graph, tables, traces
 from stardag.v1.build_pb2 import BUILD_STATUS_RUNNING, Build, TaskStatusCount
 from stardag.v1.build_service_pb2 import (
     BLOCK_CAUSE_LEASE_HELD,
@@ -219,3 +219,13 @@ def test_a_dag_has_whole_ids_where_there_is_room(width: int, told: str) -> None:
     ids = [told.strip(), "22721cfd-fa25"]
     nodes = graph.nodes_of([("fit", "FAILED", i, "3 ms") for i in ids], [])
     assert told in shown(*graph.drawn(nodes, graph.tops(nodes), width))
+
+
+def test_a_trace_is_a_link_that_is_whole_where_its_text_is_not() -> None:
+    console = Console(width=40, force_terminal=True)
+    url = "http://jaeger.example.com:16686/trace/{trace_id}"
+    with console.capture() as capture:
+        console.print(traces.span_of(str(UUID(int=5)), str(UUID(int=6)), 1, url))
+    whole = url.format(trace_id=UUID(int=5).hex)
+    assert f";{whole}\x1b\\" in capture.get()
+    assert f"{whole}, span " in shown(traces.span_of(str(UUID(int=5)), str(UUID(int=6)), 1, url))

@@ -14,6 +14,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 from stardag.telemetry import ids
 from stardag.tracking.connection.address import parse_address
 from stardag.tracking.connection.credential import Credential
+from stardag.tracking.launcher import child_environment
 from stardag.tracking.sender.dispatch import Dispatch
 from stardag.tracking.sender.sync import SyncReport, deliver
 from stardag.tracking.sender.uplink import Server
@@ -147,6 +148,16 @@ def test_wrong_settings_of_traces_hold_up_no_event(
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "1")
     run(tracker(config(server.address, quiet=True)), 2)
     until(lambda: journal.types() == types_of_run(2))
+
+
+def test_a_sender_finds_files_that_are_named_from_the_builders_directory(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("CERTIFICATE", "TRACES_CLIENT_CERTIFICATE", "CLIENT_KEY"):
+        monkeypatch.setenv(f"OTEL_EXPORTER_OTLP_{name}", "some.pem")
+        found = child_environment(Credential())[f"OTEL_EXPORTER_OTLP_{name}"]
+        assert found == str(tmp_path / "some.pem")
 
 
 class BrokenExporter:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from stardag.tracking.connection.address import Address
     from stardag.tracking.connection.credential import Credential
 
+_OTLP, _FILES = "OTEL_EXPORTER_OTLP_", ("_CERTIFICATE", "_CLIENT_KEY")
 _RETRY_S, _REFUSED_RETRY_S = 5.0, 30.0
 _SHELL = "/bin/sh"
 
@@ -50,6 +51,9 @@ def child_environment(credential: Credential) -> dict[str, str]:
     inherited = environment.get("PYTHONPATH")
     environment["PYTHONPATH"] = f"{inherited}{os.pathsep}{home}" if inherited else home
     environment.setdefault("GRPC_VERBOSITY", "NONE")  # what it prints, we say in our words
+    for name, value in os.environ.items():
+        if value and name.startswith(_OTLP) and name.endswith(_FILES):
+            environment[name] = str(Path(value).absolute())  # it works in another directory
     environment.pop(TOKEN_VARIABLE, None)
     if credential.token is not None:
         environment[TOKEN_VARIABLE] = credential.token

@@ -41,7 +41,7 @@ def facts(build: Build, trace_url: str | None = None, producers: Sequence[Produc
         "took": Text(cells.took(build)),
         "tasks": Text(cells.counts(build.task_counts)),
         "reused from": cells.line(_origins(producers)),
-        "trace": cells.line(traces.trace_of(build.build_id, trace_url)),
+        "trace": traces.trace_of(build.build_id, trace_url),
         "host": cells.line(build.host),
         "runtime": cells.line(build.runtime),
         "command": cells.line(build.command),

@@ -112,7 +112,7 @@ class BuildReport:
             table.add_row("holds up", _some(kept, group.blocked_task_count))
         if example is not None:
             place = (example.build_id, example.task_id, example.attempt)
-            table.add_row("trace", cells.line(traces.span_of(*place, self.trace_url)))
+            table.add_row("trace", traces.span_of(*place, self.trace_url))
         table.add_row("more", cells.line(f"stardag tasks show {group.example_task_id}"))
         yield table
         if traced and group.example.stack_trace:

@@ -63,7 +63,7 @@ class TaskReport:
                 "\n".join([*dependencies, *[f"and {more} more"] * (more > 0)])
             ),
             "made by": cells.line(self._made_by()),
-            "trace": cells.line(self._trace()),
+            "trace": self._trace(),
             "known since": Text(cells.moment(task.create_time)),
             "parameters": cells.block(_indented(task.params_json)),
         }
@@ -80,12 +80,12 @@ class TaskReport:
             return ""
         return f"build {made.build_id}, attempt {made.attempt}"
 
-    def _trace(self) -> str:
+    def _trace(self) -> Text:
         """Return where the latest attempt is: that of the latest build, or else what made it."""
         state = self.task.latest_state
         latest = state if state.attempt else self.producer
         if latest is None:
-            return ""
+            return Text()
         return traces.span_of(latest.build_id, latest.task_id, latest.attempt, self.trace_url)
 
     def as_json(self) -> dict[str, Any]:
