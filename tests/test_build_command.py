@@ -37,6 +37,27 @@ def test_a_dry_run_tells_from_history_why_a_task_would_run(workplace: Workplace)
     assert gone["tasks"][0]["reason"] == f"its output is missing; build {broken} made it"
 
 
+LARGE = """
+import stardag as sd
+
+@sd.task
+def failing(text: str) -> int:
+    raise ValueError("on purpose")
+
+def several():
+    return [failing(text=str(n) * 100_000) for n in range(10, 30)]
+"""
+
+
+def test_a_dry_run_knows_of_tasks_that_are_too_large_for_one_answer(workplace: Workplace) -> None:
+    (workplace.directory / "large.py").write_text(LARGE)
+    assert workplace.stardag("build", "large:several").returncode == 1
+    (build,) = workplace.read("builds", "list")
+    planned = workplace.read("build", "large:several", "--dry-run")
+    assert len(planned["tasks"]) == 20
+    assert all(f"in build {build['build_id']}" in task["reason"] for task in planned["tasks"])
+
+
 def test_a_dry_run_does_without_the_service(workplace: Workplace) -> None:
     shutil.copy(PIPELINES, workplace.directory)
     workplace.extra["STARDAG_SERVER"] = "127.0.0.1:1"

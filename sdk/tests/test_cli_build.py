@@ -14,8 +14,9 @@ import pytest
 
 import stardag as sd
 from stardag._errors import ConfigError
-from stardag.cli.build.parameters import make_task, split_pairs
+from stardag.cli.build.parameters import make_task
 from stardag.cli.build.reference import find_tasks
+from stardag.cli.pairs import split_pairs
 
 STARDAG = Path(sys.executable).with_name("stardag")
 
@@ -213,4 +214,4 @@ def test_a_wrong_parameter_is_named(texts: dict[str, str], message: str) -> None
 @pytest.mark.parametrize("texts", [["n"], ["=1"], ["n=1", "n=2"]])
 def test_parameters_are_pairs_each_given_once(texts: list[str]) -> None:
     with pytest.raises(ConfigError, match="--param"):
-        split_pairs(texts, "--param")
+        split_pairs("--param", texts)

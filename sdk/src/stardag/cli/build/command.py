@@ -53,12 +53,12 @@ def build(
 
     from stardag.build import build as build_tasks
     from stardag.cli import output
-    from stardag.cli.build.parameters import split_pairs
     from stardag.cli.build.plan import look_ahead, print_plan
     from stardag.cli.build.reference import find_tasks
+    from stardag.cli.pairs import split_pairs
 
     with redirect_stdout(sys.stderr if json else sys.stdout):
-        tasks = find_tasks(reference, split_pairs(param or (), "--param"))
+        tasks = find_tasks(reference, split_pairs("--param", param or ()))
         planned = look_ahead(tasks, _recall) if dry_run else None
         summary = build_tasks(tasks, max_workers=max_workers) if planned is None else None
     if planned is not None:

@@ -12,27 +12,11 @@ from stardag._readable import did_you_mean
 from stardag._task import BaseTask
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
     from pydantic_core import ErrorDetails
 
 TaskT = TypeVar("TaskT", bound=BaseTask)
-
-
-def split_pairs(texts: Iterable[str], option: str) -> dict[str, str]:
-    """Return texts of the form `name=value` by name.
-
-    Raises `ConfigError`, naming the option, for another form and for a name that comes twice.
-    """
-    pairs: dict[str, str] = {}
-    for text in texts:
-        name, separator, value = text.partition("=")
-        if not separator or not name:
-            raise ConfigError(f"{option} {text!r} is not of the form name=value")
-        if name in pairs:
-            raise ConfigError(f"{option} {name} is given twice")
-        pairs[name] = value
-    return pairs
 
 
 def make_task(task_type: type[TaskT], texts: Mapping[str, str]) -> TaskT:

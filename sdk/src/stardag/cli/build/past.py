@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from stardag.cli.lists import filters, producers
+from stardag.cli.lists import filters, producers, records
 from stardag.cli.views import cells
-from stardag.v1.registry_service_pb2 import BatchGetTasksRequest, ListTasksRequest
+from stardag.v1.registry_service_pb2 import ListTasksRequest
 from stardag.v1.task_pb2 import TaskStatus
 
 if TYPE_CHECKING:
@@ -26,22 +26,13 @@ def read_past(client: Client, tasks: Sequence[BaseTask]) -> dict[str, str]:
     ids = list(by_id)
     told = {made.task_id: f"build {made.build_id} made it" for made in producers.find(client, ids)}
     unmade = [task_id for task_id in ids if task_id not in told]
-    known = _known(client, unmade)
+    had = (each for each in records.find(client, unmade) if each.latest_state.build_id)
+    known = {task.task_id: task for task in had}
     types = _Types(client)
     for task_id in unmade:
         task = known.get(task_id)
         told[task_id] = _unmade(task) if task is not None else types.told_of(by_id[task_id])
     return told
-
-
-def _known(client: Client, ids: Sequence[str]) -> dict[str, Task]:
-    """Return the tasks that a build has had, by id."""
-    found: dict[str, Task] = {}
-    for begin in range(0, len(ids), producers.AT_ONCE):
-        request = BatchGetTasksRequest(task_ids=ids[begin : begin + producers.AT_ONCE])
-        tasks = client.registry.BatchGetTasks(request).tasks
-        found |= {task.task_id: task for task in tasks if task.latest_state.build_id}
-    return found
 
 
 def _unmade(task: Task) -> str:

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from stardag._errors import ConfigError
+from stardag.cli.pairs import split_pair
 from stardag.cli.spans import read_span
 from stardag.client import ServerError
 
@@ -47,7 +48,7 @@ def equals(field: str, value: str | None) -> str:
 
 def labelled(pair: str) -> str:
     """Return the filter for `KEY=VALUE`, a label. Raises `ConfigError` for another text."""
-    key, value = _pair("--label", pair)
+    key, value = split_pair("--label", pair)
     return f"labels.{_text(key)} = {_text(value)}"
 
 
@@ -58,7 +59,7 @@ def parametrized(pair: str) -> str:
     it is a text. Dots and indexes in the name lead into nested values. Raises `ConfigError` for
     another text.
     """
-    name, value = _pair("--param", pair)
+    name, value = split_pair("--param", pair)
     try:
         found = json.loads(value, parse_constant=str)
     except ValueError:
@@ -88,13 +89,6 @@ def since(field: str, text: str | None, now: datetime) -> str:
             f"--since {text}: that is no span such as 30m, 6h or 7d, and no date or time such as "
             "2026-01-31 or 2026-01-31T08:00"
         ) from None
-
-
-def _pair(option: str, pair: str) -> tuple[str, str]:
-    key, equals, value = pair.partition("=")
-    if not (key and equals):
-        raise ConfigError(f"{option} {pair}: write {option} {key or 'name'}=value")
-    return key, value
 
 
 def _text(value: str) -> str:

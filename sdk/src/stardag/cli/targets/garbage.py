@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from stardag._errors import ConfigError
+from stardag.cli.lists import listing, records
 from stardag.client import rows
 from stardag.target._directory import OLDER_MARK, OLDER_NAMES
 from stardag.v1 import registry_service_pb2 as service
@@ -57,7 +58,7 @@ class KeptTasks:
 
 def read_kept(client: Client) -> KeptTasks:
     """Return the tasks of the client's workspace. Raises `ServerError`."""
-    request = service.ListTasksRequest(page_size=1000)
+    request = service.ListTasksRequest(page_size=listing.PAGE)
     return KeptTasks(rows(client.registry.ListTasks, request, lambda page: page.tasks))
 
 
@@ -122,7 +123,8 @@ def delete(client: Client, garbage: Sequence[RootObject]) -> Deletion:
     with ThreadPoolExecutor(_DELETED_AT_ONCE) as pool:
         for start in range(0, len(garbage), _ASKED_AT_ONCE):
             batch = garbage[start : start + _ASKED_AT_ONCE]
-            known = _known(client, {each.task_id for each in batch if each.task_id})
+            asked = sorted({each.task_id for each in batch if each.task_id})
+            known = {task.task_id for task in records.find(client, asked)}
             doomed = [each for each in batch if each.task_id not in known]
             done.spared += len(batch) - len(doomed)
             for each, problem in zip(doomed, pool.map(_delete, doomed), strict=True):
@@ -143,17 +145,6 @@ def _places(uri: str) -> Iterator[str]:
     while "/" in uri:
         uri = uri.rpartition("/")[0]
         yield f"{uri}/"
-
-
-def _known(client: Client, task_ids: set[str]) -> set[str]:
-    """Return which of the tasks the workspace has."""
-    known: set[str] = set()
-    unread = sorted(task_ids)
-    while unread:
-        found = client.registry.BatchGetTasks(service.BatchGetTasksRequest(task_ids=unread))
-        known.update(task.task_id for task in found.tasks)
-        unread = list(found.unread_task_ids)
-    return known
 
 
 def _delete(each: RootObject) -> str:

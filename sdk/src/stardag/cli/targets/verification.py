@@ -57,7 +57,7 @@ def recorded_outputs(client: Client, build: str | None) -> Iterator[TaskState]:
         yield from client.list_task_states(ids.build_id(client, build), COMPLETE)
         return
     request = service.ListTasksRequest(
-        filter="status = COMPLETED OR status = REUSED", page_size=1000
+        filter="status = COMPLETED OR status = REUSED", page_size=listing.PAGE
     )
     for task in rows(client.registry.ListTasks, request, lambda page: page.tasks):
         state: TaskState = task.latest_state

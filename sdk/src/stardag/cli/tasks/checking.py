@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 from stardag._dag_json import references
 from stardag._task import BaseTask, flatten_task_struct
 from stardag.build.existence import are_complete
+from stardag.cli.lists import records
 from stardag.cli.targets.verification import COMPLETE, verify_outputs
 from stardag.cli.tasks.findings import Check
 from stardag.cli.tasks.remaking import make_ids
-from stardag.v1.registry_service_pb2 import BatchGetTasksRequest
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from stardag.client import Client
     from stardag.v1.task_pb2 import Task, TaskState
 
-_BATCH = 1000
 _ELSEWHERE = "memory://"
 """Where the outputs are that were only ever seen by the process that made them."""
 
@@ -44,7 +43,7 @@ def defined(client: Client, tasks: Sequence[BaseTask]) -> Check:
     """
     tasks = _with_dependencies(tasks)
     check = Check(tasks=len(tasks), ids=len(tasks))
-    known = {task.task_id: task for task in _read(client, [str(task.id) for task in tasks])}
+    known = {task.task_id: task for task in records.find(client, [str(task.id) for task in tasks])}
     made: list[BaseTask] = []
     for task in tasks:
         record = known.get(str(task.id))
@@ -92,23 +91,11 @@ def _with_inputs(client: Client, ids: Sequence[str]) -> list[Task]:
     found: dict[str, Task] = {}
     pending = list(ids)
     while pending:
-        read = _read(client, pending)
+        read = records.find(client, pending)
         found |= {task.task_id: task for task in read}
         held = {key for task in read for key in references(json.loads(task.params_json or "{}"))}
         pending = [key for key in held if key not in found]
     return list(found.values())
-
-
-def _read(client: Client, ids: Sequence[str]) -> list[Task]:
-    """Return those of the tasks that are known."""
-    found: list[Task] = []
-    pending = list(ids)
-    while pending:
-        asked, pending = pending[:_BATCH], pending[_BATCH:]
-        response = client.registry.BatchGetTasks(BatchGetTasksRequest(task_ids=asked))
-        found += response.tasks
-        pending += response.unread_task_ids
-    return found
 
 
 def _name(task: BaseTask) -> str:

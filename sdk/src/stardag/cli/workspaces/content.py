@@ -62,7 +62,7 @@ class WorkspaceContent:
         Target roots are added to those that there are. Raises `ConfigError` for a root that is
         no pair.
         """
-        from stardag.cli.build.parameters import split_pairs
+        from stardag.cli.pairs import split_pairs
 
         said = [f"limits.{name}" for name in _LIMITS if getattr(self, name) is not None]
         for path in said:
@@ -73,7 +73,7 @@ class WorkspaceContent:
                 setattr(workspace, name, text)
                 said.append(name)
         if self.target_root:
-            workspace.target_roots.update(split_pairs(self.target_root, "--target-root"))
+            workspace.target_roots.update(split_pairs("--target-root", self.target_root))
             said.append("target_roots")
         return [*said, *self._write_retention(workspace)]
 
