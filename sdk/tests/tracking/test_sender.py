@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import socket
 import subprocess
@@ -193,6 +194,21 @@ def test_a_stream_the_server_refuses_does_not_hold_up_the_others(
     assert status is not None
     assert status.state == "connected"
     stream.release()
+
+
+def test_a_sender_may_open_more_files_than_who_started_it(
+    server: EventServer, state_dir: Path
+) -> None:
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (limits[1] - 1, limits[1]))
+    try:
+        sender = start_sender(state_dir / "spool" / "a", server.address)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+    with sender:
+        most = (limits[1], limits[1])
+        until(lambda: resource.prlimit(sender.pid, resource.RLIMIT_NOFILE) == most)
+        sender.terminate()
 
 
 def test_a_sender_leaves_on_request_and_the_next_goes_on(

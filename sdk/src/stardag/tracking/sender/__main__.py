@@ -10,6 +10,7 @@ import argparse
 import asyncio
 import logging
 import os
+import resource
 import signal
 import sys
 from contextlib import suppress
@@ -97,13 +98,19 @@ def _exporter() -> OtlpExporter | None:
 
 
 def _detach() -> None:
-    """Let go of what the parent had open, of its directory and of its share of the processor."""
+    """Let go of what the parent had open, of its directory and of its share of the processor.
+
+    Each stream takes two files, so as many are to be opened as the system allows.
+    """
     for entry in list(Path("/dev/fd").iterdir()):
         if int(entry.name) > 2:
             with suppress(OSError):  # the listing's own is closed by now
                 os.close(int(entry.name))
     os.chdir("/")
     os.nice(10)
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with suppress(ValueError):  # macOS says infinite, and allows less
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def _open_log(path: Path) -> None:
