@@ -33,6 +33,13 @@ def test_a_number_is_written_as_protobuf_writes_it(value: int) -> None:
     assert wire.number(2, value) == request.SerializeToString()
 
 
+def test_an_event_by_a_clock_before_1970_is_of_its_beginning(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(time, "time_ns", lambda: -5_000_000)
+    assert read(events.event(BUILD, TASK, events.TASK_STARTED, 1)).event_time_us == 0
+
+
 @given(st.sampled_from(sorted(event_pb2.EventType.values())), st.integers(0, 2**32 - 1))
 def test_an_event_reads_back_with_its_ids_type_attempt_and_times(kind: int, attempt: int) -> None:
     before = time.time_ns() // 1000, time.monotonic_ns() // 1000

@@ -302,6 +302,37 @@ def test_a_fault_of_tracking_is_said_once_and_the_task_is_recorded_all_the_same(
     assert capsys.readouterr().err.count("no identity") == 1
 
 
+class Unreadable(Exception):
+    """An error of which not even its notes can be read."""
+
+    @property
+    def __notes__(self) -> list[str]:
+        raise ValueError("no notes")
+
+
+class Placeless(Step):
+    """A task whose output can't be asked where it is."""
+
+    def output_uri(self) -> str | None:
+        raise OSError("no place")
+
+
+def test_what_happened_is_recorded_though_its_details_can_not_be_had(
+    config: MakeConfig, server: EventServer, journal: Journal, capsys: pytest.CaptureFixture[str]
+) -> None:
+    observer = tracker(config(server.address))
+    failing, placeless = Step(1), Placeless(2)
+    observer.build_started(BuildInfo(build_id(), [failing, placeless]))
+    for task in (failing, placeless):
+        observer.task_started(task, 1)
+    observer.task_failed(failing, 1, Unreadable(), will_retry=False)
+    observer.task_completed(placeless, 1)
+    observer.build_ended("failed", "")
+    observer.wait_delivered(20)
+    assert journal.types()[-3:] == ["TASK_FAILED", "TASK_COMPLETED", "BUILD_FAILED"]
+    assert capsys.readouterr().err.count("not everything is recorded") == 1
+
+
 def test_an_unwritable_state_directory_costs_the_record_and_not_the_build(
     config: MakeConfig, server: EventServer, state_dir: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

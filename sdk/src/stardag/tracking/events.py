@@ -77,7 +77,7 @@ def event(build: bytes, task: bytes, kind: int, attempt: int = 0, detail: bytes 
     `detail` is a field of the oneof, with its tag; other fields may come before it.
     """
     about = _TASK + task if task else b""
-    now = wire.varint(time.time_ns() // 1000)
+    now = wire.varint(max(0, time.time_ns()) // 1000)  # a clock may stand before 1970
     tick = wire.varint(time.monotonic_ns() // 1000)
     return frames.body(
         b"".join((_BUILD, build, about, _head(kind, attempt), now, _MONOTONIC, tick, detail))

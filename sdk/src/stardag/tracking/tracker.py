@@ -140,11 +140,9 @@ class Tracker:
 
     def task_completed(self, task: ObservedTask, attempt: int) -> None:
         """Record that the output is in place, and how large it is."""
-        try:
-            detail = events.output(task.output_uri())
-            self._append(task.id.bytes, events.TASK_COMPLETED, attempt, detail)
-        except Exception as error:  # as in `_record`
-            self.notices.failed(error)
+        self._record(
+            task, events.TASK_COMPLETED, attempt, lambda: events.output(task.output_uri())
+        )
 
     def task_failed(
         self, task: ObservedTask, attempt: int, error: BaseException, will_retry: bool
@@ -213,8 +211,12 @@ class Tracker:
         make_detail: Callable[[], bytes] | None = None,
     ) -> None:
         try:
-            detail = b"" if make_detail is None else make_detail()
-            self._append(task.id.bytes, kind, attempt, detail)
+            detail = b""
+            try:
+                if make_detail is not None:
+                    detail = make_detail()
+            finally:  # whatever is wrong with the detail, it happened
+                self._append(task.id.bytes, kind, attempt, detail)
         except Exception as error:  # as in `_never_raises`, written out for speed
             self.notices.failed(error)
 
