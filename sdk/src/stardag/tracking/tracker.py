@@ -140,9 +140,7 @@ class Tracker:
 
     def task_completed(self, task: ObservedTask, attempt: int) -> None:
         """Record that the output is in place, and how large it is."""
-        self._record(
-            task, events.TASK_COMPLETED, attempt, lambda: events.output(task.output_uri())
-        )
+        self._record(task, events.TASK_COMPLETED, attempt, lambda: events.output(task.output_uri()))
 
     def task_failed(
         self, task: ObservedTask, attempt: int, error: BaseException, will_retry: bool
