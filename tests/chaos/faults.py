@@ -81,7 +81,7 @@ def builders_stand_still(scene: Scene, random: Random) -> Generator[None]:
 @fault("builder")
 def workers_are_killed(scene: Scene, random: Random) -> Generator[None]:
     """One of each builder that has any, and there is one; who made it has another made."""
-    made = scene.stage.start_builder("processes")
+    made = scene.stage.start_builder("processes", pace_s=0.2)
     until(made.workers, "a builder to have made workers")
     for builder in scene.stage.builders:
         with suppress(psutil.NoSuchProcess):

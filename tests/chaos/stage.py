@@ -149,7 +149,7 @@ class Stage:
         for server in self.servers:
             server.database_url = self.database_url
             server.environment = self._environment | {"PYTHONPATH": str(_PLANTED)}
-        self._untracked: dict[str, Outcome] = {}
+        self._untracked: dict[str, Builder] = {}
 
     def __enter__(self) -> Self:
         (self.directory / "stardag.toml").write_text(_RETENTION)
@@ -161,7 +161,7 @@ class Stage:
 
     def __exit__(self, *_: object) -> None:
         self.proxy.__exit__()
-        for builder in self.builders:
+        for builder in (*self.builders, *self._untracked.values()):
             if builder.runs():
                 builder.kill()
                 builder.process.wait()
@@ -213,7 +213,10 @@ class Stage:
         )
 
     def start_builder(self, kind: str, *, pace_s: float = 0.02) -> Builder:
-        """Start a builder that is tracked."""
+        """Start a builder that is tracked; and, of each kind once, one that is not."""
+        if kind not in self._untracked:
+            name = f"untracked-{kind}"
+            self._untracked[kind] = Builder(self, kind, name, tracked=False, pace_s=0.0)
         name = f"{len(self.builders):04}-{kind}"
         builder = Builder(self, kind, name, tracked=True, pace_s=pace_s)
         self.builders.append(builder)
@@ -240,12 +243,10 @@ class Stage:
 
     def untracked(self, kind: str) -> Outcome:
         """Return what comes of such a builder when nobody is told of it."""
-        if kind not in self._untracked:
-            builder = Builder(self, kind, f"untracked-{kind}", tracked=False, pace_s=0.0)
-            outcome = builder.collect()
-            assert outcome is not None
-            self._untracked[kind] = outcome
-        return self._untracked[kind]
+        builder = self._untracked[kind]
+        outcome = builder.outcome or builder.collect()
+        assert outcome is not None
+        return outcome
 
     def settle(self) -> None:
         """Wait for all builders, and until the sender, started by one build more, has delivered."""

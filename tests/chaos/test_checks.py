@@ -36,6 +36,7 @@ def test_the_checks_see_a_server_that_takes_events_again(
         assert "stored more than once" in "; ".join(findings(stage))
 
 
+@pytest.mark.slow
 def test_the_checks_see_a_server_that_trusts_its_memory(
     tmp_path: Path, postgres: OwnPostgres
 ) -> None:
