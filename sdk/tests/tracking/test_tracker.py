@@ -305,9 +305,10 @@ def test_a_fault_of_tracking_is_said_once_and_the_task_is_recorded_all_the_same(
 class Unreadable(Exception):
     """An error of which not even its notes can be read."""
 
-    @property
-    def __notes__(self) -> list[str]:
-        raise ValueError("no notes")
+    def __getattribute__(self, name: str) -> object:
+        if name == "__notes__":
+            raise ValueError("no notes")
+        return super().__getattribute__(name)
 
 
 class Placeless(Step):
