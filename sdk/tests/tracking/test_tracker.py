@@ -24,6 +24,7 @@ from stardag.tracking.connection.address import parse_address
 from stardag.tracking.connection.credential import Credential
 from stardag.tracking.sender.sync import deliver
 from stardag.tracking.spool.delivery import read_status
+from stardag.tracking.spool.streams import writer_lives
 from stardag.v1 import event_pb2
 
 from .conftest import MakeConfig, sender_pids
@@ -93,6 +94,26 @@ def test_a_build_that_has_used_up_its_share_of_the_disk_ends_as_it_did_all_the_s
     kept = [event for event in told if event.type != event_pb2.EVENT_TYPE_EVENTS_LOST]
     lost = sum(event.events_lost.count for event in told)
     assert len(kept) + lost == len(types_of_run(steps))
+
+
+def test_of_builds_that_overlap_for_ever_each_has_its_share_of_the_disk(
+    config: MakeConfig, state_dir: Path
+) -> None:
+    settings = config(None, offline=True, max_bytes=1 << 20)
+    builds: list[tuple[BuildObserver, Step]] = []
+    for number in range(40):  # each starts before the one before has ended
+        observer, task = tracker(settings), Step(number)
+        observer.build_started(BuildInfo(build_id(), [task]))
+        for _ in range(1000):
+            observer.task_progressed(task, 1, 0.5, "")
+        builds.append((observer, task))
+        if number:
+            builds[number - 1][0].build_ended("completed", "")
+    streams = list((state_dir / "spool" / "local").iterdir())
+    told = [event for stream in streams for event in read_events(stream)]
+    assert len(told) == 40 * 1001 + 39
+    assert len(streams) > 2
+    assert sum(writer_lives(stream) for stream in streams) <= 2
 
 
 def test_with_no_server_there_a_build_is_warned_once_and_does_not_wait(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import os
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING
 
 from stardag.telemetry.current import traces_wanted
@@ -38,7 +39,8 @@ class Route:
         self.program = this_program()
         traced = traces_wanted(os.environ)
         self.notices = Notices(str(address) if address else None, quiet=config.tracking.quiet)
-        self.stream = EventStream(
+        self._make_stream = partial(
+            EventStream,
             spool,
             client=self.program.client,
             host=self.program.host,
@@ -47,15 +49,33 @@ class Route:
             max_bytes=config.tracking.max_bytes,
             fsync=config.tracking.fsync,
         )
+        self.stream = self._make_stream()
+        self._outgrown: set[EventStream] = set()
         self._probe = Probe(address) if address is not None else None
         self.launcher: Launcher | None = None
         if address is not None or traced:
             self.launcher = Launcher(_sender_arguments(config, address, spool))
 
+    def begin_build(self) -> EventStream:
+        """Return the stream of a build that starts now.
+
+        One that has grown while builds run is left to those, so that in a process which always
+        builds something each build still has its share of the disk.
+        """
+        for stream in tuple(self._outgrown):
+            if stream.end_if_idle():
+                self._outgrown.discard(stream)
+        if self.stream.is_outgrown:
+            self._outgrown.add(self.stream)
+            self.stream = self._make_stream()
+        stream = self.stream
+        stream.begin_build()
+        return stream
+
     def undelivered(self, position: StreamPosition | None) -> int:
         """Return how much the server does not have: events up to `position`, and assets."""
-        if self.address is None or position is None:
-            return 0
+        if self.address is None or position is None or not position.directory.exists():
+            return 0  # a stream that was closed and delivered is put aside
         events = max(0, position.sequence - read_delivery(position.directory).acked)
         return events + len(waiting_assets(position.directory))
 
@@ -73,7 +93,8 @@ class Route:
     def end(self) -> None:
         """Say at the process's end what is left to be said; nothing, if that can't be told."""
         with suppress(OSError):  # such as no more files to be opened
-            self.notices.process_ends(self.undelivered(self.stream.position()))
+            streams = (self.stream, *self._outgrown)
+            self.notices.process_ends(sum(self.undelivered(each.position()) for each in streams))
 
     def server_listens(self) -> bool:
         """Return whether something listens there, within half a second."""

@@ -1,7 +1,8 @@
 """The event stream of this process: one, however many builds and threads it has.
 
 A stream has its own spool directory and numbering. It is opened by the first event,
-anew in a child after a fork, and anew between builds once it has grown.
+anew in a child after a fork, and anew between builds once it has grown; where they overlap, a
+grown one is left to its builds, and the next has one of its own: see `Route`.
 """
 
 from __future__ import annotations
@@ -127,11 +128,23 @@ class EventStream:
         """Take back `define`: the definition could not be kept."""
         self._defined.discard(task)
 
+    @property
+    def is_outgrown(self) -> bool:
+        """Whether builds that run have used up so much that one which starts goes elsewhere."""
+        return self._builds > 0 and self._spool is not None and self._is_grown(self._spool)
+
+    def end_if_idle(self) -> bool:
+        """Close what no build uses any more; return whether that is so."""
+        with self._lock:
+            if self._builds == 0 and self._spool is not None:
+                self._finish(self._spool)
+            return self._builds == 0
+
     def begin_build(self) -> None:
         """Note that a build of this process starts."""
         with self._lock:
-            if self._builds == 0 and self._spool is not None:
-                self._renew_if_grown(self._spool)
+            if self._builds == 0 and self._spool is not None and self._is_grown(self._spool):
+                self._finish(self._spool)
             if self._spool is not None:
                 self._spool.keep_ballast()
             self._builds += 1
@@ -219,9 +232,10 @@ class EventStream:
         self._defined.clear()
         self._reopen_at = 0.0
 
-    def _renew_if_grown(self, spool: Spool) -> None:
-        if spool.used_bytes < self._max_bytes // 4:
-            return
+    def _is_grown(self, spool: Spool) -> bool:
+        return spool.used_bytes >= self._max_bytes // 4
+
+    def _finish(self, spool: Spool) -> None:
         try:
             spool.finish()
         except OSError:

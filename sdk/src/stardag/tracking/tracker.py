@@ -71,7 +71,7 @@ class Tracker:
     def build_started(self, build: BuildInfo) -> None:
         """Record the build's start, and see to it that a sender runs."""
         self._build = build.id.bytes
-        self._stream.begin_build()
+        self._stream = self._route.begin_build()
         source = current_revision()
         detail = events.build_start(build, source, self._route.program)
         self._append(b"", events.BUILD_STARTED, 0, detail)
