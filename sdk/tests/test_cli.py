@@ -24,7 +24,7 @@ COMMANDS = [
 ]
 
 
-IN_CI = "CI" in os.environ
+IN_CI = os.environ.get("CI") == "true"
 
 
 def require_shell(name: str) -> None:

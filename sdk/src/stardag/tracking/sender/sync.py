@@ -100,7 +100,7 @@ async def deliver(
     for spool in spools:
         if is_for_traces_only(spool):
             continue
-        ours = {str(recorded_for)}
+        ours = {str(recorded_for)} if recorded_for is not None else set[str]()
         if is_ours := is_spool_with(spool, address, credential) or _is_refused(spool):
             ours.add(str(address))
         try:
