@@ -7,40 +7,29 @@ caller and nothing that a client sent.
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
+from stardag.telemetry.current import traces_wanted
+
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace.export import SpanExporter
 
-_ENDPOINTS = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
 _PROTOCOLS = ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL")
-_UNNAMED = "unknown_service"
 
 
 def set_up(environment: Mapping[str, str]) -> Callable[[], None]:
     """Send spans where the environment says, if it does; return what sends the rest at the end."""
-    if not _are_wanted(environment):
+    if not traces_wanted(environment):
         return lambda: None
     # Ten megabytes that a server without traces does not need.
     from opentelemetry import trace
-    from opentelemetry.sdk.resources import SERVICE_NAME, Resource
     from opentelemetry.sdk.trace import TracerProvider
     from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
-    resource = Resource.create()
-    if str(resource.attributes.get(SERVICE_NAME, _UNNAMED)).startswith(_UNNAMED):
-        resource = resource.merge(Resource({SERVICE_NAME: "stardag-server"}))
-    provider = TracerProvider(resource=resource)
+    from stardag.telemetry.resource import resource_called
+
+    provider = TracerProvider(resource=resource_called("stardag-server"))
     provider.add_span_processor(BatchSpanProcessor(_exporter(environment)))
     trace.set_tracer_provider(provider)
     return provider.shutdown
-
-
-def _are_wanted(environment: Mapping[str, str]) -> bool:
-    exporters = environment.get("OTEL_TRACES_EXPORTER") or "otlp"
-    return (
-        any(environment.get(name) for name in _ENDPOINTS)
-        and environment.get("OTEL_SDK_DISABLED", "").lower() != "true"
-        and "otlp" in (name.strip() for name in exporters.split(","))
-    )
 
 
 def _exporter(environment: Mapping[str, str]) -> "SpanExporter":

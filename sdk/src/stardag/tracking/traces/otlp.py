@@ -5,18 +5,17 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from opentelemetry.sdk.resources import SERVICE_NAME, Resource
 from opentelemetry.sdk.trace import Event, ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode, TraceFlags
 
+from stardag.telemetry.resource import resource_called
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from stardag.tracking.traces.spans import Span
-
-_UNNAMED = "unknown_service"
 
 
 class OtlpExporter:
@@ -30,7 +29,7 @@ class OtlpExporter:
         raises if it does not understand its settings.
         """
         self._exporter = _exporter(timeout_s)
-        self._resource = _resource()
+        self._resource = resource_called("stardag")
 
     def export(self, spans: Sequence[Span]) -> bool:
         """Return whether the collector took `spans`."""
@@ -60,14 +59,6 @@ class OtlpExporter:
             end_time=span.end_ns,
             instrumentation_scope=InstrumentationScope("stardag"),
         )
-
-
-def _resource() -> Resource:
-    """Return what OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES say; called ours if unnamed."""
-    resource = Resource.create()
-    if str(resource.attributes.get(SERVICE_NAME, _UNNAMED)).startswith(_UNNAMED):
-        resource = resource.merge(Resource({SERVICE_NAME: "stardag"}))
-    return resource
 
 
 def _exporter(timeout_s: float | None) -> SpanExporter:
