@@ -27,6 +27,13 @@ def test_a_token_of_something_else_is_refused(binding: bytes, other: bytes, plac
         unseal(other, seal(binding, place), len(place))
 
 
+def test_a_token_in_the_other_alphabet_of_base64_is_refused():
+    token = seal(b"", [-1])
+    assert "_" in token
+    with pytest.raises(ValueError):
+        unseal(b"", token.replace("_", "/"), 1)
+
+
 @given(st.binary(), places, st.data())
 def test_a_damaged_token_is_refused(binding: bytes, place: list[int], data: st.DataObject):
     token = seal(binding, place)
